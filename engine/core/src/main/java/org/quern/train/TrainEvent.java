@@ -1,0 +1,64 @@
+package org.quern.train;
+
+import java.nio.file.Path;
+import java.util.List;
+
+/// What happens in a training run, in order: a progress bar, the log, `metrics.jsonl`, TensorBoard and the report
+/// are listeners of these.
+public sealed interface TrainEvent {
+    /// The run is about to take its first step.
+    ///
+    /// @param firstStep steps already done, 0 in a new run
+    /// @param steps steps in all
+    /// @param tokensPerStep tokens of a global batch
+    record Started(Path run, long firstStep, long steps, long tokensPerStep, String plan) implements TrainEvent {}
+
+    /// An optimiser step.
+    ///
+    /// @param step steps done, this one included
+    /// @param loss mean cross-entropy of the global batch in nats a token
+    /// @param lr learning rate of the step
+    /// @param gradNorm norm of the whole gradient before clipping
+    /// @param tokens tokens trained on since the run began
+    /// @param seconds seconds of training since the run began, over all its starts
+    /// @param skipped whether the spike guard left the weights alone
+    record Step(
+            long step,
+            double loss,
+            double lr,
+            double gradNorm,
+            long tokens,
+            double tokensPerSecond,
+            double seconds,
+            boolean skipped)
+            implements TrainEvent {}
+
+    /// An evaluation on the validation split.
+    ///
+    /// @param loss nats a token
+    /// @param bitsPerByte bits a byte of text
+    record Evaluation(long step, double loss, double bitsPerByte, double seconds) implements TrainEvent {}
+
+    /// Text written by the model.
+    record Sample(long step, String prompt, String text) implements TrainEvent {}
+
+    /// The spike guard skipped a step: why, and the documents of its batch.
+    record Spike(long step, double loss, double gradNorm, String reason, List<String> documents)
+            implements TrainEvent {}
+
+    /// A checkpoint is on disk.
+    record CheckpointSaved(long step, Path folder, long bytes, double seconds) implements TrainEvent {}
+
+    /// A checkpoint could not be written; the run goes on.
+    record CheckpointFailed(long step, String reason) implements TrainEvent {}
+
+    /// The run has ended.
+    ///
+    /// @param complete whether all steps were done; otherwise it was stopped on request
+    record Finished(long step, boolean complete, double seconds) implements TrainEvent {}
+
+    /// Receives the events of a run, on the training thread.
+    interface Listener {
+        void on(TrainEvent event);
+    }
+}
