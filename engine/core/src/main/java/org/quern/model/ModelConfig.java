@@ -81,7 +81,8 @@ public record ModelConfig(
             problems.add("head_dim must be even for rotary positions: got %d".formatted(headDim));
         }
         if (architecture == Architecture.GPT2 && headDim * numAttentionHeads != hiddenSize) {
-            problems.add("num_attention_heads must divide hidden_size %d: got %d".formatted(hiddenSize, numAttentionHeads));
+            problems.add(
+                    "num_attention_heads must divide hidden_size %d: got %d".formatted(hiddenSize, numAttentionHeads));
         }
         if (architecture == Architecture.GPT2 && numKeyValueHeads != numAttentionHeads) {
             problems.add("num_key_value_heads must equal num_attention_heads %d in gpt2: got %d"
