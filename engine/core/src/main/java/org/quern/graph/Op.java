@@ -418,8 +418,10 @@ public sealed interface Op {
         }
     }
 
-    /// Element by element. enum Function {
-        /// GELU in its tanh form. GELU_TANH,
+    /// Functions applied element by element.
+    enum Function {
+        /// GELU in its tanh form.
+        GELU_TANH,
         /// max(x, 0)^2.
         RELU_SQUARED
     }
