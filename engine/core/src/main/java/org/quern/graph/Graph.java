@@ -61,6 +61,20 @@ public final class Graph {
         nodes.add(new Node(op, inputs, outputs));
     }
 
+    /// Makes the last operation write one of its outputs into a state.
+    public void redirect(Value output, Value state) {
+        Node last = nodes.removeLast();
+        if (!last.writes(output) || !state.state()) {
+            throw new IllegalArgumentException("%s does not write %s".formatted(last, output));
+        }
+        addInto(
+                last.op(),
+                last.inputs(),
+                last.outputs().stream()
+                        .map(old -> old.value().equals(output) ? new Node.Output(state, false) : old)
+                        .toList());
+    }
+
     public List<Node> nodes() {
         return Collections.unmodifiableList(nodes);
     }

@@ -1,0 +1,48 @@
+package org.quern.model;
+
+import java.util.List;
+import org.quern.graph.DType;
+import org.quern.graph.Graph;
+import org.quern.graph.Value;
+
+/// A family of models: its parameters, and its forward pass as operations of a graph.
+public sealed interface Model permits Gpt2, Llama {
+
+    /// The model of a config.
+    static Model of(ModelConfig config) {
+        return switch (config.architecture()) {
+            case GPT2 -> new Gpt2(config);
+            case LLAMA -> new Llama(config);
+        };
+    }
+
+    ModelConfig config();
+
+    /// All parameters, in the order of the forward pass.
+    List<Parameter> parameters();
+
+    /// Adds the forward pass up to the last norm.
+    ///
+    /// @param tokens ids int32 [N]
+    /// @param positions of the tokens int32 [N]
+    /// @return [N, hiddenSize]
+    Value hidden(Graph graph, Value tokens, Value positions, AttentionLayer attention);
+
+    /// Adds the output layer: [N, hiddenSize] to [N, vocabSize].
+    Value logits(Graph graph, Value hidden);
+
+    /// The attention of a layer, which differs between training and decoding: fused qkv to [N, H D].
+    interface AttentionLayer {
+        Value add(Graph graph, int layer, Value qkv);
+    }
+
+    /// The number of trained values.
+    default long parameterCount() {
+        return parameters().stream().mapToLong(p -> p.shape().size()).sum();
+    }
+
+    /// A parameter as a state of a graph.
+    static Value state(Graph graph, Parameter parameter) {
+        return graph.state(parameter.name(), parameter.shape(), DType.F32);
+    }
+}
