@@ -9,6 +9,7 @@ import org.quern.graph.Op;
 import org.quern.graph.Shape;
 import org.quern.graph.Value;
 import org.quern.model.Parameter.Initial;
+import org.quern.model.Parameter.Kind;
 
 /// GPT-2 (Radford et al., 2019) with names and layout of Hugging Face's `GPT2LMHeadModel`: weights of linear
 /// layers are [in, out].
@@ -22,8 +23,8 @@ public final class Gpt2 implements Model {
         Initial normal = new Initial.Normal(config.initializerRange());
         // The projections back into the residual stream, scaled down by the number of them (section 2.3).
         Initial residual = new Initial.Normal(config.initializerRange() / Math.sqrt(2.0 * config.numHiddenLayers()));
-        matrix("transformer.wte.weight", config.vocabSize(), width, normal, true);
-        matrix("transformer.wpe.weight", config.maxPositionEmbeddings(), width, normal, true);
+        matrix("transformer.wte.weight", config.vocabSize(), width, normal, Kind.EMBEDDING);
+        matrix("transformer.wpe.weight", config.maxPositionEmbeddings(), width, normal, Kind.EMBEDDING);
         for (int layer = 0; layer < config.numHiddenLayers(); layer++) {
             String prefix = prefix(layer);
             norm(prefix + "ln_1", width);
@@ -35,7 +36,7 @@ public final class Gpt2 implements Model {
         }
         norm("transformer.ln_f", width);
         if (!config.tieWordEmbeddings()) {
-            matrix("lm_head.weight", config.vocabSize(), width, normal, true);
+            matrix("lm_head.weight", config.vocabSize(), width, normal, Kind.EMBEDDING);
         }
     }
 
@@ -102,20 +103,19 @@ public final class Gpt2 implements Model {
     }
 
     private void linear(String name, int in, int out, Initial initial) {
-        matrix(name + ".weight", in, out, initial, false);
+        matrix(name + ".weight", in, out, initial, Kind.LINEAR_TRANSPOSED);
         vector(name + ".bias", out, 0);
     }
 
     private void vector(String name, int size, double value) {
-        put(name, Shape.of(size), new Initial.Constant(value), false);
+        put(name, Shape.of(size), Kind.VECTOR, new Initial.Constant(value));
     }
 
-    private void matrix(String name, int rows, int columns, Initial initial, boolean embedding) {
-        put(name, Shape.of(rows, columns), initial, embedding);
+    private void matrix(String name, int rows, int columns, Initial initial, Kind kind) {
+        put(name, Shape.of(rows, columns), kind, initial);
     }
 
-    private void put(String name, Shape shape, Initial initial, boolean embedding) {
-        parameters.put(
-                name, new Parameter(name, shape, initial, List.of(new Parameter.Part(name, shape, 0)), embedding));
+    private void put(String name, Shape shape, Kind kind, Initial initial) {
+        parameters.put(name, new Parameter(name, shape, kind, initial, List.of(new Parameter.Part(name, shape, 0))));
     }
 }

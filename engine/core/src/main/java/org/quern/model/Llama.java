@@ -9,6 +9,7 @@ import org.quern.graph.Op;
 import org.quern.graph.Shape;
 import org.quern.graph.Value;
 import org.quern.model.Parameter.Initial;
+import org.quern.model.Parameter.Kind;
 import org.quern.model.Parameter.Part;
 
 /// Llama 3 (Grattafiori et al., 2024) with names and layout of Hugging Face's `LlamaForCausalLM`: weights of
@@ -27,7 +28,7 @@ public final class Llama implements Model {
         Initial normal = new Initial.Normal(config.initializerRange());
         // The projections back into the residual stream, scaled down by the number of them, as in GPT-2.
         Initial residual = new Initial.Normal(config.initializerRange() / Math.sqrt(2.0 * config.numHiddenLayers()));
-        matrix("model.embed_tokens.weight", config.vocabSize(), width, normal, true);
+        matrix("model.embed_tokens.weight", config.vocabSize(), width, normal, Kind.EMBEDDING);
         for (int layer = 0; layer < config.numHiddenLayers(); layer++) {
             String prefix = prefix(layer);
             norm(prefix + "input_layernorm.weight");
@@ -39,7 +40,7 @@ public final class Llama implements Model {
                     Map.entry(attention + "q_proj.weight", heads.outColumns()),
                     Map.entry(attention + "k_proj.weight", heads.keyValue() * heads.dim()),
                     Map.entry(attention + "v_proj.weight", heads.keyValue() * heads.dim()));
-            matrix(attention + "o_proj.weight", width, heads.outColumns(), residual, false);
+            matrix(attention + "o_proj.weight", width, heads.outColumns(), residual, Kind.LINEAR);
             norm(prefix + "post_attention_layernorm.weight");
             String mlp = prefix + "mlp.";
             int inner = config.intermediateSize();
@@ -51,13 +52,13 @@ public final class Llama implements Model {
                         Map.entry(mlp + "gate_proj.weight", inner),
                         Map.entry(mlp + "up_proj.weight", inner));
             } else {
-                matrix(mlp + "up_proj.weight", inner, width, normal, false);
+                matrix(mlp + "up_proj.weight", inner, width, normal, Kind.LINEAR);
             }
-            matrix(mlp + "down_proj.weight", width, inner, residual, false);
+            matrix(mlp + "down_proj.weight", width, inner, residual, Kind.LINEAR);
         }
         norm("model.norm.weight");
         if (!config.tieWordEmbeddings()) {
-            matrix("lm_head.weight", config.vocabSize(), width, normal, true);
+            matrix("lm_head.weight", config.vocabSize(), width, normal, Kind.EMBEDDING);
         }
     }
 
@@ -115,12 +116,12 @@ public final class Llama implements Model {
     private void norm(String name) {
         Shape shape = Shape.of(config.hiddenSize());
         parameters.put(
-                name, new Parameter(name, shape, new Initial.Constant(1), List.of(new Part(name, shape, 0)), false));
+                name, new Parameter(name, shape, Kind.VECTOR, new Initial.Constant(1), List.of(new Part(name, shape, 0))));
     }
 
-    private void matrix(String name, int rows, int columns, Initial initial, boolean embedding) {
+    private void matrix(String name, int rows, int columns, Initial initial, Kind kind) {
         Shape shape = Shape.of(rows, columns);
-        parameters.put(name, new Parameter(name, shape, initial, List.of(new Part(name, shape, 0)), embedding));
+        parameters.put(name, new Parameter(name, shape, kind, initial, List.of(new Part(name, shape, 0))));
     }
 
     @SafeVarargs
@@ -131,6 +132,6 @@ public final class Llama implements Model {
             parts.add(new Part(part.getKey(), Shape.of(part.getValue(), columns), row));
             row += part.getValue();
         }
-        parameters.put(name, new Parameter(name, Shape.of(row, columns), initial, parts, false));
+        parameters.put(name, new Parameter(name, Shape.of(row, columns), Kind.LINEAR, initial, parts));
     }
 }

@@ -10,8 +10,19 @@ import org.quern.graph.Shape;
 ///
 /// @param name the key into the tensor store
 /// @param parts the tensors as Hugging Face names them, from the first row to the last
-/// @param embedding whether its rows are looked up by token or position, or give the logits
-public record Parameter(String name, Shape shape, Initial initial, List<Part> parts, boolean embedding) {
+public record Parameter(String name, Shape shape, Kind kind, Initial initial, List<Part> parts) {
+
+    /// What a parameter does.
+    public enum Kind {
+        /// A bias or the weights of a norm.
+        VECTOR,
+        /// Rows that are looked up by token or position, or that give the logits.
+        EMBEDDING,
+        /// A linear layer, [out, in].
+        LINEAR,
+        /// A linear layer, [in, out].
+        LINEAR_TRANSPOSED
+    }
 
     /// A tensor of Hugging Face's layout: all rows of the parameter from `fromRow` on that its shape holds.
     public record Part(String name, Shape shape, int fromRow) {}
@@ -27,10 +38,5 @@ public record Parameter(String name, Shape shape, Initial initial, List<Part> pa
 
     public Parameter {
         parts = List.copyOf(parts);
-    }
-
-    /// Vectors: biases and the weights of norms.
-    public boolean isVector() {
-        return shape.rank() == 1;
     }
 }

@@ -1,0 +1,72 @@
+package org.quern.executor;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+import org.quern.graph.MemoryPlan;
+import org.quern.graph.Value;
+
+/// States in off-heap memory.
+final class CpuTensorStore implements TensorStore {
+    private record Entry(Value value, MemorySegment memory) {}
+
+    private final Arena arena;
+    private final Map<String, Entry> entries = new LinkedHashMap<>();
+
+    CpuTensorStore(Arena arena) {
+        this.arena = arena;
+    }
+
+    @Override
+    public void declare(Value state) {
+        Entry known = entries.get(state.name());
+        if (known == null) {
+            entries.put(state.name(), new Entry(state, arena.allocate(state.bytes(), MemoryPlan.ALIGNMENT)));
+        } else if (!known.value().shape().equals(state.shape())
+                || known.value().type() != state.type()) {
+            throw new IllegalArgumentException("state %s is %s %s already: got %s %s"
+                    .formatted(
+                            state.name(),
+                            known.value().type(),
+                            known.value().shape(),
+                            state.type(),
+                            state.shape()));
+        }
+    }
+
+    @Override
+    public Set<String> names() {
+        return Collections.unmodifiableSet(entries.keySet());
+    }
+
+    @Override
+    public Value value(String name) {
+        return entry(name).value();
+    }
+
+    @Override
+    public MemorySegment host(String name) {
+        return entry(name).memory();
+    }
+
+    @Override
+    public void push(String name) {
+        entry(name);
+    }
+
+    @Override
+    public void pull(String name) {
+        entry(name);
+    }
+
+    private Entry entry(String name) {
+        Entry entry = entries.get(name);
+        if (entry == null) {
+            throw new IllegalArgumentException("there is no state " + name);
+        }
+        return entry;
+    }
+}
