@@ -1,0 +1,34 @@
+package org.quern.checkpoint;
+
+import java.util.List;
+import org.quern.base.Json;
+
+/// A file to be written into a checkpoint.
+public sealed interface CheckpointFile {
+    /// Its name in the folder.
+    String name();
+
+    /// Bytes that it takes on disk.
+    long bytes();
+
+    /// A safetensors file, streamed from the tensors' memory.
+    record Tensors(String name, List<NamedTensor> tensors) implements CheckpointFile {
+        @Override
+        public long bytes() {
+            return Safetensors.bytes(tensors);
+        }
+    }
+
+    /// A small file.
+    record Content(String name, byte[] content) implements CheckpointFile {
+        @Override
+        public long bytes() {
+            return content.length;
+        }
+    }
+
+    /// A JSON file of a record, a map or a tree.
+    static CheckpointFile json(String name, Object value) {
+        return new Content(name, Json.pretty(value));
+    }
+}
