@@ -77,8 +77,7 @@ public final class Checkpoints {
     /// Writes a checkpoint, replacing one of the same step, and removes those that need not be kept.
     ///
     /// @return its folder, which is on the disk
-    /// @throws QuernException if it could not be written; then nothing is left of it, and those before are still
-    there
+    /// @throws QuernException if it could not be written; then nothing is left of it and the others are untouched
     public Path commit(long step, List<CheckpointFile> files) {
         Path target = folder.resolve(String.format(Locale.ROOT, "step-%08d", step));
         Path temporary = folder.resolve(TEMPORARY + target.getFileName());
