@@ -1,0 +1,407 @@
+package org.quern.data;
+
+import java.io.BufferedInputStream;
+import java.io.EOFException;
+import java.io.FilterInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystems;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.PathMatcher;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.TreeSet;
+import java.util.stream.Stream;
+import java.util.zip.GZIPInputStream;
+import java.util.zip.ZipException;
+import org.quern.base.ExitCode;
+import org.quern.base.QuernException;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.JsonParser;
+import tools.jackson.core.JsonToken;
+import tools.jackson.core.ObjectReadContext;
+import tools.jackson.core.StreamReadConstraints;
+import tools.jackson.core.StreamReadFeature;
+import tools.jackson.core.json.JsonFactory;
+
+/// Streams the documents of text files, in the order of the files and of the documents in them.
+///
+/// - `.jsonl`, `.jsonl.gz`: an object a line; `text` is the document and `title`, else `id`, its name. Blank lines are
+///   passed over.
+/// - `.txt`, `.txt.gz`: one document, or several with a form feed between them; line breaks beside a form feed belong
+///   to neither.
+///
+/// A byte-order mark is dropped, and so are empty documents. What is not valid UTF-8 or JSON, lacks its text or ends
+/// too early is a [QuernException] (data) with the file and line.
+public final class CorpusReader implements AutoCloseable {
+    /// Where a path ends if it is text for this reader.
+    static final List<String> SUFFIXES = List.of(".jsonl", ".jsonl.gz", ".txt", ".txt.gz");
+
+    private static final int MAX_DOCUMENT_BYTES = 1 << 30;
+    private static final JsonFactory JSON = JsonFactory.builder()
+            .streamReadConstraints(StreamReadConstraints.builder()
+                    .maxStringLength(MAX_DOCUMENT_BYTES)
+                    .build())
+            .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+            .build();
+
+    private final List<Path> files;
+    private final byte[] buffer = new byte[1 << 16];
+    private int bufferAt;
+    private int bufferEnd;
+    private byte[] record = new byte[1 << 16];
+    private int recordLength;
+    private int nextFile;
+    private long bytesOfClosedFiles;
+
+    private Path file;
+    private CountingStream compressed;
+    private InputStream text;
+    private boolean lines;
+    /// The line in `file` on which the current record begins, from 1.
+    private long line;
+
+    private long nextLine;
+    private int documentsInFile;
+
+    public CorpusReader(List<Path> files) {
+        this.files = List.copyOf(files);
+    }
+
+    /// The files that `patterns` name, relative to `base`: a file, a folder (its text files, at any depth) or a glob
+    /// such as `books/*.jsonl.gz`. In the order of the patterns, sorted by path within one, each file once.
+    public static List<Path> files(List<String> patterns, Path base) {
+        List<Path> files = new ArrayList<>();
+        for (String pattern : patterns) {
+            for (Path match : matches(pattern, base)) {
+                if (!files.contains(match)) {
+                    files.add(match);
+                }
+            }
+        }
+        return files;
+    }
+
+    private static TreeSet<Path> matches(String pattern, Path base) {
+        TreeSet<Path> matches = new TreeSet<>(Comparator.comparing(Path::toString));
+        boolean glob = pattern.matches(".*[*?\\[{].*");
+        try {
+            if (glob) {
+                Path root = globRoot(pattern, base);
+                PathMatcher matcher = FileSystems.getDefault()
+                        .getPathMatcher("glob:" + base.resolve(pattern).normalize());
+                try (Stream<Path> tree = Files.exists(root) ? Files.walk(root) : Stream.empty()) {
+                    tree.map(Path::normalize)
+                            .filter(path -> matcher.matches(path) && isText(path) && Files.isRegularFile(path))
+                            .forEach(matches::add);
+                }
+            } else {
+                Path path = base.resolve(pattern).normalize();
+                if (!Files.exists(path)) {
+                    throw QuernException.data(path + ": expected a text file or a folder of them, found nothing");
+                }
+                try (Stream<Path> tree = Files.walk(path)) {
+                    tree.filter(each -> isText(each) && Files.isRegularFile(each))
+                            .forEach(matches::add);
+                }
+            }
+        } catch (IOException e) {
+            throw QuernException.io(pattern + ": cannot be listed: " + e.getMessage(), e);
+        }
+        if (matches.isEmpty()) {
+            throw QuernException.data(base.resolve(pattern).normalize() + ": expected files ending in one of "
+                    + SUFFIXES + ", found none");
+        }
+        return matches;
+    }
+
+    /// The deepest folder above every match of a glob.
+    private static Path globRoot(String pattern, Path base) {
+        String fixed = pattern.substring(0, pattern.split("[*?\\[{]", 2)[0].lastIndexOf('/') + 1);
+        return base.resolve(fixed).normalize();
+    }
+
+    private static boolean isText(Path path) {
+        return SUFFIXES.stream().anyMatch(path.toString()::endsWith);
+    }
+
+    /// Bytes read from the files so far, as they are on disk.
+    public long bytesRead() {
+        return bytesOfClosedFiles + (compressed == null ? 0 : compressed.count);
+    }
+
+    /// The next document, or null after the last.
+    public Document next() {
+        try {
+            while (true) {
+                if (text == null && !openNext()) {
+                    return null;
+                }
+                if (!readRecord()) {
+                    closeFile();
+                    continue;
+                }
+                int invalid = Utf8.firstInvalid(record, 0, recordLength);
+                if (invalid >= 0) {
+                    throw QuernException.data("%s:%d: expected UTF-8, found byte 0x%02X, %d bytes into the %s"
+                            .formatted(
+                                    file,
+                                    line + lineBreaks(invalid),
+                                    record[invalid],
+                                    invalid,
+                                    lines ? "line" : "document"));
+                }
+                Document document = lines ? parseLine() : textDocument();
+                if (document != null && document.text().length > 0) {
+                    return document;
+                }
+            }
+        } catch (EOFException | ZipException e) {
+            throw new QuernException(
+                    ExitCode.DATA,
+                    "%s:%d: expected a whole gzip file, found one that is cut off or corrupt (%s)"
+                            .formatted(file, nextLine, e.getMessage()),
+                    e);
+        } catch (IOException e) {
+            throw QuernException.io(file + ": cannot be read: " + e.getMessage(), e);
+        }
+    }
+
+    private boolean openNext() throws IOException {
+        if (nextFile == files.size()) {
+            return false;
+        }
+        file = files.get(nextFile++);
+        nextLine = 1;
+        documentsInFile = 0;
+        bufferAt = 0;
+        bufferEnd = 0;
+        compressed = new CountingStream(new BufferedInputStream(Files.newInputStream(file), 1 << 16));
+        text = compressed;
+        String name = file.toString();
+        if (name.endsWith(".gz")) {
+            text = new GZIPInputStream(compressed, 1 << 16);
+            name = name.substring(0, name.length() - 3);
+        }
+        lines = name.endsWith(".jsonl");
+        skipByteOrderMark();
+        return true;
+    }
+
+    private void skipByteOrderMark() throws IOException {
+        bufferEnd = text.readNBytes(buffer, 0, 3);
+        if (bufferEnd == 3 && buffer[0] == (byte) 0xEF && buffer[1] == (byte) 0xBB && buffer[2] == (byte) 0xBF) {
+            bufferAt = 3;
+        }
+    }
+
+    /// Reads up to the next separator into `record`. False at the end of the file.
+    private boolean readRecord() throws IOException {
+        byte separator = (byte) (lines ? '\n' : '\f');
+        recordLength = 0;
+        line = nextLine;
+        boolean any = false;
+        while (true) {
+            if (bufferAt == bufferEnd) {
+                bufferAt = 0;
+                bufferEnd = Math.max(0, text.read(buffer));
+                if (bufferEnd == 0) {
+                    return any;
+                }
+            }
+            any = true;
+            int end = bufferAt;
+            while (end < bufferEnd && buffer[end] != separator) {
+                if (buffer[end] == '\n') {
+                    nextLine++;
+                }
+                end++;
+            }
+            append(bufferAt, end);
+            bufferAt = end;
+            if (end < bufferEnd) {
+                bufferAt++;
+                if (lines) {
+                    nextLine++;
+                }
+                return true;
+            }
+        }
+    }
+
+    private void append(int from, int to) {
+        int length = recordLength + to - from;
+        if (length > MAX_DOCUMENT_BYTES || length < 0) {
+            throw QuernException.data("%s:%d: expected a document of at most %d bytes, found a longer one"
+                    .formatted(file, line, MAX_DOCUMENT_BYTES));
+        }
+        if (length > record.length) {
+            record = Arrays.copyOf(record, (int) Math.min(MAX_DOCUMENT_BYTES, Math.max(length, 2L * record.length)));
+        }
+        System.arraycopy(buffer, from, record, recordLength, to - from);
+        recordLength = length;
+    }
+
+    private long lineBreaks(int to) {
+        long count = 0;
+        for (int i = 0; i < to; i++) {
+            if (record[i] == '\n') {
+                count++;
+            }
+        }
+        return count;
+    }
+
+    private Document textDocument() {
+        int from = 0;
+        int to = recordLength;
+        if (documentsInFile > 0) {
+            from += startsWithBreak();
+        }
+        documentsInFile++;
+        boolean beforeFormFeed = bufferAt > 0 && buffer[bufferAt - 1] == '\f' && to > from;
+        if (beforeFormFeed && record[to - 1] == '\n') {
+            to--;
+            if (to > from && record[to - 1] == '\r') {
+                to--;
+            }
+        }
+        return new Document(file.getFileName() + ":" + line, Arrays.copyOfRange(record, from, to));
+    }
+
+    private int startsWithBreak() {
+        if (recordLength > 0 && record[0] == '\n') {
+            return 1;
+        }
+        return recordLength > 1 && record[0] == '\r' && record[1] == '\n' ? 2 : 0;
+    }
+
+    private Document parseLine() {
+        int length = recordLength;
+        while (length > 0 && record[length - 1] <= ' ' && record[length - 1] >= 0) {
+            length--;
+        }
+        if (length == 0) {
+            return null;
+        }
+        String text = null;
+        String title = null;
+        String id = null;
+        try (JsonParser parser = JSON.createParser(ObjectReadContext.empty(), record, 0, length)) {
+            if (parser.nextToken() != JsonToken.START_OBJECT) {
+                throw wrongLine("an object such as {\"text\": \"...\"}", describe(parser));
+            }
+            while (parser.nextToken() == JsonToken.PROPERTY_NAME) {
+                String key = parser.currentName();
+                JsonToken value = parser.nextToken();
+                switch (key) {
+                    case "text" -> {
+                        if (value != JsonToken.VALUE_STRING) {
+                            throw wrongLine("a string as \"text\"", describe(parser));
+                        }
+                        text = parser.getString();
+                    }
+                    case "title" -> title = name(parser);
+                    case "id" -> id = name(parser);
+                    default -> parser.skipChildren();
+                }
+            }
+            if (parser.nextToken() != null) {
+                throw wrongLine(
+                        "one object",
+                        "more behind it, at byte "
+                                + parser.currentTokenLocation().getByteOffset());
+            }
+        } catch (JacksonException e) {
+            throw wrongLine("a JSON object", e.getOriginalMessage());
+        }
+        if (text == null) {
+            throw wrongLine("the key \"text\"", "an object without it");
+        }
+        String name = title != null ? title : id;
+        String place = file.getFileName() + ":" + line;
+        return new Document(name == null ? place : place + " " + name.replaceAll("\\R", " "), utf8(text));
+    }
+
+    /// A string or a number; null for anything else.
+    private static String name(JsonParser parser) {
+        return switch (parser.currentToken()) {
+            case VALUE_STRING, VALUE_NUMBER_INT, VALUE_NUMBER_FLOAT -> parser.getString();
+            default -> {
+                parser.skipChildren();
+                yield null;
+            }
+        };
+    }
+
+    private static String describe(JsonParser parser) {
+        JsonToken token = parser.currentToken();
+        return switch (token) {
+            case START_ARRAY -> "an array";
+            case START_OBJECT -> "an object";
+            case null -> "nothing";
+            default -> parser.getString();
+        };
+    }
+
+    private byte[] utf8(String text) {
+        try {
+            ByteBuffer bytes = StandardCharsets.UTF_8.newEncoder().encode(CharBuffer.wrap(text));
+            return Arrays.copyOf(bytes.array(), bytes.limit());
+        } catch (CharacterCodingException e) {
+            throw wrongLine("Unicode text", "half of a surrogate pair (\\uD800 to \\uDFFF)");
+        }
+    }
+
+    private QuernException wrongLine(String expected, String found) {
+        return QuernException.data("%s:%d: expected %s, found %s".formatted(file, line, expected, found));
+    }
+
+    private void closeFile() throws IOException {
+        if (text != null) {
+            bytesOfClosedFiles += compressed.count;
+            text.close();
+            text = null;
+            compressed = null;
+        }
+    }
+
+    @Override
+    public void close() {
+        try {
+            closeFile();
+        } catch (IOException e) {
+            throw QuernException.io(file + ": cannot be closed: " + e.getMessage(), e);
+        }
+    }
+
+    /// Counts what is taken from a file.
+    private static final class CountingStream extends FilterInputStream {
+        private long count;
+
+        CountingStream(InputStream in) {
+            super(in);
+        }
+
+        @Override
+        public int read() throws IOException {
+            int value = super.read();
+            count += value < 0 ? 0 : 1;
+            return value;
+        }
+
+        @Override
+        public int read(byte[] bytes, int offset, int length) throws IOException {
+            int read = super.read(bytes, offset, length);
+            count += Math.max(0, read);
+            return read;
+        }
+    }
+}

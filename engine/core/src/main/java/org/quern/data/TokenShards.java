@@ -1,0 +1,207 @@
+package org.quern.data;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.function.LongConsumer;
+
+/// The tokens of one split: memory-mapped shards read as one line of tokens. May be used by several threads. The
+/// mappings end when the garbage collector finds them unused.
+///
+/// Opening checks that everything is there, belongs together and fits the tokenizer; [#verify] reads all of it. A
+/// token outside the vocabulary never gets out of [#copy]. What is wrong is a [QuernException] (data) that names the
+/// file.
+public final class TokenShards {
+    private final String name;
+    private final List<TokenShard> shards;
+    /// The first token of each shard, then the number of all.
+    private final long[] starts;
+    private final int vocabSize;
+    private final int endOfText;
+    private final boolean checksums;
+
+    private TokenShards(String name, List<TokenShard> shards, int vocabSize, int endOfText, boolean checksums) {
+        this.name = name;
+        this.shards = List.copyOf(shards);
+        this.vocabSize = vocabSize;
+        this.endOfText = endOfText;
+        this.checksums = checksums;
+        starts = new long[shards.size() + 1];
+        for (int i = 0; i < shards.size(); i++) {
+            starts[i + 1] = starts[i] + shards.get(i).tokens();
+        }
+    }
+
+    /// Opens a folder of our shards with its `manifest.json`.
+    ///
+    /// @param tokenizerHash SHA-256 of the tokenizer that the tokens must come from
+    public static TokenShards open(Path folder, String tokenizerHash) {
+        Manifest manifest = Manifest.read(folder);
+        Path manifestFile = folder.resolve(Manifest.FILE);
+        if (!manifest.tokenizer().equals(tokenizerHash)) {
+            throw TokenShard.wrong(
+                    manifestFile,
+                    "tokens of tokenizer " + tokenizerHash,
+                    manifest.tokenizer() + ": prepare the data with this tokenizer, or give the other one");
+        }
+        List<TokenShard> shards = new ArrayList<>();
+        for (Manifest.Shard entry : manifest.shards()) {
+            TokenShard shard = TokenShard.open(folder.resolve(entry.file()), tokenizerHash);
+            TokenShard.expect(
+                    shard.file(), "tokens as %s says,".formatted(manifestFile), entry.tokens(), shard.tokens());
+            TokenShard.expect(
+                    shard.file(),
+                    "documents as %s says,".formatted(manifestFile),
+                    entry.documents(),
+                    shard.documents());
+            String crc = "%08x".formatted(shard.crc());
+            if (!crc.equals(entry.crc32c())) {
+                throw TokenShard.wrong(
+                        shard.file(),
+                        "tokens with the CRC32C %s that %s says".formatted(entry.crc32c(), manifestFile),
+                        crc + ": the file belongs to other data");
+            }
+            shards.add(shard);
+        }
+        return new TokenShards(folder.toString(), shards, manifest.vocabSize(), manifest.endOfText(), true);
+    }
+
+    /// Opens files of llm.c as one split, in this order.
+    ///
+    /// @param vocabSize tokens must be below this
+    /// @param endOfText the token at which a document begins
+    public static TokenShards openLlmc(List<Path> files, int vocabSize, int endOfText) {
+        List<TokenShard> shards = files.stream().map(LlmcShards::open).toList();
+        String name = files.size() == 1
+                ? files.getFirst().toString()
+                : files.getFirst() + " and " + (files.size() - 1) + " more";
+        return new TokenShards(name, shards, vocabSize, endOfText, false);
+    }
+
+    /// Where the tokens are, for messages.
+    public String name() {
+        return name;
+    }
+
+    public long tokens() {
+        return starts[shards.size()];
+    }
+
+    /// Documents, where an index tells: llm.c's files have none.
+    public OptionalLong documents() {
+        return checksums
+                ? OptionalLong.of(
+                        shards.stream().mapToLong(TokenShard::documents).sum())
+                : OptionalLong.empty();
+    }
+
+    /// Bytes of token files.
+    public long bytes() {
+        return shards.stream().mapToLong(shard -> shard.payload().byteSize()).sum();
+    }
+
+    public int vocabSize() {
+        return vocabSize;
+    }
+
+    /// The token before each document.
+    public int endOfText() {
+        return endOfText;
+    }
+
+    /// SHA-256 of what tells these tokens from others, for a resumed run to compare: the checksums of our shards; sizes
+    /// and ends of llm.c's files.
+    public String fingerprint() {
+        StringBuilder text = new StringBuilder();
+        for (TokenShard shard : shards) {
+            text.append(shard.tokenBytes()).append(' ').append(shard.tokens()).append(' ');
+            if (checksums) {
+                text.append(shard.crc());
+            } else {
+                long bytes = shard.payload().byteSize();
+                long end = Math.min(bytes, 1 << 20);
+                text.append(TokenShard.crc(shard.payload().asSlice(0, end))).append(' ');
+                text.append(TokenShard.crc(shard.payload().asSlice(bytes - end)));
+            }
+            text.append('\n');
+        }
+        return HexFormat.of().formatHex(Sha256.of(text.toString().getBytes(StandardCharsets.UTF_8)));
+    }
+
+    /// Reads everything once: our checksums, and the vocabulary in llm.c's files. `progress` receives the bytes read
+    /// so far after each shard.
+    public void verify(LongConsumer progress) {
+        long done = 0;
+        for (TokenShard shard : shards) {
+            if (checksums) {
+                TokenShard.expectCrc(shard.file(), "tokens", shard.crc(), TokenShard.crc(shard.payload()));
+            } else {
+                shard.checkVocabulary(0, shard.tokens(), vocabSize);
+            }
+            done += shard.payload().byteSize();
+            progress.accept(done);
+        }
+    }
+
+    /// Copies tokens `[from, from + count)` to `target` as int32 from byte `offset`. Allocates nothing.
+    public void copy(long from, long count, MemorySegment target, long offset) {
+        long at = from;
+        long end = from + count;
+        for (int i = shardOf(from); at < end; i++) {
+            long part = Math.min(end, starts[i + 1]) - at;
+            shards.get(i).copy(at - starts[i], part, vocabSize, target, offset + (at - from) * Integer.BYTES);
+            at += part;
+        }
+    }
+
+    /// The documents that `[from, from + count)` touches: their names, or the places in llm.c's files.
+    public List<String> documentNames(long from, long count) {
+        List<String> names = new ArrayList<>();
+        long at = from;
+        long end = from + count;
+        for (int i = shardOf(from); at < end; i++) {
+            TokenShard shard = shards.get(i);
+            long first = at - starts[i];
+            long last = Math.min(end, starts[i + 1]) - starts[i];
+            if (shard.documents() == 0) {
+                names.add("%s tokens %d to %d".formatted(shard.file().getFileName(), first, last));
+            } else {
+                long document = documentOf(shard, first);
+                while (document < shard.documents() && shard.documentStart(document) < last) {
+                    names.add(shard.documentName(document++));
+                }
+            }
+            at = starts[i] + last;
+        }
+        return names;
+    }
+
+    /// The last shard that begins at `position` or before, none of the empty ones.
+    private int shardOf(long position) {
+        int found = Arrays.binarySearch(starts, position);
+        int shard = found < 0 ? -found - 2 : found;
+        while (starts[shard + 1] == position) {
+            shard++;
+        }
+        return shard;
+    }
+
+    private static long documentOf(TokenShard shard, long position) {
+        long low = 0;
+        long high = shard.documents();
+        while (high - low > 1) {
+            long middle = low + high >>> 1;
+            if (shard.documentStart(middle) <= position) {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        return low;
+    }
+}

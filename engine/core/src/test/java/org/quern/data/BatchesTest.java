@@ -1,0 +1,142 @@
+package org.quern.data;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.quern.base.QuernException;
+
+class BatchesTest {
+    @TempDir
+    Path folder;
+
+    /// Against windows cut from one array, with the documents marked by a plain loop.
+    @ParameterizedTest
+    @CsvSource({
+        "1, 257, 50, true",
+        "7, 257, 13, true",
+        "13, 70000, 40, true",
+        "207, 257, 64, true",
+        "64, 70000, 1000000, true",
+        "1, 70000, 50, false",
+        "7, 257, 13, false",
+        "13, 257, 40, false",
+        "64, 257, 1000000, false",
+    })
+    void fillsWhatAPlainLoopWould(int sequenceLength, int vocabSize, long shardTokens, boolean documentMask) {
+        ByteEncoder encoder = new ByteEncoder(vocabSize);
+        Random random = new Random(sequenceLength);
+        List<Integer> all = new ArrayList<>();
+        List<Integer> documentOf = new ArrayList<>();
+        TokenShards shards = randomShards(encoder, random, shardTokens, all, documentOf);
+        long samples = (all.size() - 1) / sequenceLength;
+        assertThat(Batches.samples(shards, sequenceLength)).isEqualTo(samples);
+        SampleOrder order = SampleOrder.shuffled(samples, 11);
+        Batches batches = new Batches(shards, order, sequenceLength, documentMask);
+        int rows = 3;
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment[] buffers = new MemorySegment[4];
+            for (int i = 0; i < 4; i++) {
+                buffers[i] = arena.allocate(ValueLayout.JAVA_INT, (long) rows * sequenceLength);
+            }
+            for (long first = 0; first < samples + 5; first += rows) {
+                batches.fill(first, rows, buffers[0], buffers[1], buffers[2], buffers[3]);
+                for (int row = 0; row < rows; row++) {
+                    int window = (int) order.place(first + row) * sequenceLength;
+                    int start = 0;
+                    for (int t = 0; t < sequenceLength; t++) {
+                        if (documentMask
+                                && t > 0
+                                && !documentOf.get(window + t).equals(documentOf.get(window + t - 1))) {
+                            start = t;
+                        }
+                        long at = (long) row * sequenceLength + t;
+                        assertThat(buffers[0].getAtIndex(ValueLayout.JAVA_INT, at))
+                                .isEqualTo(all.get(window + t));
+                        assertThat(buffers[1].getAtIndex(ValueLayout.JAVA_INT, at))
+                                .isEqualTo(all.get(window + t + 1));
+                        assertThat(buffers[2].getAtIndex(ValueLayout.JAVA_INT, at))
+                                .isEqualTo(t - start);
+                        assertThat(buffers[3].getAtIndex(ValueLayout.JAVA_INT, at))
+                                .isEqualTo(start);
+                    }
+                    List<String> names = documentOf.subList(window, window + sequenceLength + 1).stream()
+                            .distinct()
+                            .map(document -> "document " + document)
+                            .toList();
+                    assertThat(batches.documents(first + row)).isEqualTo(names);
+                }
+            }
+        }
+    }
+
+    @Test
+    void isTheSameHoweverAStepIsDivided() {
+        TokenShards shards = randomShards(new ByteEncoder(), new Random(3), 100, new ArrayList<>(), new ArrayList<>());
+        Batches batches = new Batches(shards, SampleOrder.shuffled(Batches.samples(shards, 8), 1), 8, true);
+        int[][] whole = fill(batches, 100, 12);
+        for (int part : new int[] {1, 2, 3, 4, 6}) {
+            int[][] joined = new int[4][12 * 8];
+            for (int first = 0; first < 12; first += part) {
+                int[][] piece = fill(batches, 100 + first, part);
+                for (int i = 0; i < 4; i++) {
+                    System.arraycopy(piece[i], 0, joined[i], first * 8, part * 8);
+                }
+            }
+            assertThat(joined).isDeepEqualTo(whole);
+        }
+    }
+
+    @Test
+    void rejectsACorpusShorterThanASample() {
+        TokenShardWriter writer = new TokenShardWriter(folder, new ByteEncoder(), "r", 100);
+        writer.add("one", new int[7], 7);
+        writer.finish().write(folder);
+        TokenShards shards = TokenShards.open(folder, ByteEncoder.HASH);
+        assertThat(Batches.samples(shards, 7)).isEqualTo(1);
+        assertThatThrownBy(() -> Batches.samples(shards, 8))
+                .isInstanceOf(QuernException.class)
+                .hasMessage(folder + ": expected at least 9 tokens for one sample of sequence_length 8, found 8");
+    }
+
+    private static int[][] fill(Batches batches, long first, int count) {
+        int[][] arrays = new int[4][count * 8];
+        batches.fill(
+                first,
+                count,
+                MemorySegment.ofArray(arrays[0]),
+                MemorySegment.ofArray(arrays[1]),
+                MemorySegment.ofArray(arrays[2]),
+                MemorySegment.ofArray(arrays[3]));
+        return arrays;
+    }
+
+    private TokenShards randomShards(
+            ByteEncoder encoder, Random random, long shardTokens, List<Integer> all, List<Integer> documentOf) {
+        TokenShardWriter writer = new TokenShardWriter(folder, encoder, "r", shardTokens);
+        for (int document = 0; document < 60; document++) {
+            int length = random.nextInt(4) == 0 ? 0 : random.nextInt(60);
+            int[] tokens = random.ints(length, 0, encoder.endOfText()).toArray();
+            writer.add("document " + document, tokens, length);
+            all.add(encoder.endOfText());
+            for (int token : tokens) {
+                all.add(token);
+            }
+            while (documentOf.size() < all.size()) {
+                documentOf.add(document);
+            }
+        }
+        writer.finish().write(folder);
+        return TokenShards.open(folder, ByteEncoder.HASH);
+    }
+}

@@ -1,0 +1,237 @@
+package org.quern.data;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.quern.base.ExitCode;
+import org.quern.base.QuernException;
+import org.quern.data.PrepareData.Validation;
+
+class PrepareDataTest {
+    private static final Validation TENTH = new Validation.Fraction(0.1, 42);
+
+    @TempDir
+    Path folder;
+
+    private Path corpus;
+    private Path out;
+
+    @BeforeEach
+    void writeCorpus() throws IOException {
+        StringBuilder text = new StringBuilder();
+        Random random = new Random(1);
+        for (int document = 0; document < 300; document++) {
+            text.append("{\"text\":\"%d %s\",\"title\":\"title %d\"}\n"
+                    .formatted(document, "abc ".repeat(1 + random.nextInt(2000)), document));
+        }
+        corpus = Files.write(
+                folder.resolve("corpus.jsonl.gz"),
+                CorpusReaderTest.gzip(text.toString().getBytes(UTF_8)));
+        out = folder.resolve("out");
+    }
+
+    @Test
+    void putsEveryDocumentOnOneSide() {
+        TokenizedCorpus made = prepare(1, TENTH);
+        List<String> documents = new ArrayList<>(documents(made.train()));
+        List<String> heldOut = documents(made.validation());
+        assertThat(heldOut).hasSizeBetween(15, 50);
+        documents.addAll(heldOut);
+        assertThat(documents).hasSize(300).doesNotHaveDuplicates();
+        assertThat(made.train().documents().getAsLong()
+                        + made.validation().documents().getAsLong())
+                .isEqualTo(300);
+        assertThat(made.train().documentNames(0, 1).getFirst()).matches("corpus.jsonl.gz:(\\d+) title \\d+");
+    }
+
+    @Test
+    void makesTheSameBytesWithAnyNumberOfThreads() throws IOException {
+        prepare(1, TENTH);
+        Map<String, String> alone = contents();
+        assertThat(alone).containsKeys("train/00000.tok", "train/00003.tok", "validation/manifest.json");
+        for (int threads : new int[] {2, 8}) {
+            Files.delete(out.resolve("train/manifest.json"));
+            prepare(threads, TENTH);
+            assertThat(contents()).isEqualTo(alone);
+        }
+    }
+
+    @Test
+    void splitsByTextAndSeedOnly() throws IOException {
+        List<String> before = documents(prepare(1, TENTH).validation());
+        Path more = Files.writeString(folder.resolve("a.jsonl"), "{\"text\":\"another\"}\n{\"text\":\"one\"}\n");
+        List<String> after = documents(new PrepareData(new ByteEncoder(), out, 2, (_, _) -> {})
+                .prepare(List.of(more, corpus), TENTH)
+                .validation());
+        assertThat(after).containsAll(before);
+        assertThat(documents(prepare(1, new Validation.Fraction(0.1, 43)).validation()))
+                .isNotEqualTo(before);
+    }
+
+    @Test
+    void leavesNoSideEmpty() throws IOException {
+        corpus = Files.writeString(folder.resolve("few.txt"), "one\ftwo\fthree");
+        for (double fraction : new double[] {1e-9, 1 - 1e-9}) {
+            TokenizedCorpus made = prepare(1, new Validation.Fraction(fraction, 1));
+            long few = fraction < 0.5 ? 1 : 2;
+            assertThat(made.validation().documents()).hasValue(few);
+            assertThat(made.train().documents()).hasValue(3 - few);
+        }
+    }
+
+    @Test
+    void rejectsWhatCannotBeSplit() throws IOException {
+        corpus = Files.writeString(folder.resolve("one.txt"), "only one document");
+        assertData(() -> prepare(1, TENTH))
+                .hasMessageStartingWith("[" + corpus + "]: expected at least two different documents to split into "
+                        + "training and validation, found 1");
+        corpus = Files.writeString(folder.resolve("none.txt"), "");
+        assertData(() -> prepare(1, TENTH)).hasMessageContaining("found 0");
+        corpus = Files.writeString(folder.resolve("same.txt"), "a\fa\fa");
+        assertData(() -> prepare(1, TENTH)).hasMessageContaining("two different documents");
+        assertData(() -> new Validation.Fraction(1, 1))
+                .hasMessage("data.validation_fraction must be above 0 and below 1: got 1.0 (try 0.01)");
+        assertData(() -> new Validation.Fraction(Double.NaN, 1));
+    }
+
+    @Test
+    void takesValidationFromOtherFiles() throws IOException {
+        Path other = Files.writeString(folder.resolve("other.txt"), "held out");
+        TokenizedCorpus made = prepare(2, new Validation.TextFiles(List.of(other)));
+        assertThat(documents(made.validation())).containsExactly("held out");
+        assertThat(documents(made.train())).hasSize(300);
+        Path empty = Files.writeString(folder.resolve("empty.txt"), "");
+        assertData(() -> prepare(2, new Validation.TextFiles(List.of(empty))))
+                .hasMessage("[" + empty + "]: expected documents, found none that is not empty");
+    }
+
+    @Test
+    void makesNothingTwice() throws IOException {
+        AtomicInteger calls = new AtomicInteger();
+        PrepareData.Progress progress = (done, total) -> {
+            calls.incrementAndGet();
+            assertThat(done).isBetween(0L, total);
+        };
+        PrepareData prepare = new PrepareData(new ByteEncoder(), out, 2, progress);
+        prepare.prepare(List.of(corpus), TENTH);
+        assertThat(calls.getAndSet(0)).isPositive();
+        prepare.prepare(List.of(corpus), TENTH);
+        assertThat(calls).hasValue(0);
+        prepare.prepare(List.of(corpus), new Validation.Fraction(0.2, 42));
+        assertThat(calls.getAndSet(0)).isPositive();
+        Files.write(corpus, CorpusReaderTest.gzip("{\"text\":\"a\"}\n{\"text\":\"b\"}\n".getBytes(UTF_8)));
+        prepare.prepare(List.of(corpus), new Validation.Fraction(0.2, 42));
+        assertThat(calls.getAndSet(0)).isPositive();
+    }
+
+    @Test
+    void removesWhatAnInterruptedRunLeft() throws IOException {
+        prepare(1, TENTH);
+        Map<String, String> whole = contents();
+        Files.delete(out.resolve("train/manifest.json"));
+        Files.writeString(out.resolve("train/00000.tok"), "half");
+        Files.writeString(out.resolve("train/00917.tok"), "of a larger corpus");
+        Files.writeString(out.resolve("train/00917.names"), "");
+        Files.writeString(out.resolve("train/00918.tok.tmp"), "half");
+        Files.writeString(out.resolve("validation/manifest.json.tmp"), "{");
+        Files.writeString(out.resolve("validation/notes.txt"), "not ours");
+        prepare(2, TENTH);
+        Map<String, String> again = contents();
+        assertThat(again.remove("validation/notes.txt")).isNotNull();
+        assertThat(again).isEqualTo(whole);
+    }
+
+    @Test
+    void leavesNoManifestWhenTheCorpusIsBroken() throws IOException {
+        Path broken = Files.writeString(folder.resolve("broken.jsonl"), "{\"text\":\"a\"}\n{\n");
+        PrepareData prepare = new PrepareData(new ByteEncoder(), out, 2, (_, _) -> {}, 1000);
+        assertData(() -> prepare.prepare(List.of(corpus, broken), TENTH)).hasMessageContaining("broken.jsonl:2");
+        assertThat(out.resolve("train/manifest.json")).doesNotExist();
+        assertThat(out.resolve("validation/manifest.json")).doesNotExist();
+        try (Stream<Path> files = Files.walk(out)) {
+            assertThat(files).noneMatch(file -> file.toString().endsWith(".tmp"));
+        }
+    }
+
+    @Test
+    void passesOnWhatTheTokenizerThrows() {
+        TextEncoder failing = new TextEncoder() {
+            @Override
+            public int[] encode(byte[] utf8) {
+                throw new IllegalStateException("no such byte");
+            }
+
+            @Override
+            public int vocabSize() {
+                return 2;
+            }
+
+            @Override
+            public int endOfText() {
+                return 1;
+            }
+
+            @Override
+            public String hash() {
+                return ByteEncoder.HASH;
+            }
+        };
+        assertThatThrownBy(() -> new PrepareData(failing, out, 2, (_, _) -> {}).prepare(List.of(corpus), TENTH))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessage("no such byte");
+    }
+
+    private TokenizedCorpus prepare(int threads, Validation validation) {
+        return new PrepareData(new ByteEncoder(), out, threads, (_, _) -> {}, 300_000)
+                .prepare(List.of(corpus), validation);
+    }
+
+    /// All files of the output but the lock, as hexadecimal hashes.
+    private Map<String, String> contents() throws IOException {
+        Map<String, String> contents = new TreeMap<>();
+        try (Stream<Path> files = Files.walk(out)) {
+            for (Path file : files.filter(Files::isRegularFile).toList()) {
+                contents.put(
+                        out.relativize(file).toString(),
+                        java.util.HexFormat.of().formatHex(Sha256.of(file)));
+            }
+        }
+        return contents;
+    }
+
+    private static List<String> documents(TokenShards shards) {
+        List<String> documents = new ArrayList<>();
+        StringBuilder text = new StringBuilder();
+        for (int token : LlmcShardsTest.tokens(shards)) {
+            if (token == 256) {
+                documents.add(text.toString());
+                text.setLength(0);
+            } else {
+                text.append((char) token);
+            }
+        }
+        documents.add(text.toString());
+        return documents.subList(1, documents.size());
+    }
+
+    private static org.assertj.core.api.AbstractThrowableAssert<?, ? extends Throwable> assertData(
+            org.assertj.core.api.ThrowableAssert.ThrowingCallable call) {
+        return assertThatThrownBy(call)
+                .isInstanceOfSatisfying(
+                        QuernException.class, e -> assertThat(e.exitCode()).isEqualTo(ExitCode.DATA));
+    }
+}
