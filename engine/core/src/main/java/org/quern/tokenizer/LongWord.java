@@ -1,0 +1,104 @@
+package org.quern.tokenizer;
+
+import java.util.Arrays;
+
+/// Merges a long word in O(n log n): the tokens are a linked list through their first bytes, the possible merges a heap
+/// of
+/// (rank, position), in which entries that no longer hold are recognised when they come up.
+final class LongWord {
+    private static final int DEAD = -1;
+
+    private final PairTable merges;
+    private final int[] byteIds;
+
+    private int[] ids = new int[0];
+    private int[] previous;
+    private int[] following;
+    private long[] heap;
+    private int heapSize;
+
+    LongWord(PairTable merges, int[] byteIds) {
+        this.merges = merges;
+        this.byteIds = byteIds;
+    }
+
+    void merge(byte[] text, int from, int to, TokenBuffer out) {
+        int length = to - from;
+        if (length > ids.length) {
+            ids = new int[length];
+            previous = new int[length];
+            following = new int[length];
+            // One entry for each pair at first, at most two for each merge, which takes one out.
+            heap = new long[2 * length];
+        }
+        heapSize = 0;
+        for (int i = 0; i < length; i++) {
+            ids[i] = byteIds[text[from + i] & 0xFF];
+            previous[i] = i - 1;
+            following[i] = i + 1;
+        }
+        for (int i = 0; i + 1 < length; i++) {
+            offer(i, i + 1);
+        }
+        while (heapSize > 0) {
+            long top = poll();
+            int left = (int) top;
+            if (ids[left] == DEAD || following[left] == length) {
+                continue;
+            }
+            int right = following[left];
+            long merge = merges.get(PairTable.pair(ids[left], ids[right]), -1);
+            if (merge >>> 32 != top >>> 32) {
+                continue;
+            }
+            ids[left] = (int) merge;
+            ids[right] = DEAD;
+            following[left] = following[right];
+            if (following[left] < length) {
+                previous[following[left]] = left;
+                offer(left, following[left]);
+            }
+            if (previous[left] >= 0) {
+                offer(previous[left], left);
+            }
+        }
+        for (int i = 0; i < length; i = following[i]) {
+            out.add(ids[i]);
+        }
+    }
+
+    private void offer(int left, int right) {
+        long merge = merges.get(PairTable.pair(ids[left], ids[right]), -1);
+        if (merge < 0) {
+            return;
+        }
+        if (heapSize == heap.length) {
+            heap = Arrays.copyOf(heap, 2 * heapSize);
+        }
+        long entry = merge >>> 32 << 32 | left;
+        int i = heapSize++;
+        while (i > 0 && heap[i - 1 >>> 1] > entry) {
+            heap[i] = heap[i - 1 >>> 1];
+            i = i - 1 >>> 1;
+        }
+        heap[i] = entry;
+    }
+
+    private long poll() {
+        long top = heap[0];
+        long last = heap[--heapSize];
+        int i = 0;
+        for (int child = 1; child < heapSize; child = 2 * i + 1) {
+            if (child + 1 < heapSize && heap[child + 1] < heap[child]) {
+                child++;
+            }
+            if (heap[child] >= last) {
+                break;
+            }
+            heap[i] = heap[child];
+            i = child;
+        }
+        heap[i] = last;
+        return top;
+    }
+}

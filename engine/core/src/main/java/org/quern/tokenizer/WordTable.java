@@ -1,0 +1,104 @@
+package org.quern.tokenizer;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+
+/// Numbers distinct byte strings 0, 1, 2, ... in the order in which they come.
+final class WordTable {
+    private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+
+    private byte[] bytes = new byte[1 << 12];
+    private int[] ends = new int[1 << 8];
+    private int[] hashes = new int[1 << 8];
+    /// Word number plus 1, or 0.
+    private int[] slots = new int[1 << 9];
+    private int size;
+
+    int size() {
+        return size;
+    }
+
+    byte[] bytes() {
+        return bytes;
+    }
+
+    int start(int word) {
+        return word == 0 ? 0 : ends[word - 1];
+    }
+
+    int end(int word) {
+        return ends[word];
+    }
+
+    /// The number of a byte string, or -1.
+    int find(byte[] text, int from, int to) {
+        return slots[slot(hash(text, from, to), text, from, to)] - 1;
+    }
+
+    /// The number of a byte string, which is given one if it has none.
+    int add(byte[] text, int from, int to) {
+        int hash = hash(text, from, to);
+        int slot = slot(hash, text, from, to);
+        if (slots[slot] != 0) {
+            return slots[slot] - 1;
+        }
+        int start = size == 0 ? 0 : ends[size - 1];
+        int end = Math.addExact(start, to - from);
+        if (end > bytes.length) {
+            bytes = Arrays.copyOf(bytes, Math.clamp(2L * bytes.length, end, Integer.MAX_VALUE - 8));
+        }
+        System.arraycopy(text, from, bytes, start, to - from);
+        if (size == ends.length) {
+            ends = Arrays.copyOf(ends, 2 * size);
+            hashes = Arrays.copyOf(hashes, 2 * size);
+        }
+        ends[size] = end;
+        hashes[size] = hash;
+        slots[slot] = ++size;
+        if (2 * size > slots.length) {
+            enlarge();
+        }
+        return size - 1;
+    }
+
+    private void enlarge() {
+        slots = new int[2 * slots.length];
+        for (int word = 0; word < size; word++) {
+            int slot = hashes[word] & slots.length - 1;
+            while (slots[slot] != 0) {
+                slot = slot + 1 & slots.length - 1;
+            }
+            slots[slot] = word + 1;
+        }
+    }
+
+    private int slot(int hash, byte[] text, int from, int to) {
+        int mask = slots.length - 1;
+        int slot = hash & mask;
+        for (int entry = slots[slot]; entry != 0; entry = slots[slot]) {
+            int word = entry - 1;
+            if (hashes[word] == hash && Arrays.equals(bytes, start(word), ends[word], text, from, to)) {
+                break;
+            }
+            slot = slot + 1 & mask;
+        }
+        return slot;
+    }
+
+    private static int hash(byte[] text, int from, int to) {
+        long hash = to - from;
+        int i = from;
+        for (; i + Long.BYTES <= to; i += Long.BYTES) {
+            hash = (hash ^ (long) LONG.get(text, i)) * 0x9E3779B97F4A7C15L;
+            hash ^= hash >>> 32;
+        }
+        long rest = 0;
+        for (; i < to; i++) {
+            rest = rest << 8 | text[i] & 0xFF;
+        }
+        hash = (hash ^ rest) * 0x9E3779B97F4A7C15L;
+        return (int) (hash >>> 32);
+    }
+}
