@@ -25,15 +25,9 @@ final class CpuTensorStore implements TensorStore {
         Entry known = entries.get(state.name());
         if (known == null) {
             entries.put(state.name(), new Entry(state, arena.allocate(state.bytes(), MemoryPlan.ALIGNMENT)));
-        } else if (!known.value().shape().equals(state.shape())
-                || known.value().type() != state.type()) {
+        } else if (!known.value().shape().equals(state.shape()) || known.value().type() != state.type()) {
             throw new IllegalArgumentException("state %s is %s %s already: got %s %s"
-                    .formatted(
-                            state.name(),
-                            known.value().type(),
-                            known.value().shape(),
-                            state.type(),
-                            state.shape()));
+                    .formatted(state.name(), known.value().type(), known.value().shape(), state.type(), state.shape()));
         }
     }
 

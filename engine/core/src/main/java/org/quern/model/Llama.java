@@ -116,7 +116,8 @@ public final class Llama implements Model {
     private void norm(String name) {
         Shape shape = Shape.of(config.hiddenSize());
         parameters.put(
-                name, new Parameter(name, shape, Kind.VECTOR, new Initial.Constant(1), List.of(new Part(name, shape, 0))));
+                name,
+                new Parameter(name, shape, Kind.VECTOR, new Initial.Constant(1), List.of(new Part(name, shape, 0))));
     }
 
     private void matrix(String name, int rows, int columns, Initial initial, Kind kind) {

@@ -114,9 +114,8 @@ public final class OptimizerGraphs {
                     ? update
                     : graph.add("rows of " + part.name(), new Op.Rows(part.fromRow(), rows), update);
             Value step = orthogonal(graph, matrix, muon.newtonSchulzSteps());
-            double outputsPerInput = parameter.kind() == Parameter.Kind.LINEAR
-                    ? rows / (double) columns
-                    : columns / (double) rows;
+            double outputsPerInput =
+                    parameter.kind() == Parameter.Kind.LINEAR ? rows / (double) columns : columns / (double) rows;
             double scale = Math.sqrt(Math.max(1, outputsPerInput));
             graph.addInto(
                     new Op.ApplyUpdate(part.fromRow(), scale, muon.weightDecay()),

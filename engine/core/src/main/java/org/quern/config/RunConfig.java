@@ -1,0 +1,378 @@
+package org.quern.config;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.function.IntPredicate;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.quern.model.ModelConfig;
+import org.quern.optimizer.LearningRate;
+import org.quern.optimizer.OptimizerSettings;
+
+/// A training run as its YAML file describes it. Absent `evaluate` or `sample` sections mean that neither happens.
+public record RunConfig(
+        @Default("{}") Run run,
+        ModelSection model,
+        TokenizerSection tokenizer,
+        Data data,
+        Train train,
+        Optimizer optimizer,
+        @Default("{}") Schedule schedule,
+        Optional<Evaluate> evaluate,
+        Optional<Sample> sample,
+        @Default("{}") Checkpoint checkpoint)
+        implements Checked {
+
+    /// Which run it is and where it runs.
+    ///
+    /// @param name of the run's folder; by default that of the file
+    /// @param seed of everything random
+    /// @param device `auto`, `cpu`, `cuda`, `cuda:N` or `emulated`
+    /// @param threads compute threads; by default as many as there are cores
+    public record Run(
+            Optional<String> name,
+            @Default("1") long seed,
+            @Default("auto") String device,
+            @Range(min = 1) @EmptyWord("auto") Optional<Integer> threads)
+            implements Checked {
+
+        @Override
+        public List<String> problems() {
+            List<String> problems = new ArrayList<>();
+            if (device.equals("emulated") || device.matches("cuda(:\\d+)?")) {
+                problems.add("device %s is not part of this version, which trains on the CPU only: use cpu or auto"
+                        .formatted(device));
+            } else if (!device.equals("auto") && !device.equals("cpu")) {
+                problems.add("device must be auto, cpu, cuda, cuda:N or emulated: got " + device);
+            }
+            name.filter(text -> !text.matches("[\\w][\\w.-]*"))
+                    .ifPresent(text -> problems.add(
+                            "name must be letters, digits, dots, dashes and underscores, as it names a folder: got "
+                                    + text));
+            return problems;
+        }
+    }
+
+    /// The data: texts, a folder of token shards, or llm.c's `.bin` shards.
+    ///
+    /// @param text files of documents to train on: `.txt`, `.jsonl`, and both with `.gz`
+    /// @param shards a folder of token shards with its manifest
+    /// @param train `.bin` shards to train on
+    /// @param validation what to evaluate on, of the same kind as `text` or `train`
+    /// @param validationFraction share of the documents of `text` that are kept for evaluation when `validation` is
+    ///     not given; 0.05 by default
+    /// @param documentMask whether a token sees its own document only
+    public record Data(
+            Optional<List<Path>> text,
+            Optional<Path> shards,
+            Optional<List<Path>> train,
+            Optional<List<Path>> validation,
+            @Range(above = 0, below = 1) Optional<Double> validationFraction,
+            @Default("false") boolean documentMask)
+            implements Checked {
+
+        boolean hasValidation() {
+            return train.isEmpty() || validation.isPresent();
+        }
+
+        @Override
+        public List<String> problems() {
+            List<String> problems = new ArrayList<>();
+            if (Stream.of(text, shards, train).filter(Optional::isPresent).count() != 1) {
+                problems.add("must have one of text, shards and train: got " + given());
+            }
+            if (validation.isPresent() && shards.isPresent()) {
+                problems.add("validation goes with data.text or data.train: data.shards has a part for it");
+            }
+            if (validationFraction.isPresent() && (text.isEmpty() || validation.isPresent())) {
+                problems.add("validation_fraction goes with data.text without data.validation");
+            }
+            notEmpty(problems, "text", text);
+            notEmpty(problems, "train", train);
+            notEmpty(problems, "validation", validation);
+            return problems;
+        }
+
+        private String given() {
+            List<String> given = new ArrayList<>();
+            text.ifPresent(_ -> given.add("text"));
+            shards.ifPresent(_ -> given.add("shards"));
+            train.ifPresent(_ -> given.add("train"));
+            return given.isEmpty() ? "none" : String.join(" and ", given);
+        }
+
+        private static void notEmpty(List<String> problems, String key, Optional<List<Path>> files) {
+            if (files.filter(List::isEmpty).isPresent()) {
+                problems.add(key + " must name at least one file");
+            }
+        }
+    }
+
+    /// The loop.
+    ///
+    /// @param steps optimiser steps
+    /// @param globalBatch sequences of an optimiser step
+    /// @param microBatch sequences that go through the model at once; by default what fits
+    /// @param sequenceLength tokens of a sequence
+    /// @param clipGradNorm the norm that the whole gradient is clipped to
+    public record Train(
+            @Range(min = 1) long steps,
+            @Range(min = 1) int globalBatch,
+
+            @Range(min = 1) @Default("auto") @EmptyWord("auto")
+            Optional<Integer> microBatch,
+
+            @Range(min = 1) int sequenceLength,
+
+            @Range(above = 0) @Default("1.0") @EmptyWord("off")
+            Optional<Double> clipGradNorm,
+
+            @Default("{}") @EmptyWord("off") Optional<SpikeGuard> spikeGuard)
+            implements Checked {
+
+        public long tokensPerStep() {
+            return (long) globalBatch * sequenceLength;
+        }
+
+        @Override
+        public List<String> problems() {
+            return microBatch
+                    .filter(size -> globalBatch % size != 0)
+                    .map(size -> "micro_batch must divide global_batch %d: got %d (try %s)"
+                            .formatted(globalBatch, size, divisorsAround(globalBatch, size)))
+                    .map(List::of)
+                    .orElse(List.of());
+        }
+    }
+
+    /// Leaves out steps whose loss or gradient norm is far above the recent ones.
+    ///
+    /// @param window how many steps are recent
+    /// @param zScore how many standard deviations are far
+    public record SpikeGuard(
+            @Range(min = 8) @Default("128") int window,
+            @Range(above = 0) @Default("6.0") double zScore) {}
+
+    /// The optimiser.
+    ///
+    /// @param lr the peak learning rate
+    /// @param betas decay of AdamW's two moments
+    /// @param weightDecay of matrices; vectors have none
+    /// @param muon how Muon trains the matrices of the layers; the rest is AdamW's
+    public record Optimizer(
+            @Default("adamw") Name name,
+            @Range(above = 0) double lr,
+
+            @Range(min = 0, below = 1) @Default("[0.9, 0.95]")
+            List<Double> betas,
+
+            @Range(above = 0) @Default("1e-8") double eps,
+            @Range(min = 0) @Default("0.1") double weightDecay,
+            Optional<Muon> muon)
+            implements Checked {
+
+        /// The optimisers.
+        public enum Name {
+            ADAMW,
+            MUON
+        }
+
+        @Override
+        public List<String> problems() {
+            List<String> problems = new ArrayList<>();
+            if (betas.size() != 2) {
+                problems.add("betas must be two numbers: got " + betas.size());
+            }
+            if (name == Name.ADAMW && muon.isPresent()) {
+                problems.add("muon is given, but name is adamw: write name: muon or remove the section");
+            }
+            if (name == Name.MUON && muon.isEmpty()) {
+                problems.add("muon is missing: with name: muon, give at least its learning rate, such as"
+                        + " muon: {lr: 0.02}");
+            }
+            return problems;
+        }
+    }
+
+    /// Muon's part.
+    ///
+    /// @param lr its peak learning rate
+    public record Muon(
+            @Range(above = 0) double lr,
+            @Range(min = 0, below = 1) @Default("0.95") double momentum,
+            @Range(min = 1, max = 20) @Default("5") int newtonSchulzSteps,
+            @Range(min = 0) @Default("0.1") double weightDecay) {}
+
+    /// The learning rate over the run: a linear warm-up, then a shape.
+    ///
+    /// @param warmupSteps steps from 0 to the peak
+    /// @param finalLrFraction where cosine, linear and wsd end, as a fraction of the peak; 0.1 by default
+    /// @param decaySteps the last steps, in which wsd goes down; a fifth of the run by default
+    public record Schedule(
+            @Default("cosine") LearningRate.Shape name,
+            @Range(min = 0) @Default("0") long warmupSteps,
+            @Range(min = 0, max = 1) Optional<Double> finalLrFraction,
+            @Range(min = 1) Optional<Long> decaySteps)
+            implements Checked {
+
+        /// The steps in which wsd goes down.
+        long decaySteps(long steps) {
+            return decaySteps.orElse(Math.max(1, steps / 5));
+        }
+
+        @Override
+        public List<String> problems() {
+            List<String> problems = new ArrayList<>();
+            if (name == LearningRate.Shape.CONSTANT && finalLrFraction.isPresent()) {
+                problems.add("final_lr_fraction has no meaning in a constant schedule: remove it");
+            }
+            if (name != LearningRate.Shape.WSD && decaySteps.isPresent()) {
+                problems.add("decay_steps goes with name: wsd only: remove it");
+            }
+            return problems;
+        }
+    }
+
+    /// Evaluation on the validation data.
+    ///
+    /// @param every steps between two
+    /// @param sequences how many sequences of it
+    public record Evaluate(
+            @Range(min = 1) @Default("250") long every,
+
+            @Range(min = 1) @Default("all") @EmptyWord("all")
+            Optional<Integer> sequences) {}
+
+    /// Texts written on the way.
+    ///
+    /// @param every steps between two
+    /// @param prompts their beginnings
+    /// @param topK only the k likeliest tokens
+    /// @param topP only the likeliest tokens that make up this probability
+    /// @param minP only tokens at least this likely, relative to the likeliest
+    public record Sample(
+            @Range(min = 1) @Default("250") long every,
+            List<String> prompts,
+            @Range(min = 1) @Default("100") int maxTokens,
+            @Range(min = 0) @Default("0.8") double temperature,
+
+            @Range(min = 1) @Default("off") @EmptyWord("off")
+            Optional<Integer> topK,
+
+            @Range(above = 0, max = 1) @Default("off") @EmptyWord("off")
+            Optional<Double> topP,
+
+            @Range(above = 0, max = 1) @Default("off") @EmptyWord("off")
+            Optional<Double> minP)
+            implements Checked {
+        @Override
+        public List<String> problems() {
+            return prompts.isEmpty()
+                    ? List.of("prompts must hold at least one text: remove the sample section for no samples")
+                    : List.of();
+        }
+    }
+
+    /// Checkpoints.
+    ///
+    /// @param every steps between two; there is always one at the end
+    /// @param keep how many of the newest stay
+    /// @param keepEvery steps whose multiples stay for good
+    public record Checkpoint(
+            @Range(min = 1) @Default("1000") long every,
+            @Range(min = 1) @Default("2") @EmptyWord("all") Optional<Integer> keep,
+
+            @Range(min = 1) @Default("off") @EmptyWord("off")
+            Optional<Long> keepEvery) {}
+
+    /// The model's shape.
+    ///
+    /// @param tokenizerVocabSize tokens of the tokenizer, the default of `vocab_size`
+    /// @throws org.quern.base.QuernException if the sizes do not fit together
+    public ModelConfig modelConfig(int tokenizerVocabSize) {
+        return model.resolve(tokenizerVocabSize, train.sequenceLength());
+    }
+
+    public LearningRate learningRate() {
+        return new LearningRate(
+                schedule.name(),
+                train.steps(),
+                schedule.warmupSteps(),
+                schedule.decaySteps(train.steps()),
+                schedule.finalLrFraction().orElse(0.1));
+    }
+
+    public OptimizerSettings optimizerSettings() {
+        return new OptimizerSettings(
+                optimizer.lr(),
+                optimizer.betas().get(0),
+                optimizer.betas().get(1),
+                optimizer.eps(),
+                optimizer.weightDecay(),
+                train.clipGradNorm().orElse(0.0),
+                optimizer
+                        .muon()
+                        .map(muon -> new OptimizerSettings.Muon(
+                                muon.lr(), muon.momentum(), muon.newtonSchulzSteps(), muon.weightDecay())));
+    }
+
+    /// What no section can see alone.
+    @Override
+    public List<String> problems() {
+        List<String> problems = new ArrayList<>();
+        model.problems(tokenizer.knownVocabSize(), train.sequenceLength())
+                .forEach(problem -> problems.add("model." + problem));
+        if (train.sequenceLength() > model.maxPositionEmbeddings().orElse(Integer.MAX_VALUE)) {
+            problems.add("train.sequence_length must be at most model.max_position_embeddings %d: got %d"
+                    .formatted(model.maxPositionEmbeddings().get(), train.sequenceLength()));
+        }
+        scheduleProblems(problems);
+        if (data.text().isPresent() && tokenizer.vocabSize().isPresent()) {
+            problems.add("tokenizer.vocab_size alone cannot turn data.text into ids: give tokenizer.file or"
+                    + " tokenizer.train");
+        }
+        if (data.text().isEmpty() && tokenizer.train().isPresent()) {
+            problems.add("tokenizer.train needs data.text to train on: give tokenizer.file");
+        }
+        if (data.documentMask()
+                && tokenizer.vocabSize().isPresent()
+                && tokenizer.endOfText().isEmpty()) {
+            problems.add(
+                    "tokenizer.end_of_text is missing: data.document_mask sees the documents of .bin shards by it");
+        }
+        if (evaluate.isPresent() && !data.hasValidation()) {
+            problems.add("evaluate needs data.validation: give it, or remove the section");
+        }
+        if (sample.isPresent() && tokenizer.vocabSize().isPresent()) {
+            problems.add(
+                    "sample needs a tokenizer that turns text into ids and back: give tokenizer.file, or remove the"
+                            + " section");
+        }
+        return problems;
+    }
+
+    private void scheduleProblems(List<String> problems) {
+        long rest = train.steps() - schedule.warmupSteps();
+        if (rest < 0) {
+            problems.add("schedule.warmup_steps must be at most train.steps %d: got %d"
+                    .formatted(train.steps(), schedule.warmupSteps()));
+        } else if (schedule.name() == LearningRate.Shape.WSD && schedule.decaySteps(train.steps()) > rest) {
+            problems.add("schedule.decay_steps must be at most %d, the steps after the warm-up: got %d"
+                    .formatted(rest, schedule.decaySteps(train.steps())));
+        }
+    }
+
+    /// The divisors of a number that are nearest to another number: "6 or 8".
+    private static String divisorsAround(int number, int near) {
+        IntPredicate divides = divisor -> number % divisor == 0;
+        int below = IntStream.iterate(near, i -> i >= 1, i -> i - 1)
+                .filter(divides)
+                .findFirst()
+                .orElse(1);
+        OptionalInt above = IntStream.rangeClosed(near, number).filter(divides).findFirst();
+        return above.isEmpty() ? "" + number : "%d or %d".formatted(below, above.getAsInt());
+    }
+}
