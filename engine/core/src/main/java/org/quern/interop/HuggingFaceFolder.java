@@ -1,0 +1,88 @@
+package org.quern.interop;
+
+import java.lang.foreign.Arena;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import org.quern.base.QuernException;
+import org.quern.checkpoint.NamedTensor;
+import org.quern.checkpoint.Safetensors;
+import org.quern.model.ModelConfig;
+import org.quern.model.ModelConfig.Architecture;
+
+/// A model as a folder in Hugging Face's layout: `config.json`, `model.safetensors` (or its parts and
+/// `model.safetensors.index.json`), and maybe `tokenizer.json` and `generation_config.json`. Quern's checkpoints are
+/// such
+/// folders too.
+public final class HuggingFaceFolder {
+    private static final String CONFIG = "config.json";
+    private static final String GENERATION_CONFIG = "generation_config.json";
+
+    private final Path folder;
+    private final ModelConfig config;
+
+    /// Reads the shape of the model.
+    ///
+    /// @throws QuernException if the folder holds no model, or none that Quern has
+    public HuggingFaceFolder(Path folder) {
+        this.folder = folder;
+        if (!Files.isRegularFile(folder.resolve(CONFIG))) {
+            throw QuernException.data(
+                    "%s: expected the folder of a model with its %s, found none".formatted(folder, CONFIG));
+        }
+        config = HuggingFaceConfig.read(folder.resolve(CONFIG));
+    }
+
+    public ModelConfig config() {
+        return config;
+    }
+
+    /// The tokens at which generation ends, as the folder has them.
+    public Set<Integer> endTokens() {
+        Set<Integer> tokens = new TreeSet<>(HuggingFaceConfig.endTokens(folder.resolve(CONFIG)));
+        Path generation = folder.resolve(GENERATION_CONFIG);
+        if (Files.exists(generation)) {
+            tokens.addAll(HuggingFaceConfig.endTokens(generation));
+        }
+        return tokens;
+    }
+
+    /// Fills a model's weights.
+    ///
+    /// @param into fp32, every tensor of the model under Hugging Face's name and shape
+    /// @throws QuernException naming all tensors that are missing, unknown or misshaped
+    public void copyWeights(List<NamedTensor> into) {
+        if (!Files.exists(folder.resolve("model.safetensors")) && Files.exists(folder.resolve("pytorch_model.bin"))) {
+            throw QuernException.data(
+                    "%s: expected model.safetensors, found pytorch_model.bin: save it with safe_serialization=True"
+                            .formatted(folder));
+        }
+        try (Arena arena = Arena.ofShared()) {
+            NamedTensor.copyAll(folder.toString(), canonical(Safetensors.readFolder(folder, arena)), into);
+        }
+    }
+
+    /// The tensors under the names that transformers writes today. Left out is what is no weight: masks and frequencies
+    /// that old versions saved, and the output layer where it is the embedding.
+    private List<NamedTensor> canonical(List<NamedTensor> tensors) {
+        String prefix = config.architecture() == Architecture.GPT2 ? "transformer." : "model.";
+        List<NamedTensor> canonical = new ArrayList<>();
+        for (NamedTensor tensor : tensors) {
+            String name = tensor.name();
+            boolean head = name.equals("lm_head.weight");
+            boolean buffer = name.endsWith(".attn.bias")
+                    || name.endsWith(".attn.masked_bias")
+                    || name.endsWith(".rotary_emb.inv_freq");
+            if (buffer || head && config.tieWordEmbeddings()) {
+                continue;
+            }
+            boolean complete = head || name.startsWith(prefix);
+            canonical.add(
+                    new NamedTensor(complete ? name : prefix + name, tensor.dtype(), tensor.shape(), tensor.data()));
+        }
+        return canonical;
+    }
+}
