@@ -40,6 +40,8 @@ public sealed interface TrainEvent {
     record Evaluation(long step, double loss, double bitsPerByte, double seconds) implements TrainEvent {}
 
     /// Text written by the model.
+    ///
+    /// @param text what follows the prompt
     record Sample(long step, String prompt, String text) implements TrainEvent {}
 
     /// The spike guard skipped a step: why, and the documents of its batch.

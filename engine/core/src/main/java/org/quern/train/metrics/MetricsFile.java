@@ -1,0 +1,101 @@
+package org.quern.train.metrics;
+
+import java.nio.file.Path;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.quern.train.TrainEvent;
+
+/// Writes what happens in a run into its folder, a JSON object a line:
+///
+/// - `metrics.jsonl`, a line a step: `step`, `loss`, `lr`, `grad_norm`, `tokens`, `tokens_per_second`, `seconds`,
+///   and `"skipped": true` where the spike guard left the weights alone; a line an evaluation: `step`, `val_loss`,
+///   `val_bpb`. A number that is not finite is `null`.
+/// - `samples.jsonl`: `step`, `prompt`, `text`.
+/// - `logs/events.jsonl`: starts, spikes, checkpoints and ends, with their times.
+///
+/// When a run goes on from a step, metrics and samples of later steps, which a killed run may have left, are removed.
+/// `logs/events.jsonl` keeps everything: it is what happened.
+public final class MetricsFile implements TrainEvent.Listener, AutoCloseable {
+    private JsonLines metrics;
+    private JsonLines samples;
+    private JsonLines events;
+
+    @Override
+    public void on(TrainEvent event) {
+        switch (event) {
+            case TrainEvent.Started e -> {
+                open(e.run(), e.firstStep());
+                history("started", e.firstStep(), Map.of("steps", e.steps(), "tokens_per_step", e.tokensPerStep()));
+            }
+            case TrainEvent.Step e -> metrics.append(line(e));
+            case TrainEvent.Evaluation e -> {
+                Map<String, Object> line = new LinkedHashMap<>();
+                line.put("step", e.step());
+                line.put("val_loss", JsonLines.finite(e.loss()));
+                line.put("val_bpb", JsonLines.finite(e.bitsPerByte()));
+                metrics.append(line);
+            }
+            case TrainEvent.Sample e -> {
+                Map<String, Object> line = new LinkedHashMap<>();
+                line.put("step", e.step());
+                line.put("prompt", e.prompt());
+                line.put("text", e.text());
+                samples.append(line);
+            }
+            case TrainEvent.Spike e ->
+                history("spike", e.step(), Map.of("reason", e.reason(), "documents", e.documents()));
+            case TrainEvent.CheckpointSaved e ->
+                history(
+                        "checkpoint",
+                        e.step(),
+                        Map.of("folder", e.folder().getFileName().toString(), "bytes", e.bytes()));
+            case TrainEvent.CheckpointFailed e -> history("checkpoint_failed", e.step(), Map.of("reason", e.reason()));
+            case TrainEvent.Finished e -> history("finished", e.step(), Map.of("complete", e.complete()));
+        }
+    }
+
+    @Override
+    public void close() {
+        if (events != null) {
+            metrics.close();
+            samples.close();
+            events.close();
+        }
+    }
+
+    private void open(Path run, long step) {
+        metrics = new JsonLines(run.resolve("metrics.jsonl"), step);
+        samples = new JsonLines(run.resolve("samples.jsonl"), step);
+        events = new JsonLines(run.resolve("logs/events.jsonl"), Long.MAX_VALUE);
+    }
+
+    private static Map<String, Object> line(TrainEvent.Step e) {
+        Map<String, Object> line = new LinkedHashMap<>();
+        line.put("step", e.step());
+        line.put("loss", JsonLines.finite(e.loss()));
+        line.put("lr", JsonLines.finite(e.lr()));
+        line.put("grad_norm", JsonLines.finite(e.gradNorm()));
+        line.put("tokens", e.tokens());
+        line.put("tokens_per_second", rounded(e.tokensPerSecond(), 10));
+        line.put("seconds", rounded(e.seconds(), 1000));
+        if (e.skipped()) {
+            line.put("skipped", true);
+        }
+        return line;
+    }
+
+    private static Double rounded(double value, double unit) {
+        return JsonLines.finite(Math.rint(value * unit) / unit);
+    }
+
+    private void history(String event, long step, Map<String, Object> details) {
+        Map<String, Object> line = new LinkedHashMap<>();
+        line.put("time", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
+        line.put("event", event);
+        line.put("step", step);
+        line.putAll(details);
+        events.append(line);
+    }
+}
