@@ -2,6 +2,7 @@ package org.quern.data;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.stream.LongStream;
 import org.quern.base.QuernException;
 
 /// Cuts a split into samples of `sequenceLength` tokens, in a [SampleOrder], and fills int32 buffers with them.
@@ -73,8 +74,9 @@ public final class Batches {
         }
     }
 
-    /// The documents in sample `sample` of the run, for people.
-    public List<String> documents(long sample) {
-        return shards.documentNames(order.place(sample) * sequenceLength, sequenceLength + 1L);
+    /// For people: the documents in samples `[first, first + count)` of the run.
+    public List<String> documents(long first, long count) {
+        LongStream windows = LongStream.range(first, first + count).map(sample -> order.place(sample) * sequenceLength);
+        return shards.documents(windows, sequenceLength + 1L);
     }
 }

@@ -9,16 +9,10 @@ import java.nio.ByteBuffer;
 import java.nio.CharBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.PathMatcher;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.List;
-import java.util.TreeSet;
-import java.util.stream.Stream;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.ZipException;
 import org.quern.base.ExitCode;
@@ -41,8 +35,8 @@ import tools.jackson.core.json.JsonFactory;
 /// A byte-order mark is dropped, and so are empty documents. What is not valid UTF-8 or JSON, lacks its text or ends
 /// too early is a [QuernException] (data) with the file and line.
 public final class CorpusReader implements AutoCloseable {
-    /// Where a path ends if it is text for this reader.
-    static final List<String> SUFFIXES = List.of(".jsonl", ".jsonl.gz", ".txt", ".txt.gz");
+    /// The ends of the names of files that this reader reads.
+    public static final List<String> SUFFIXES = List.of(".jsonl", ".jsonl.gz", ".txt", ".txt.gz");
 
     private static final int MAX_DOCUMENT_BYTES = 1 << 30;
     private static final JsonFactory JSON = JsonFactory.builder()
@@ -73,63 +67,6 @@ public final class CorpusReader implements AutoCloseable {
 
     public CorpusReader(List<Path> files) {
         this.files = List.copyOf(files);
-    }
-
-    /// The files that `patterns` name, relative to `base`: a file, a folder (its text files, at any depth) or a glob
-    /// such as `books/*.jsonl.gz`. In the order of the patterns, sorted by path within one, each file once.
-    public static List<Path> files(List<String> patterns, Path base) {
-        List<Path> files = new ArrayList<>();
-        for (String pattern : patterns) {
-            for (Path match : matches(pattern, base)) {
-                if (!files.contains(match)) {
-                    files.add(match);
-                }
-            }
-        }
-        return files;
-    }
-
-    private static TreeSet<Path> matches(String pattern, Path base) {
-        TreeSet<Path> matches = new TreeSet<>(Comparator.comparing(Path::toString));
-        boolean glob = pattern.matches(".*[*?\\[{].*");
-        try {
-            if (glob) {
-                Path root = globRoot(pattern, base);
-                PathMatcher matcher = FileSystems.getDefault()
-                        .getPathMatcher("glob:" + base.resolve(pattern).normalize());
-                try (Stream<Path> tree = Files.exists(root) ? Files.walk(root) : Stream.empty()) {
-                    tree.map(Path::normalize)
-                            .filter(path -> matcher.matches(path) && isText(path) && Files.isRegularFile(path))
-                            .forEach(matches::add);
-                }
-            } else {
-                Path path = base.resolve(pattern).normalize();
-                if (!Files.exists(path)) {
-                    throw QuernException.data(path + ": expected a text file or a folder of them, found nothing");
-                }
-                try (Stream<Path> tree = Files.walk(path)) {
-                    tree.filter(each -> isText(each) && Files.isRegularFile(each))
-                            .forEach(matches::add);
-                }
-            }
-        } catch (IOException e) {
-            throw QuernException.io(pattern + ": cannot be listed: " + e.getMessage(), e);
-        }
-        if (matches.isEmpty()) {
-            throw QuernException.data(base.resolve(pattern).normalize() + ": expected files ending in one of "
-                    + SUFFIXES + ", found none");
-        }
-        return matches;
-    }
-
-    /// The deepest folder above every match of a glob.
-    private static Path globRoot(String pattern, Path base) {
-        String fixed = pattern.substring(0, pattern.split("[*?\\[{]", 2)[0].lastIndexOf('/') + 1);
-        return base.resolve(fixed).normalize();
-    }
-
-    private static boolean isText(Path path) {
-        return SUFFIXES.stream().anyMatch(path.toString()::endsWith);
     }
 
     /// Bytes read from the files so far, as they are on disk.

@@ -11,6 +11,9 @@ import java.util.List;
 /// number of tokens, zeros), then the tokens; 16-bit ones for GPT-2's tokenizer, 32-bit ones for Llama 3's. They hold
 /// no index: a document begins at its end-of-text token.
 public final class LlmcShards {
+    /// The end of the names of these files.
+    public static final List<String> SUFFIXES = List.of(".bin");
+
     private static final int HEADER_BYTES = 256 * Integer.BYTES;
     private static final int MAGIC_16_BIT = 20240520;
     private static final int VERSION_16_BIT = 1;

@@ -1,17 +1,15 @@
 package org.quern.data;
 
-import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
-import org.quern.base.QuernException;
+import org.quern.base.Json;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.DeserializationFeature;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.ObjectReader;
 import tools.jackson.databind.PropertyNamingStrategies;
-import tools.jackson.databind.SerializationFeature;
-import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.annotation.JsonNaming;
 
 /// `manifest.json` of a folder of token shards. Written last: a folder without it is not finished.
 ///
@@ -26,6 +24,7 @@ import tools.jackson.databind.json.JsonMapper;
 /// @param documents in all shards
 /// @param textBytes UTF-8 bytes of the documents
 /// @param shards in order
+@JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 record Manifest(
         String format,
         int version,
@@ -45,38 +44,33 @@ record Manifest(
     /// @param crc32c of the tokens, 8 hexadecimal digits
     record Shard(String file, long tokens, long documents, String crc32c) {}
 
-    private static final JsonMapper JSON = JsonMapper.builder()
-            .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
-            .enable(
+    private static final ObjectReader READER = Json.MAPPER
+            .readerFor(Manifest.class)
+            .with(
                     DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES,
                     DeserializationFeature.FAIL_ON_NULL_CREATOR_PROPERTIES,
-                    DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
-            .enable(SerializationFeature.INDENT_OUTPUT)
-            .build();
+                    DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
 
     static Manifest read(Path folder) {
         Path file = folder.resolve(FILE);
+        JsonNode json = Json.readObject(file);
+        if (!json.path("format").asString("").equals(FORMAT)) {
+            throw TokenShard.wrong(
+                    file,
+                    "a manifest with format \"" + FORMAT + "\"",
+                    json.path("format").toString());
+        }
+        TokenShard.expect(file, "version", VERSION, json.path("version").asInt(0));
         try {
-            Manifest manifest = JSON.readValue(Files.readAllBytes(file), Manifest.class);
-            if (!manifest.format.equals(FORMAT)) {
-                throw TokenShard.wrong(file, "format \"" + FORMAT + "\"", "\"" + manifest.format + "\"");
-            }
-            TokenShard.expect(file, "version", VERSION, manifest.version);
-            return manifest;
-        } catch (NoSuchFileException e) {
-            throw TokenShard.wrong(
-                    file, "the manifest of a folder of tokens", "no such file: prepare the data, or prepare it again");
+            return READER.readValue(json);
         } catch (JacksonException e) {
-            throw TokenShard.wrong(
-                    file, "the manifest of a folder of tokens", "something else: " + e.getOriginalMessage());
-        } catch (IOException e) {
-            throw QuernException.io(file + ": cannot be read: " + e.getMessage(), e);
+            throw TokenShard.wrong(file, "a manifest of token shards", e.getOriginalMessage());
         }
     }
 
     void write(Path folder) {
         try (OutputFile out = new OutputFile(folder.resolve(FILE))) {
-            out.write(ByteBuffer.wrap(JSON.writeValueAsBytes(this)));
+            out.write(ByteBuffer.wrap(Json.pretty(this)));
             out.commit();
         }
     }

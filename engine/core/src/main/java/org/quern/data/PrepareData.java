@@ -63,9 +63,9 @@ public final class PrepareData {
     private record Chunk(List<Document> documents, List<int[]> tokens, double[] chances) {}
 
     private final TextEncoder encoder;
+    private final Path folder;
     private final Path train;
     private final Path validation;
-    private final Path lock;
     private final int threads;
     private final Progress progress;
     private final long shardTokens;
@@ -77,33 +77,61 @@ public final class PrepareData {
 
     PrepareData(TextEncoder encoder, Path folder, int threads, Progress progress, long shardTokens) {
         this.encoder = encoder;
+        this.folder = folder;
         train = folder.resolve("train");
         validation = folder.resolve("validation");
-        lock = folder.resolve("prepare.lock");
         this.threads = threads;
         this.progress = progress;
         this.shardTokens = shardTokens;
     }
 
-    /// Makes the shards, or finds them made, and opens them. Of several processes with one folder, one makes them and
-    /// the others wait.
+    /// Makes the shards, or finds them made and unharmed, and opens them. Of several processes with one folder, one
+    /// makes them and the others wait.
     public TokenizedCorpus prepare(List<Path> files, Validation heldOut) {
         try {
-            Files.createDirectories(lock.getParent());
-            try (FileChannel channel = FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
-                channel.lock();
+            Files.createDirectories(folder);
+            try (FileChannel lock = FileChannel.open(
+                    folder.resolve("prepare.lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+                lock.lock();
                 String recipe = recipe(files, heldOut);
-                if (isMade(train, recipe) && isMade(validation, recipe)) {
-                    LOG.info("{}: the token shards are made already", lock.getParent());
-                } else {
+                if (!isMade(recipe)) {
                     make(files, heldOut, recipe);
                 }
+                return open();
             }
         } catch (IOException e) {
-            throw QuernException.io(lock.getParent() + ": data cannot be prepared: " + e.getMessage(), e);
+            throw QuernException.io(folder + ": data cannot be prepared: " + e.getMessage(), e);
         }
-        return new TokenizedCorpus(
-                TokenShards.open(train, encoder.hash()), TokenShards.open(validation, encoder.hash()));
+    }
+
+    private boolean isMade(String recipe) {
+        try {
+            return isMade(train, recipe) && isMade(validation, recipe);
+        } catch (QuernException e) {
+            throw harmed(e);
+        }
+    }
+
+    private static boolean isMade(Path split, String recipe) {
+        return Files.exists(split.resolve(Manifest.FILE))
+                && Manifest.read(split).recipe().equals(recipe);
+    }
+
+    private TokenizedCorpus open() {
+        try {
+            TokenizedCorpus corpus = new TokenizedCorpus(
+                    TokenShards.open(train, encoder.hash()), TokenShards.open(validation, encoder.hash()));
+            corpus.train().verify(_ -> {});
+            corpus.validation().verify(_ -> {});
+            return corpus;
+        } catch (QuernException e) {
+            throw harmed(e);
+        }
+    }
+
+    private QuernException harmed(QuernException e) {
+        return new QuernException(
+                e.exitCode(), e.getMessage() + " (delete " + folder + " to have it made from the text again)", e);
     }
 
     private String recipe(List<Path> files, Validation heldOut) {
@@ -128,11 +156,6 @@ public final class PrepareData {
             String hash = HexFormat.of().formatHex(Sha256.of(file));
             text.append(hash).append(' ').append(file.getFileName()).append('\n');
         }
-    }
-
-    private static boolean isMade(Path split, String recipe) {
-        return Files.exists(split.resolve(Manifest.FILE))
-                && Manifest.read(split).recipe().equals(recipe);
     }
 
     private void make(List<Path> files, Validation heldOut, String recipe) throws IOException {
@@ -296,6 +319,14 @@ public final class PrepareData {
             Manifest trainManifest = trainShards.finish();
             validationManifest.write(validation);
             trainManifest.write(train);
+            LOG.info(
+                    "{}: {} tokens of {} documents for training, {} of {} for validation, {} bytes of text a token",
+                    folder,
+                    trainManifest.tokens(),
+                    trainManifest.documents(),
+                    validationManifest.tokens(),
+                    validationManifest.documents(),
+                    "%.2f".formatted((double) trainManifest.textBytes() / trainManifest.tokens()));
         }
 
         private void clean(Path split) throws IOException {

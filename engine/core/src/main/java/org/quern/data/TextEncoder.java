@@ -2,7 +2,7 @@ package org.quern.data;
 
 /// What turns text into tokens. Called by several threads at once.
 public interface TextEncoder {
-    /// The tokens of one document, which is valid UTF-8. No special tokens are added.
+    /// The tokens of one document, which is valid UTF-8: no special ones, also where the text spells one.
     int[] encode(byte[] utf8);
 
     /// Tokens are in `[0, vocabSize)`.

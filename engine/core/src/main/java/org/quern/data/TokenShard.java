@@ -1,7 +1,7 @@
 package org.quern.data;
 
+import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -10,7 +10,11 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HexFormat;
+import java.util.List;
+import java.util.SortedSet;
+import java.util.stream.LongStream;
 import java.util.zip.CRC32C;
 import org.quern.base.QuernException;
 
@@ -144,17 +148,14 @@ record TokenShard(Path file, int tokenBytes, MemorySegment payload, MemorySegmen
 
     /// Copies tokens `[from, from + count)` to `target` as int32 from byte `offset`; none may reach `vocabSize`.
     void copy(long from, long count, int vocabSize, MemorySegment target, long offset) {
-        int largest = 0;
+        int outside = 0;
         for (long i = 0; i < count; i++) {
             int token = token(from + i);
-            largest = Math.max(largest, token);
-            // A 32-bit token above 2^31 reads as a negative number.
-            if (token < 0) {
-                largest = Integer.MAX_VALUE;
-            }
+            // Negative if the token is, or is above the last one.
+            outside |= token | vocabSize - 1 - token;
             target.set(INT, offset + i * Integer.BYTES, token);
         }
-        if (largest >= vocabSize) {
+        if (outside < 0) {
             checkVocabulary(from, count, vocabSize);
         }
     }
@@ -177,17 +178,49 @@ record TokenShard(Path file, int tokenBytes, MemorySegment payload, MemorySegmen
         return shard.resolveSibling(name.substring(0, name.lastIndexOf('.')) + ".names");
     }
 
-    /// The name of a document, for people.
-    String documentName(long document) {
-        Path names = namesFile(file);
-        try (var lines = Files.lines(names)) {
-            return lines.skip(document).findFirst().orElseGet(() -> unnamed(document));
-        } catch (IOException | UncheckedIOException e) {
-            return unnamed(document);
+    /// The documents with tokens in `[from, to)`; without an index, `from` stands for them.
+    LongStream documentsIn(long from, long to) {
+        if (documents() == 0) {
+            return LongStream.of(from);
         }
+        long first = firstDocumentAfter(from) - 1;
+        return LongStream.range(first, firstDocumentAfter(to - 1));
     }
 
-    private String unnamed(long document) {
-        return file.getFileName() + " document " + document;
+    private long firstDocumentAfter(long position) {
+        long low = 0;
+        long high = documents();
+        while (low < high) {
+            long middle = low + high >>> 1;
+            if (documentStart(middle) <= position) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        return low;
+    }
+
+    /// For people: the names of documents, or where they are.
+    List<String> describe(SortedSet<Long> documents) {
+        List<String> described = new ArrayList<>();
+        if (documents() == 0) {
+            documents.forEach(token -> described.add(file.getFileName() + " token " + token));
+            return described;
+        }
+        try (BufferedReader names = Files.newBufferedReader(namesFile(file))) {
+            long line = 0;
+            for (long document : documents) {
+                for (; line < document; line++) {
+                    names.readLine();
+                }
+                described.add(names.readLine());
+                line++;
+            }
+        } catch (IOException e) {
+            described.clear();
+            documents.forEach(document -> described.add(file.getFileName() + " document " + document));
+        }
+        return described;
     }
 }

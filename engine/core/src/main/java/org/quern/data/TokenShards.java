@@ -8,7 +8,10 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.OptionalLong;
+import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.function.LongConsumer;
+import java.util.stream.LongStream;
 
 /// The tokens of one split: memory-mapped shards read as one line of tokens. May be used by several threads. The
 /// mappings end when the garbage collector finds them unused.
@@ -73,6 +76,7 @@ public final class TokenShards {
 
     /// Opens files of llm.c as one split, in this order.
     ///
+    /// @param files at least one
     /// @param vocabSize tokens must be below this
     /// @param endOfText the token at which a document begins
     public static TokenShards openLlmc(List<Path> files, int vocabSize, int endOfText) {
@@ -159,26 +163,23 @@ public final class TokenShards {
         }
     }
 
-    /// The documents that `[from, from + count)` touches: their names, or the places in llm.c's files.
-    public List<String> documentNames(long from, long count) {
-        List<String> names = new ArrayList<>();
-        long at = from;
-        long end = from + count;
-        for (int i = shardOf(from); at < end; i++) {
-            TokenShard shard = shards.get(i);
-            long first = at - starts[i];
-            long last = Math.min(end, starts[i + 1]) - starts[i];
-            if (shard.documents() == 0) {
-                names.add("%s tokens %d to %d".formatted(shard.file().getFileName(), first, last));
-            } else {
-                long document = documentOf(shard, first);
-                while (document < shard.documents() && shard.documentStart(document) < last) {
-                    names.add(shard.documentName(document++));
-                }
+    /// For people: the documents in windows of `count` tokens that begin at `windows`, in the order of the corpus.
+    /// Their
+    /// names, or places in llm.c's files.
+    public List<String> documents(LongStream windows, long count) {
+        TreeMap<Integer, TreeSet<Long>> found = new TreeMap<>();
+        windows.forEach(from -> {
+            long to = Math.min(from + count, tokens());
+            int i = shardOf(from);
+            for (long at = from; at < to; at = starts[++i]) {
+                shards.get(i)
+                        .documentsIn(at - starts[i], Math.min(to, starts[i + 1]) - starts[i])
+                        .forEach(found.computeIfAbsent(i, _ -> new TreeSet<>())::add);
             }
-            at = starts[i] + last;
-        }
-        return names;
+        });
+        List<String> documents = new ArrayList<>();
+        found.forEach((shard, those) -> documents.addAll(shards.get(shard).describe(those)));
+        return documents;
     }
 
     /// The last shard that begins at `position` or before, none of the empty ones.
@@ -189,19 +190,5 @@ public final class TokenShards {
             shard++;
         }
         return shard;
-    }
-
-    private static long documentOf(TokenShard shard, long position) {
-        long low = 0;
-        long high = shard.documents();
-        while (high - low > 1) {
-            long middle = low + high >>> 1;
-            if (shard.documentStart(middle) <= position) {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
-        return low;
     }
 }

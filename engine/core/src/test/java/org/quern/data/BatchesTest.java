@@ -74,7 +74,7 @@ class BatchesTest {
                             .distinct()
                             .map(document -> "document " + document)
                             .toList();
-                    assertThat(batches.documents(first + row)).isEqualTo(names);
+                    assertThat(batches.documents(first + row, 1)).isEqualTo(names);
                 }
             }
         }

@@ -6,6 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
+import java.nio.charset.CoderResult;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,6 +17,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.zip.GZIPOutputStream;
+import org.assertj.core.api.AbstractThrowableAssert;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -140,30 +145,6 @@ class CorpusReaderTest {
         assertData(() -> texts(file)).hasMessageContaining("cut off or corrupt (Corrupt GZIP trailer)");
     }
 
-    @Test
-    void findsFilesByNameFolderAndGlob() throws IOException {
-        write("b/2.jsonl", "");
-        write("b/1.txt", "");
-        write("b/deep/3.txt.gz", "");
-        write("b/readme.md", "");
-        write("c10.txt", "");
-        write("c9.txt", "");
-        assertThat(relative("c9.txt")).containsExactly("c9.txt");
-        assertThat(relative("b")).containsExactly("b/1.txt", "b/2.jsonl", "b/deep/3.txt.gz");
-        assertThat(relative("b/*")).containsExactly("b/1.txt", "b/2.jsonl");
-        assertThat(relative("b/**.{txt,txt.gz}")).containsExactly("b/1.txt", "b/deep/3.txt.gz");
-        assertThat(relative("c[0-9].txt", "c*.txt")).containsExactly("c9.txt", "c10.txt");
-        assertThat(CorpusReader.files(List.of(folder.resolve("c9.txt").toString()), Path.of("elsewhere")))
-                .containsExactly(folder.resolve("c9.txt"));
-        assertData(() -> relative("missing.txt"))
-                .hasMessage(
-                        folder.resolve("missing.txt") + ": expected a text file or a folder of them, found nothing");
-        assertData(() -> relative("b/*.parquet")).hasMessageContaining("found none");
-        assertData(() -> relative("b/readme.md"))
-                .hasMessage(folder.resolve("b/readme.md")
-                        + ": expected files ending in one of [.jsonl, .jsonl.gz, .txt, .txt.gz], found none");
-    }
-
     /// Against the JDK's decoder, on random mixtures of valid and broken sequences.
     @Test
     void findsInvalidUtf8WhereTheJdkDoes() {
@@ -187,16 +168,9 @@ class CorpusReaderTest {
     }
 
     private static int jdkFirstInvalid(byte[] bytes) {
-        var decoder = UTF_8.newDecoder();
-        var in = java.nio.ByteBuffer.wrap(bytes);
-        var result = decoder.decode(in, java.nio.CharBuffer.allocate(bytes.length), true);
+        ByteBuffer in = ByteBuffer.wrap(bytes);
+        CoderResult result = UTF_8.newDecoder().decode(in, CharBuffer.allocate(bytes.length), true);
         return result.isError() ? in.position() : -1;
-    }
-
-    private List<String> relative(String... patterns) {
-        return CorpusReader.files(List.of(patterns), folder).stream()
-                .map(file -> folder.relativize(file).toString())
-                .toList();
     }
 
     private Path write(String name, String text) throws IOException {
@@ -233,8 +207,7 @@ class CorpusReaderTest {
         return read(files).stream().map(Document::name).toList();
     }
 
-    private static org.assertj.core.api.AbstractThrowableAssert<?, ? extends Throwable> assertData(
-            org.assertj.core.api.ThrowableAssert.ThrowingCallable call) {
+    private static AbstractThrowableAssert<?, ? extends Throwable> assertData(ThrowingCallable call) {
         return assertThatThrownBy(call)
                 .isInstanceOfSatisfying(
                         QuernException.class, e -> assertThat(e.exitCode()).isEqualTo(ExitCode.DATA));

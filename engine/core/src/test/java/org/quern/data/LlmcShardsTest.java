@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.quern.base.ExitCode;
@@ -39,7 +40,7 @@ class LlmcShardsTest {
         assertThat(tokens(shards)).containsExactly(50256, 1, 65535);
         assertThat(shards.documents()).isEmpty();
         shards.verify(_ -> {});
-        assertThat(shards.documentNames(1, 2)).containsExactly("a.bin tokens 1 to 3");
+        assertThat(shards.documents(LongStream.of(1, 0), 2)).containsExactly("a.bin token 0", "a.bin token 1");
     }
 
     @Test

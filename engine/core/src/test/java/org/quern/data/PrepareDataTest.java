@@ -8,12 +8,16 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.LongStream;
 import java.util.stream.Stream;
+import org.assertj.core.api.AbstractThrowableAssert;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -55,7 +59,7 @@ class PrepareDataTest {
         assertThat(made.train().documents().getAsLong()
                         + made.validation().documents().getAsLong())
                 .isEqualTo(300);
-        assertThat(made.train().documentNames(0, 1).getFirst()).matches("corpus.jsonl.gz:(\\d+) title \\d+");
+        assertThat(made.train().documents(LongStream.of(0), 1).getFirst()).matches("corpus.jsonl.gz:(\\d+) title \\d+");
     }
 
     @Test
@@ -156,6 +160,27 @@ class PrepareDataTest {
     }
 
     @Test
+    void saysHowToHealWhatItMade() throws IOException {
+        prepare(1, TENTH);
+        Path shard = out.resolve("train/00001.tok");
+        byte[] bytes = Files.readAllBytes(shard);
+        bytes[500] ^= 1;
+        Files.delete(shard);
+        Files.write(shard, bytes);
+        String advice = " (delete " + out + " to have it made from the text again)";
+        assertData(() -> prepare(1, TENTH))
+                .hasMessageStartingWith(shard + ": expected CRC32C ")
+                .hasMessageEndingWith(advice);
+        Files.delete(shard);
+        assertData(() -> prepare(1, TENTH))
+                .hasMessage(shard + ": expected a file of tokens, found no such file" + advice);
+        Files.writeString(out.resolve("train/manifest.json"), "{");
+        assertData(() -> prepare(1, TENTH))
+                .hasMessageStartingWith(out.resolve("train/manifest.json") + ": expected a JSON object")
+                .hasMessageEndingWith(advice);
+    }
+
+    @Test
     void leavesNoManifestWhenTheCorpusIsBroken() throws IOException {
         Path broken = Files.writeString(folder.resolve("broken.jsonl"), "{\"text\":\"a\"}\n{\n");
         PrepareData prepare = new PrepareData(new ByteEncoder(), out, 2, (_, _) -> {}, 1000);
@@ -205,9 +230,7 @@ class PrepareDataTest {
         Map<String, String> contents = new TreeMap<>();
         try (Stream<Path> files = Files.walk(out)) {
             for (Path file : files.filter(Files::isRegularFile).toList()) {
-                contents.put(
-                        out.relativize(file).toString(),
-                        java.util.HexFormat.of().formatHex(Sha256.of(file)));
+                contents.put(out.relativize(file).toString(), HexFormat.of().formatHex(Sha256.of(file)));
             }
         }
         return contents;
@@ -228,8 +251,7 @@ class PrepareDataTest {
         return documents.subList(1, documents.size());
     }
 
-    private static org.assertj.core.api.AbstractThrowableAssert<?, ? extends Throwable> assertData(
-            org.assertj.core.api.ThrowableAssert.ThrowingCallable call) {
+    private static AbstractThrowableAssert<?, ? extends Throwable> assertData(ThrowingCallable call) {
         return assertThatThrownBy(call)
                 .isInstanceOfSatisfying(
                         QuernException.class, e -> assertThat(e.exitCode()).isEqualTo(ExitCode.DATA));

@@ -2,16 +2,20 @@ package org.quern.data;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
-import java.util.stream.Stream;
+import java.util.stream.LongStream;
+import org.assertj.core.api.AbstractThrowableAssert;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -70,7 +74,7 @@ class TokenShardsTest {
         assertThat(LlmcShardsTest.tokens(shards))
                 .containsExactly(expected.stream().mapToInt(Integer::intValue).toArray());
         assertThat(shards.documents()).hasValue(documents);
-        assertThat(shards.documentNames(0, expected.size()))
+        assertThat(shards.documents(LongStream.of(0), expected.size()))
                 .hasSize(documents)
                 .startsWith("n0", "n1")
                 .endsWith("n79");
@@ -82,8 +86,7 @@ class TokenShardsTest {
         ByteBuffer file =
                 ByteBuffer.wrap(Files.readAllBytes(folder.resolve("00000.tok"))).order(ByteOrder.LITTLE_ENDIAN);
         assertThat(file.capacity()).isEqualTo(128 + 16 + 2 * 8);
-        assertThat(new String(file.array(), 0, 8, java.nio.charset.StandardCharsets.US_ASCII))
-                .isEqualTo("QUERNTOK");
+        assertThat(new String(file.array(), 0, 8, StandardCharsets.US_ASCII)).isEqualTo("QUERNTOK");
         assertThat(file.getInt(8)).isEqualTo(1);
         assertThat(file.getInt(12)).isEqualTo(2);
         assertThat(file.getLong(16)).isEqualTo(7);
@@ -99,16 +102,14 @@ class TokenShardsTest {
     void namesDocumentsByNumberWithoutTheirNames() throws IOException {
         write(100);
         Files.delete(folder.resolve("00000.names"));
-        assertThat(TokenShards.open(folder, ByteEncoder.HASH).documentNames(5, 1))
+        assertThat(TokenShards.open(folder, ByteEncoder.HASH).documents(LongStream.of(5, 6), 1))
                 .containsExactly("00000.tok document 1");
     }
 
     @Test
     void rejectsAMissingFolder() {
         assertOpen(folder.resolve("none"))
-                .hasMessage(
-                        folder.resolve("none/manifest.json")
-                                + ": expected the manifest of a folder of tokens, found no such file: prepare the data, or prepare it again");
+                .hasMessage(folder.resolve("none/manifest.json") + ": expected a file of JSON, found none");
     }
 
     @Test
@@ -133,14 +134,14 @@ class TokenShardsTest {
         write(100);
         byte[] bytes = Files.readAllBytes(folder.resolve("00000.tok"));
         for (int length = 0; length < bytes.length; length++) {
-            replace("00000.tok", java.util.Arrays.copyOf(bytes, length));
+            replace("00000.tok", Arrays.copyOf(bytes, length));
             assertOpen(folder)
                     .hasMessage(folder.resolve("00000.tok")
                             + (length < 128
                                     ? ": expected a header of 128 bytes, found a file of " + length + " bytes"
                                     : ": expected size in bytes 160, found " + length));
         }
-        replace("00000.tok", java.util.Arrays.copyOf(bytes, bytes.length + 1));
+        replace("00000.tok", Arrays.copyOf(bytes, bytes.length + 1));
         assertOpen(folder).hasMessageContaining(": expected size in bytes 160, found 161");
     }
 
@@ -205,15 +206,36 @@ class TokenShardsTest {
     void rejectsABrokenManifest() throws IOException {
         write(100);
         String manifest = Files.readString(folder.resolve("manifest.json"));
-        assertManifest(manifest.substring(0, manifest.length() / 2), "expected the manifest of a folder of tokens");
+        assertManifest(manifest.substring(0, manifest.length() / 2), "expected a JSON object, found ");
         assertManifest(
-                manifest.replace("quern tokens", "others"), "expected format \"quern tokens\", found \"others\"");
+                manifest.replace("quern tokens", "others"),
+                "expected a manifest with format \"quern tokens\", found \"others\"");
         assertManifest(manifest.replace("\"version\" : 1", "\"version\" : 2"), "expected version 1, found 2");
-        assertManifest(manifest.replace("\"vocab_size\"", "\"size\""), "expected the manifest of a folder of tokens");
-        assertManifest("[]", "expected the manifest of a folder of tokens");
-        assertManifest("", "expected the manifest of a folder of tokens");
-        assertManifest(manifest.replace("\"tokens\" : 7,", "\"tokens\" : 8,"), "expected ");
-        assertManifest(manifest.replaceAll("\"crc32c\" : \"[0-9a-f]+\"", "\"crc32c\" : \"zz\""), "expected ");
+        assertManifest(manifest.replace("\"vocab_size\"", "\"size\""), "expected a manifest of token shards, found ");
+        assertManifest(manifest.replaceAll("\"shards\" : .*", "\"shards\" : [null]}"), "expected ");
+        assertManifest("[]", "expected a JSON object");
+        assertManifest("", "expected a JSON object");
+        assertManifest(manifest.replace("\"tokens\" : 7,", "\"tokens\" : 8,"), "expected tokens as ");
+        assertManifest(
+                manifest.replaceAll("\"crc32c\" : \"[0-9a-f]+\"", "\"crc32c\" : \"zz\""),
+                "expected tokens with the CRC32C zz that ");
+    }
+
+    /// Linux has a device that is always full.
+    @Test
+    void saysThatTheDiskIsFull() throws IOException {
+        Path full = Path.of("/dev/full");
+        assumeThat(full).exists();
+        Files.createSymbolicLink(folder.resolve("00000.tok.tmp"), full);
+        try (TokenShardWriter writer = new TokenShardWriter(folder, new ByteEncoder(), "r", 100)) {
+            assertThatThrownBy(() -> writer.add("one", new int[] {1}, 1))
+                    .isInstanceOfSatisfying(
+                            QuernException.class, e -> assertThat(e.exitCode()).isEqualTo(ExitCode.IO))
+                    .hasMessage(
+                            folder.resolve("00000.tok")
+                                    + ": cannot be written (No space left on device): free some space, or choose another folder");
+        }
+        assertThat(folder).isEmptyDirectory();
     }
 
     @Test
@@ -222,9 +244,7 @@ class TokenShardsTest {
             writer.add("one", new int[] {1, 2, 3}, 3);
             assertThat(folder.resolve("00000.tok.tmp")).exists();
         }
-        try (Stream<Path> files = Files.list(folder)) {
-            assertThat(files).isEmpty();
-        }
+        assertThat(folder).isEmptyDirectory();
     }
 
     /// Two documents, of 3 and 2 tokens.
@@ -246,7 +266,7 @@ class TokenShardsTest {
         assertOpen(folder).hasMessageContaining(message).hasMessageContaining(folder.toString());
     }
 
-    private static org.assertj.core.api.AbstractThrowableAssert<?, ? extends Throwable> assertOpen(Path folder) {
+    private static AbstractThrowableAssert<?, ? extends Throwable> assertOpen(Path folder) {
         return assertThatThrownBy(() -> TokenShards.open(folder, ByteEncoder.HASH))
                 .isInstanceOfSatisfying(
                         QuernException.class, e -> assertThat(e.exitCode()).isEqualTo(ExitCode.DATA));
