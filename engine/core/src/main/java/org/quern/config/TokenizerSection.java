@@ -1,10 +1,12 @@
 package org.quern.config;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.stream.Stream;
+import org.quern.tokenizer.SplitPattern;
 
 /// Where the tokenizer comes from: a file, training, or nowhere, when the data are ids already.
 ///
@@ -25,23 +27,32 @@ public record TokenizerSection(
     /// @param pattern how text is cut into words first
     /// @param specialTokens of which the first ends a document
     public record Training(
-            @Range(min = 257) int vocabSize,
-            @Default("gpt4") Pattern pattern,
+            @Range(min = 1) int vocabSize,
+            @Default("llama3") SplitPattern pattern,
             @Default("[<|endoftext|>]") List<String> specialTokens)
             implements Checked {
+        private static final int BYTES = 256;
+
         @Override
         public List<String> problems() {
-            return specialTokens.isEmpty()
-                    ? List.of("special_tokens must hold at least one token: the first ends a document")
-                    : List.of();
+            List<String> problems = new ArrayList<>();
+            int least = BYTES + specialTokens.size();
+            if (vocabSize < least) {
+                problems.add("vocab_size must be at least %d, for 256 bytes and %d special tokens: got %d"
+                        .formatted(least, specialTokens.size(), vocabSize));
+            }
+            if (specialTokens.isEmpty()) {
+                problems.add("special_tokens must hold at least one token: the first ends a document");
+            }
+            if (specialTokens.stream()
+                            .filter(token -> token.length() > 1)
+                            .distinct()
+                            .count()
+                    < specialTokens.size()) {
+                problems.add("special_tokens must be different and longer than one character: got " + specialTokens);
+            }
+            return problems;
         }
-    }
-
-    /// The published patterns.
-    public enum Pattern {
-        GPT2,
-        GPT4,
-        LLAMA3
     }
 
     /// The number of ids, where it is known before a file is read.

@@ -94,7 +94,11 @@ final class TreeReader {
     }
 
     private static Optional<Node> compose(String source, String text) {
-        return new Compose(LoadSettings.builder().setLabel(source).build()).composeString(text);
+        return new Compose(LoadSettings.builder()
+                        .setLabel(source)
+                        .setAllowNonScalarKeys(true)
+                        .build())
+                .composeString(text);
     }
 
     private static String withContext(MarkedYamlEngineException e) {

@@ -156,8 +156,10 @@ class RunConfigTest {
                         + " own",
                 "tokenizer={vocab_size: 300} | tokenizer.vocab_size alone cannot turn data.text into ids: give"
                         + " tokenizer.file or tokenizer.train",
-                "tokenizer={train: {vocab_size: 256}} | tokenizer.train.vocab_size must be a whole number >= 257: got"
-                        + " 256",
+                "tokenizer={train: {vocab_size: 256}} | tokenizer.train.vocab_size must be at least 257, for 256 bytes and"
+                        + " 1 special tokens: got 256",
+                "tokenizer={train: {vocab_size: 300, special_tokens: [ab, ab]}} | tokenizer.train.special_tokens must be"
+                        + " different and longer than one character: got [ab, ab]",
                 "tokenizer={train: {vocab_size: 300, special_tokens: []}} | tokenizer.train.special_tokens must hold at"
                         + " least one token: the first ends a document",
                 "sample.prompts=[] | sample.prompts must hold at least one text: remove the sample section for no"
