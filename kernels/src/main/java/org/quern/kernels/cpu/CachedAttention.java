@@ -1,0 +1,173 @@
+package org.quern.kernels.cpu;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Objects;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
+
+/// Attention for generation: appends the keys and values of new rows to a cache, then attends from it.
+///
+/// As [Attention], for `shape.length()` new rows of each sequence that follow `position` rows in the cache, which are
+/// of one document. A unit of work is a key head of a sequence with all its query heads.
+public final class CachedAttention implements Kernel {
+    private final MemorySegment qkv;
+    private final MemorySegment keyCache;
+    private final MemorySegment valueCache;
+    private final MemorySegment position;
+    private final MemorySegment out;
+    private final MemorySegment workspace;
+    private final Attention.Shape shape;
+    private final int capacity;
+    private final int units;
+    private final long scratchBytes;
+
+    /// @param qkv [sequences * length, (heads + 2 keyValueHeads) * headDim]: the new rows
+    /// @param keyCache [sequences, keyValueHeads, capacity, headDim]; changed
+    /// @param valueCache as `keyCache`
+    /// @param position int32 [1], read when run: that of the first new row; running fails if the rows overrun the
+    /// cache
+    /// @param out [sequences * length, heads * headDim]
+    /// @param workspace [#workspaceBytes] bytes
+    public CachedAttention(
+            MemorySegment qkv,
+            MemorySegment keyCache,
+            MemorySegment valueCache,
+            MemorySegment position,
+            MemorySegment out,
+            MemorySegment workspace,
+            Attention.Shape shape,
+            int capacity) {
+        this.units = units(shape);
+        this.qkv = Lanes.floats(qkv, (long) shape.rows() * shape.fusedWidth());
+        this.keyCache = Lanes.floats(keyCache, (long) units * capacity * shape.headDim());
+        this.valueCache = Lanes.floats(valueCache, (long) units * capacity * shape.headDim());
+        this.position = Lanes.ints(position, 1);
+        this.out = Lanes.floats(out, (long) shape.rows() * shape.heads() * shape.headDim());
+        this.workspace = Lanes.check(workspace, workspaceBytes(shape, capacity));
+        this.shape = shape;
+        this.capacity = capacity;
+        this.scratchBytes = scratchBytes(shape, capacity);
+    }
+
+    private static int units(Attention.Shape shape) {
+        return Math.multiplyExact(shape.sequences(), shape.keyValueHeads());
+    }
+
+    private static long scratchBytes(Attention.Shape shape, int capacity) {
+        return shape.length() == 1 ? (long) capacity * Float.BYTES : AttentionTile.scratchBytes(shape.headDim());
+    }
+
+    /// The scratch that the kernel needs.
+    public static long workspaceBytes(Attention.Shape shape, int capacity) {
+        return AttentionTile.tasks(units(shape)) * scratchBytes(shape, capacity);
+    }
+
+    @Override
+    public int tasks(int phase) {
+        return AttentionTile.tasks(units);
+    }
+
+    @Override
+    public void run(int phase, int task) {
+        int position = Lanes.getInt(Lanes.address(this.position));
+        Objects.checkFromIndexSize(position, shape.length(), capacity);
+        long scratch = Lanes.address(workspace) + task * scratchBytes;
+        int to = AttentionTile.from(task + 1, units);
+        for (int unit = AttentionTile.from(task, units); unit < to; unit++) {
+            long keys = Lanes.address(keyCache) + unit * capacity * shape.headBytes();
+            long values = Lanes.address(valueCache) + unit * capacity * shape.headBytes();
+            long row = (long) (unit / shape.keyValueHeads()) * shape.length();
+            int keyHead = unit % shape.keyValueHeads();
+            append(row, keyHead, position, keys, values);
+            for (int head = keyHead * shape.group(); head < (keyHead + 1) * shape.group(); head++) {
+                if (shape.length() == 1) {
+                    one(row, head, position, keys, values, scratch);
+                } else {
+                    for (int tile = 0; tile < shape.length(); tile += AttentionTile.QUERIES) {
+                        tile(row + tile, head, position + tile, shape.length() - tile, keys, values, scratch);
+                    }
+                }
+            }
+        }
+    }
+
+    private void append(long row, int keyHead, int position, long keys, long values) {
+        long fused = Lanes.address(qkv) + row * shape.fusedStride();
+        long to = position * shape.headBytes();
+        for (int i = 0; i < shape.length(); i++, fused += shape.fusedStride(), to += shape.headBytes()) {
+            Lanes.copy(fused + shape.keyOffset(keyHead), keys + to, shape.headDim());
+            Lanes.copy(fused + shape.valueOffset(keyHead), values + to, shape.headDim());
+        }
+    }
+
+    private void tile(long row, int head, int position, int remaining, long keys, long values, long scratch) {
+        AttentionTile.forward(
+                shape.headDim(),
+                Math.min(AttentionTile.QUERIES, remaining),
+                position,
+                0,
+                shape.window(),
+                Lanes.address(qkv) + row * shape.fusedStride() + head * shape.headBytes(),
+                shape.fusedStride(),
+                keys,
+                shape.headBytes(),
+                values,
+                shape.headBytes(),
+                Lanes.address(out) + row * shape.outStride() + head * shape.headBytes(),
+                shape.outStride(),
+                0,
+                0,
+                scratch);
+    }
+
+    /// A single query: lanes are columns of the head, and a tile would be idle but for one lane.
+    private void one(long row, int head, int position, long keys, long values, long weights) {
+        int headDim = shape.headDim();
+        long headBytes = shape.headBytes();
+        long q = Lanes.address(qkv) + row * shape.fusedStride() + head * headBytes;
+        int first = shape.window() == 0 ? 0 : Math.max(0, position - shape.window() + 1);
+        int count = position + 1 - first;
+        float scale = (float) (1 / Math.sqrt(headDim));
+        float max = Float.NEGATIVE_INFINITY;
+        for (int i = 0; i < count; i++) {
+            float score = scale * Lanes.dot(q, keys + (first + i) * headBytes, headDim);
+            max = Math.max(max, score);
+            Lanes.set(weights + 4L * i, score);
+        }
+        float factor = 1 / softmax(weights, max, count);
+        long out = Lanes.address(this.out) + row * shape.outStride() + head * headBytes;
+        weighted(weights, factor, count, values + first * headBytes, out);
+    }
+
+    /// Turns scores into weights relative to their maximum, and adds them up.
+    private static float softmax(long scores, float max, int count) {
+        FloatVector sum = FloatVector.zero(Lanes.SPECIES);
+        for (int i = 0; i < count; i += Lanes.COUNT, scores += Lanes.BYTES) {
+            VectorMask<Float> mask = Lanes.first(count - i);
+            FloatVector weight = VectorMath.exp(Lanes.load(scores, mask).sub(max));
+            sum = sum.blend(sum.add(weight), mask);
+            Lanes.store(weight, scores, mask);
+        }
+        return Lanes.sum(sum);
+    }
+
+    /// out = factor * the sum of weights[i] * values[i, :].
+    private void weighted(long weights, float factor, int count, long values, long out) {
+        for (int column = 0; column < shape.headDim(); column += Lanes.COUNT) {
+            VectorMask<Float> mask = Lanes.first(shape.headDim() - column);
+            long value = values + 4L * column;
+            FloatVector sum0 = FloatVector.zero(Lanes.SPECIES);
+            FloatVector sum1 = sum0;
+            int i = 0;
+            for (; i < count - 1; i += 2, value += 2 * shape.headBytes()) {
+                sum0 = Lanes.broadcast(Lanes.get(weights + 4L * i)).fma(Lanes.load(value, mask), sum0);
+                sum1 = Lanes.broadcast(Lanes.get(weights + 4L * i + 4))
+                        .fma(Lanes.load(value + shape.headBytes(), mask), sum1);
+            }
+            if (i < count) {
+                sum0 = Lanes.broadcast(Lanes.get(weights + 4L * i)).fma(Lanes.load(value, mask), sum0);
+            }
+            Lanes.store(sum0.add(sum1).mul(factor), out + 4L * column, mask);
+        }
+    }
+}

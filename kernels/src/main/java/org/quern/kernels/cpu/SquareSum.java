@@ -1,0 +1,55 @@
+package org.quern.kernels.cpu;
+
+import java.lang.foreign.MemorySegment;
+
+/// The sum of the squares of a tensor in a fixed order: short runs in fp32, the rest in double.
+///
+/// For kernels of two phases: in the first, task `b` calls [#block]; in the second, [#total] is known.
+final class SquareSum {
+    /// Floats in a block.
+    static final int BLOCK = 1 << 16;
+    private static final int RUN = 1 << 10;
+
+    private final MemorySegment x;
+    private final MemorySegment partials;
+    private final long count;
+
+    /// @param x [count]
+    /// @param partials [#bytes] bytes
+    SquareSum(MemorySegment x, MemorySegment partials, long count) {
+        this.x = Lanes.floats(x, count);
+        this.partials = Lanes.check(partials, bytes(count));
+        this.count = count;
+    }
+
+    static long bytes(long count) {
+        return Math.ceilDiv(count, BLOCK) * Double.BYTES;
+    }
+
+    int blocks() {
+        return Math.toIntExact(Math.ceilDiv(count, BLOCK));
+    }
+
+    /// Adds up a block.
+    void block(int block) {
+        long from = (long) block * BLOCK;
+        int size = (int) Math.min(BLOCK, count - from);
+        long x = Lanes.address(this.x) + from * Float.BYTES;
+        double sum = 0;
+        for (int i = 0; i < size; i += RUN) {
+            long run = x + (long) i * Float.BYTES;
+            sum += Lanes.dot(run, run, Math.min(RUN, size - i));
+        }
+        Lanes.setDouble(Lanes.address(partials) + (long) block * Double.BYTES, sum);
+    }
+
+    /// The sum of all blocks.
+    double total() {
+        long partials = Lanes.address(this.partials);
+        double sum = 0;
+        for (int block = 0; block < blocks(); block++) {
+            sum += Lanes.getDouble(partials + (long) block * Double.BYTES);
+        }
+        return sum;
+    }
+}
