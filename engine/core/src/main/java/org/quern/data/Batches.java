@@ -65,7 +65,8 @@ public final class Batches {
             int start = 0;
             for (int t = 0; t < sequenceLength; t++) {
                 long at = offset + (long) t * Integer.BYTES;
-                if (documentMask && tokens.get(TokenShard.INT, at) == shards.endOfText()) {
+                if (documentMask
+                        && tokens.get(TokenShard.INT, at) == shards.kind().endOfText()) {
                     start = t;
                 }
                 documentStart.set(TokenShard.INT, at, start);

@@ -12,7 +12,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Iterator;
 import java.util.List;
+import java.util.NoSuchElementException;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.ZipException;
 import org.quern.base.ExitCode;
@@ -34,7 +36,7 @@ import tools.jackson.core.json.JsonFactory;
 ///
 /// A byte-order mark is dropped, and so are empty documents. What is not valid UTF-8 or JSON, lacks its text or ends
 /// too early is a [QuernException] (data) with the file and line.
-public final class CorpusReader implements AutoCloseable {
+public final class CorpusReader implements Iterator<Document>, AutoCloseable {
     /// The ends of the names of files that this reader reads.
     public static final List<String> SUFFIXES = List.of(".jsonl", ".jsonl.gz", ".txt", ".txt.gz");
 
@@ -64,6 +66,7 @@ public final class CorpusReader implements AutoCloseable {
 
     private long nextLine;
     private int documentsInFile;
+    private Document next;
 
     public CorpusReader(List<Path> files) {
         this.files = List.copyOf(files);
@@ -74,8 +77,41 @@ public final class CorpusReader implements AutoCloseable {
         return bytesOfClosedFiles + (compressed == null ? 0 : compressed.count);
     }
 
-    /// The next document, or null after the last.
+    @Override
+    public boolean hasNext() {
+        if (next == null) {
+            next = readDocument();
+        }
+        return next != null;
+    }
+
+    @Override
     public Document next() {
+        if (!hasNext()) {
+            throw new NoSuchElementException("no more documents");
+        }
+        Document document = next;
+        next = null;
+        return document;
+    }
+
+    /// The texts alone of the documents to come.
+    public Iterator<byte[]> texts() {
+        return new Iterator<>() {
+            @Override
+            public boolean hasNext() {
+                return CorpusReader.this.hasNext();
+            }
+
+            @Override
+            public byte[] next() {
+                return CorpusReader.this.next().text();
+            }
+        };
+    }
+
+    /// Null after the last.
+    private Document readDocument() {
         try {
             while (true) {
                 if (text == null && !openNext()) {

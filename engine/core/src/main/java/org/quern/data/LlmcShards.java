@@ -60,7 +60,7 @@ public final class LlmcShards {
     }
 
     private static void write(TokenShards from, long first, long count, Path file) {
-        int tokenBytes = from.vocabSize() <= 1 << Short.SIZE ? 2 : 4;
+        int tokenBytes = from.kind().tokenBytes();
         ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
         header.putInt(tokenBytes == 2 ? MAGIC_16_BIT : MAGIC_32_BIT)
                 .putInt(tokenBytes == 2 ? VERSION_16_BIT : VERSION_32_BIT)

@@ -51,6 +51,10 @@ record Manifest(
                     DeserializationFeature.FAIL_ON_NULL_CREATOR_PROPERTIES,
                     DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
 
+    TokenKind kind() {
+        return new TokenKind(tokenizer, vocabSize, endOfText);
+    }
+
     static Manifest read(Path folder) {
         Path file = folder.resolve(FILE);
         JsonNode json = Json.readObject(file);

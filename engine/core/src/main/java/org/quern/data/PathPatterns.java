@@ -1,7 +1,6 @@
 package org.quern.data;
 
 import java.io.IOException;
-import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.PathMatcher;
@@ -17,33 +16,33 @@ import org.quern.base.QuernException;
 public final class PathPatterns {
     private PathPatterns() {}
 
-    /// The files ending in one of `suffixes` that `patterns` name, relative to `base`: a file, a folder (at any
-    /// depth) or a glob such as `books/*.jsonl.gz`. In the order of the patterns, sorted by path within one,
-    /// each file once. A pattern that names none is a [QuernException] (data).
-    public static List<Path> files(List<String> patterns, Path base, List<String> suffixes) {
+    /// The files ending in one of `suffixes` that `patterns` name: a file, a folder (at any depth) or a glob such as
+    /// `books/*.jsonl.gz`. In the order of the patterns, sorted by path within one, each file once. A pattern that
+    /// names none is a [QuernException] (data).
+    public static List<Path> files(List<Path> patterns, List<String> suffixes) {
         LinkedHashSet<Path> files = new LinkedHashSet<>();
-        for (String pattern : patterns) {
-            Path path = base.resolve(pattern).normalize();
-            Collection<Path> matches = matches(pattern, base, suffixes);
+        for (Path pattern : patterns) {
+            Collection<Path> matches = matches(pattern.normalize(), suffixes);
             if (matches.isEmpty()) {
                 throw QuernException.data("%s: expected files ending in one of %s, found %s"
-                        .formatted(path, suffixes, isGlob(pattern) || Files.exists(path) ? "none" : "no such file"));
+                        .formatted(
+                                pattern, suffixes, Files.exists(pattern) || isGlob(pattern) ? "none" : "no such file"));
             }
             files.addAll(matches);
         }
         return List.copyOf(files);
     }
 
-    private static Collection<Path> matches(String pattern, Path base, List<String> suffixes) {
-        PathMatcher matcher = isGlob(pattern)
-                ? FileSystems.getDefault()
-                        .getPathMatcher("glob:" + base.resolve(pattern).normalize())
-                : _ -> true;
-        Path root = isGlob(pattern) ? base.resolve(fixedFolder(pattern)) : base.resolve(pattern);
+    private static Collection<Path> matches(Path pattern, List<String> suffixes) {
+        // A file may be called like a glob.
+        boolean literal = Files.exists(pattern) || !isGlob(pattern);
+        PathMatcher matcher = literal ? _ -> true : pattern.getFileSystem().getPathMatcher("glob:" + pattern);
+        Path root = literal ? pattern : fixedFolder(pattern);
         TreeSet<Path> matches = new TreeSet<>(Comparator.comparing(Path::toString));
         if (Files.exists(root)) {
-            try (Stream<Path> tree = Files.walk(root.normalize())) {
-                tree.filter(path -> suffixes.stream().anyMatch(path.toString()::endsWith))
+            try (Stream<Path> tree = Files.walk(root)) {
+                tree.map(Path::normalize)
+                        .filter(path -> suffixes.stream().anyMatch(path.toString()::endsWith))
                         .filter(path -> matcher.matches(path) && Files.isRegularFile(path))
                         .forEach(matches::add);
             } catch (IOException e) {
@@ -53,13 +52,16 @@ public final class PathPatterns {
         return matches;
     }
 
-    private static boolean isGlob(String pattern) {
-        return pattern.matches(".*[*?\\[{].*");
+    private static boolean isGlob(Path path) {
+        return path.toString().matches(".*[*?\\[{].*");
     }
 
     /// The deepest folder above all matches of a glob.
-    private static String fixedFolder(String glob) {
-        String fixed = glob.split("[*?\\[{]", 2)[0];
-        return fixed.substring(0, fixed.lastIndexOf('/') + 1);
+    private static Path fixedFolder(Path glob) {
+        Path folder = glob;
+        while (folder != null && isGlob(folder)) {
+            folder = folder.getParent();
+        }
+        return folder == null ? Path.of("") : folder;
     }
 }

@@ -11,6 +11,8 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
 import java.util.Queue;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -21,6 +23,9 @@ import java.util.stream.Stream;
 import org.quern.base.ExitCode;
 import org.quern.base.Philox;
 import org.quern.base.QuernException;
+import org.quern.tokenizer.Encoder;
+import org.quern.tokenizer.TokenBuffer;
+import org.quern.tokenizer.Tokenizer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -62,7 +67,8 @@ public final class PrepareData {
     /// A piece of a corpus, in order.
     private record Chunk(List<Document> documents, List<int[]> tokens, double[] chances) {}
 
-    private final TextEncoder encoder;
+    private final TokenKind kind;
+    private final ThreadLocal<Encoder> encoders;
     private final Path folder;
     private final Path train;
     private final Path validation;
@@ -71,15 +77,16 @@ public final class PrepareData {
     private final long shardTokens;
 
     /// @param folder for the shards; it is made if need be
-    public PrepareData(TextEncoder encoder, Path folder, int threads, Progress progress) {
-        this(encoder, folder, threads, progress, SHARD_TOKENS);
+    public PrepareData(Tokenizer tokenizer, Path folder, int threads, Progress progress) {
+        this(tokenizer, folder, threads, progress, SHARD_TOKENS);
     }
 
-    PrepareData(TextEncoder encoder, Path folder, int threads, Progress progress, long shardTokens) {
-        this.encoder = encoder;
+    PrepareData(Tokenizer tokenizer, Path folder, int threads, Progress progress, long shardTokens) {
+        kind = TokenKind.of(tokenizer);
+        encoders = ThreadLocal.withInitial(tokenizer::encoder);
         this.folder = folder;
-        train = folder.resolve("train");
-        validation = folder.resolve("validation");
+        train = folder.resolve(TokenizedCorpus.TRAIN);
+        validation = folder.resolve(TokenizedCorpus.VALIDATION);
         this.threads = threads;
         this.progress = progress;
         this.shardTokens = shardTokens;
@@ -120,9 +127,10 @@ public final class PrepareData {
     private TokenizedCorpus open() {
         try {
             TokenizedCorpus corpus = new TokenizedCorpus(
-                    TokenShards.open(train, encoder.hash()), TokenShards.open(validation, encoder.hash()));
+                    TokenShards.open(train, kind.tokenizer()),
+                    Optional.of(TokenShards.open(validation, kind.tokenizer())));
             corpus.train().verify(_ -> {});
-            corpus.validation().verify(_ -> {});
+            corpus.validation().orElseThrow().verify(_ -> {});
             return corpus;
         } catch (QuernException e) {
             throw harmed(e);
@@ -137,7 +145,7 @@ public final class PrepareData {
     private String recipe(List<Path> files, Validation heldOut) {
         StringBuilder text = new StringBuilder();
         text.append(Manifest.FORMAT).append(' ').append(Manifest.VERSION).append('\n');
-        text.append(encoder.hash()).append(' ').append(encoder.endOfText()).append('\n');
+        text.append(kind.tokenizer()).append(' ').append(kind.endOfText()).append('\n');
         text.append(shardTokens).append('\n');
         describe(files, text);
         switch (heldOut) {
@@ -196,11 +204,8 @@ public final class PrepareData {
         try (CorpusReader reader = new CorpusReader(files);
                 ExecutorService pool = Executors.newFixedThreadPool(threads)) {
             try {
-                while (true) {
+                while (reader.hasNext()) {
                     List<Document> documents = nextDocuments(reader);
-                    if (documents.isEmpty()) {
-                        break;
-                    }
                     pending.add(pool.submit(() -> encode(documents, seed)));
                     if (pending.size() > 3 * threads) {
                         out.add(get(pending.remove()), threshold);
@@ -220,7 +225,8 @@ public final class PrepareData {
     private static List<Document> nextDocuments(CorpusReader reader) {
         List<Document> documents = new ArrayList<>();
         long bytes = 0;
-        for (Document document; bytes < CHUNK_BYTES && (document = reader.next()) != null; ) {
+        while (bytes < CHUNK_BYTES && reader.hasNext()) {
+            Document document = reader.next();
             documents.add(document);
             bytes += document.text().length;
         }
@@ -228,12 +234,16 @@ public final class PrepareData {
     }
 
     private Chunk encode(List<Document> documents, long seed) {
+        Encoder encoder = encoders.get();
+        TokenBuffer buffer = new TokenBuffer();
         List<int[]> tokens = new ArrayList<>();
         double[] chances = new double[documents.size()];
         for (Document document : documents) {
             long identity = ByteBuffer.wrap(Sha256.of(document.text())).getLong();
             chances[tokens.size()] = Philox.uniform(seed, STREAM, 0, identity);
-            tokens.add(encoder.encode(document.text()));
+            buffer.clear();
+            encoder.encode(document.text(), 0, document.text().length, buffer);
+            tokens.add(buffer.toArray());
         }
         return new Chunk(documents, tokens, chances);
     }
@@ -269,8 +279,8 @@ public final class PrepareData {
             close();
             clean(train);
             clean(validation);
-            trainShards = new TokenShardWriter(train, encoder, recipe, shardTokens);
-            validationShards = new TokenShardWriter(validation, encoder, recipe, shardTokens);
+            trainShards = new TokenShardWriter(train, kind, recipe, shardTokens);
+            validationShards = new TokenShardWriter(validation, kind, recipe, shardTokens);
             trainDocuments = 0;
             validationDocuments = 0;
             smallestChance = Double.POSITIVE_INFINITY;
@@ -326,7 +336,7 @@ public final class PrepareData {
                     trainManifest.documents(),
                     validationManifest.tokens(),
                     validationManifest.documents(),
-                    "%.2f".formatted((double) trainManifest.textBytes() / trainManifest.tokens()));
+                    String.format(Locale.ROOT, "%.2f", (double) trainManifest.textBytes() / trainManifest.tokens()));
         }
 
         private void clean(Path split) throws IOException {

@@ -14,10 +14,9 @@ import java.util.zip.CRC32C;
 /// whole, the manifest when all are.
 final class TokenShardWriter implements AutoCloseable {
     private final Path folder;
-    private final TextEncoder encoder;
+    private final TokenKind kind;
     private final String recipe;
     private final long shardTokens;
-    private final int tokenBytes;
     private final List<Manifest.Shard> shards = new ArrayList<>();
     private long textBytes;
 
@@ -30,12 +29,11 @@ final class TokenShardWriter implements AutoCloseable {
     private int documents;
 
     /// @param shardTokens a shard is closed before it would hold more, unless a single document does
-    TokenShardWriter(Path folder, TextEncoder encoder, String recipe, long shardTokens) {
+    TokenShardWriter(Path folder, TokenKind kind, String recipe, long shardTokens) {
         this.folder = folder;
-        this.encoder = encoder;
+        this.kind = kind;
         this.recipe = recipe;
         this.shardTokens = shardTokens;
-        tokenBytes = encoder.vocabSize() <= 1 << Short.SIZE ? 2 : 4;
     }
 
     /// @param name one line
@@ -51,7 +49,7 @@ final class TokenShardWriter implements AutoCloseable {
             starts = Arrays.copyOf(starts, 2 * documents);
         }
         starts[documents++] = tokens;
-        put(encoder.endOfText());
+        put(kind.endOfText());
         for (int token : document) {
             put(token);
         }
@@ -61,14 +59,14 @@ final class TokenShardWriter implements AutoCloseable {
     }
 
     private void put(int token) {
-        if (Integer.compareUnsigned(token, encoder.vocabSize()) >= 0) {
+        if (Integer.compareUnsigned(token, kind.vocabSize()) >= 0) {
             throw new IllegalStateException(
-                    "the tokenizer gave token " + token + " of a vocabulary of " + encoder.vocabSize());
+                    "the tokenizer gave token " + token + " of a vocabulary of " + kind.vocabSize());
         }
-        if (buffer.remaining() < tokenBytes) {
+        if (buffer.remaining() < kind.tokenBytes()) {
             flush();
         }
-        if (tokenBytes == 2) {
+        if (kind.tokenBytes() == 2) {
             buffer.putShort((short) token);
         } else {
             buffer.putInt(token);
@@ -92,7 +90,7 @@ final class TokenShardWriter implements AutoCloseable {
     private void finishShard() {
         flush();
         int payloadCrc = (int) crc.getValue();
-        long payloadBytes = tokens * tokenBytes;
+        long payloadBytes = tokens * kind.tokenBytes();
         out.write(
                 ByteBuffer.allocate((int) (TokenShard.indexAt(payloadBytes) - TokenShard.HEADER_BYTES - payloadBytes)));
         crc.reset();
@@ -106,10 +104,10 @@ final class TokenShardWriter implements AutoCloseable {
         ByteBuffer header = ByteBuffer.allocate(TokenShard.HEADER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
         header.putLong(TokenShard.MAGIC)
                 .putInt(TokenShard.VERSION)
-                .putInt(tokenBytes)
+                .putInt(kind.tokenBytes())
                 .putLong(tokens)
                 .putLong(documents)
-                .put(HexFormat.of().parseHex(encoder.hash()))
+                .put(HexFormat.of().parseHex(kind.tokenizer()))
                 .putInt(payloadCrc)
                 .putInt((int) crc.getValue());
         crc.reset();
@@ -143,10 +141,10 @@ final class TokenShardWriter implements AutoCloseable {
                 Manifest.FORMAT,
                 Manifest.VERSION,
                 recipe,
-                encoder.hash(),
-                encoder.vocabSize(),
-                encoder.endOfText(),
-                tokenBytes,
+                kind.tokenizer(),
+                kind.vocabSize(),
+                kind.endOfText(),
+                kind.tokenBytes(),
                 shards.stream().mapToLong(Manifest.Shard::tokens).sum(),
                 shards.stream().mapToLong(Manifest.Shard::documents).sum(),
                 textBytes,

@@ -24,15 +24,13 @@ public final class TokenShards {
     private final List<TokenShard> shards;
     /// The first token of each shard, then the number of all.
     private final long[] starts;
-    private final int vocabSize;
-    private final int endOfText;
+    private final TokenKind kind;
     private final boolean checksums;
 
-    private TokenShards(String name, List<TokenShard> shards, int vocabSize, int endOfText, boolean checksums) {
+    private TokenShards(String name, List<TokenShard> shards, TokenKind kind, boolean checksums) {
         this.name = name;
         this.shards = List.copyOf(shards);
-        this.vocabSize = vocabSize;
-        this.endOfText = endOfText;
+        this.kind = kind;
         this.checksums = checksums;
         starts = new long[shards.size() + 1];
         for (int i = 0; i < shards.size(); i++) {
@@ -43,7 +41,7 @@ public final class TokenShards {
     /// Opens a folder of our shards with its `manifest.json`.
     ///
     /// @param tokenizerHash SHA-256 of the tokenizer that the tokens must come from
-    public static TokenShards open(Path folder, String tokenizerHash) {
+    static TokenShards open(Path folder, String tokenizerHash) {
         Manifest manifest = Manifest.read(folder);
         Path manifestFile = folder.resolve(Manifest.FILE);
         if (!manifest.tokenizer().equals(tokenizerHash)) {
@@ -71,7 +69,7 @@ public final class TokenShards {
             }
             shards.add(shard);
         }
-        return new TokenShards(folder.toString(), shards, manifest.vocabSize(), manifest.endOfText(), true);
+        return new TokenShards(folder.toString(), shards, manifest.kind(), true);
     }
 
     /// Opens files of llm.c as one split, in this order.
@@ -79,12 +77,12 @@ public final class TokenShards {
     /// @param files at least one
     /// @param vocabSize tokens must be below this
     /// @param endOfText the token at which a document begins
-    public static TokenShards openLlmc(List<Path> files, int vocabSize, int endOfText) {
+    static TokenShards openLlmc(List<Path> files, int vocabSize, int endOfText) {
         List<TokenShard> shards = files.stream().map(LlmcShards::open).toList();
         String name = files.size() == 1
                 ? files.getFirst().toString()
                 : files.getFirst() + " and " + (files.size() - 1) + " more";
-        return new TokenShards(name, shards, vocabSize, endOfText, false);
+        return new TokenShards(name, shards, new TokenKind("", vocabSize, endOfText), false);
     }
 
     /// Where the tokens are, for messages.
@@ -109,17 +107,12 @@ public final class TokenShards {
         return shards.stream().mapToLong(shard -> shard.payload().byteSize()).sum();
     }
 
-    public int vocabSize() {
-        return vocabSize;
+    TokenKind kind() {
+        return kind;
     }
 
-    /// The token before each document.
-    public int endOfText() {
-        return endOfText;
-    }
-
-    /// SHA-256 of what tells these tokens from others, for a resumed run to compare: the checksums of our shards; sizes
-    /// and ends of llm.c's files.
+    /// SHA-256 of what tells these tokens from others, for a resumed run to compare: the checksums of our shards;
+    /// sizes and ends of llm.c's files.
     public String fingerprint() {
         StringBuilder text = new StringBuilder();
         for (TokenShard shard : shards) {
@@ -145,7 +138,7 @@ public final class TokenShards {
             if (checksums) {
                 TokenShard.expectCrc(shard.file(), "tokens", shard.crc(), TokenShard.crc(shard.payload()));
             } else {
-                shard.checkVocabulary(0, shard.tokens(), vocabSize);
+                shard.checkVocabulary(0, shard.tokens(), kind.vocabSize());
             }
             done += shard.payload().byteSize();
             progress.accept(done);
@@ -158,7 +151,7 @@ public final class TokenShards {
         long end = from + count;
         for (int i = shardOf(from); at < end; i++) {
             long part = Math.min(end, starts[i + 1]) - at;
-            shards.get(i).copy(at - starts[i], part, vocabSize, target, offset + (at - from) * Integer.BYTES);
+            shards.get(i).copy(at - starts[i], part, kind.vocabSize(), target, offset + (at - from) * Integer.BYTES);
             at += part;
         }
     }

@@ -1,4 +1,36 @@
 package org.quern.data;
 
-/// The two splits of a corpus.
-public record TokenizedCorpus(TokenShards train, TokenShards validation) {}
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import org.quern.tokenizer.Tokenizer;
+
+/// The splits of a corpus. Documents begin with their end-of-text token.
+///
+/// @param validation empty only if llm.c's files are given without any
+public record TokenizedCorpus(TokenShards train, Optional<TokenShards> validation) {
+    static final String TRAIN = "train";
+    static final String VALIDATION = "validation";
+
+    /// Opens the folder that [PrepareData] made, which must come from this tokenizer.
+    public static TokenizedCorpus open(Path folder, Tokenizer tokenizer) {
+        String hash = tokenizer.hash();
+        return new TokenizedCorpus(
+                TokenShards.open(folder.resolve(TRAIN), hash),
+                Optional.of(TokenShards.open(folder.resolve(VALIDATION), hash)));
+    }
+
+    /// Opens files of llm.c.
+    ///
+    /// @param train at least one
+    /// @param validation maybe none
+    /// @param vocabSize tokens must be below this
+    /// @param endOfText the token at which a document begins
+    public static TokenizedCorpus openLlmc(List<Path> train, List<Path> validation, int vocabSize, int endOfText) {
+        return new TokenizedCorpus(
+                TokenShards.openLlmc(train, vocabSize, endOfText),
+                validation.isEmpty()
+                        ? Optional.empty()
+                        : Optional.of(TokenShards.openLlmc(validation, vocabSize, endOfText)));
+    }
+}

@@ -34,11 +34,11 @@ class BatchesTest {
         "64, 257, 1000000, false",
     })
     void fillsWhatAPlainLoopWould(int sequenceLength, int vocabSize, long shardTokens, boolean documentMask) {
-        ByteEncoder encoder = new ByteEncoder(vocabSize);
+        TokenKind kind = new TokenKind(TokenShardsTest.KIND.tokenizer(), vocabSize, vocabSize - 1);
         Random random = new Random(sequenceLength);
         List<Integer> all = new ArrayList<>();
         List<Integer> documentOf = new ArrayList<>();
-        TokenShards shards = randomShards(encoder, random, shardTokens, all, documentOf);
+        TokenShards shards = randomShards(kind, random, shardTokens, all, documentOf);
         long samples = (all.size() - 1) / sequenceLength;
         assertThat(Batches.samples(shards, sequenceLength)).isEqualTo(samples);
         SampleOrder order = SampleOrder.shuffled(samples, 11);
@@ -82,7 +82,8 @@ class BatchesTest {
 
     @Test
     void isTheSameHoweverAStepIsDivided() {
-        TokenShards shards = randomShards(new ByteEncoder(), new Random(3), 100, new ArrayList<>(), new ArrayList<>());
+        TokenShards shards =
+                randomShards(TokenShardsTest.KIND, new Random(3), 100, new ArrayList<>(), new ArrayList<>());
         Batches batches = new Batches(shards, SampleOrder.shuffled(Batches.samples(shards, 8), 1), 8, true);
         int[][] whole = fill(batches, 100, 12);
         for (int part : new int[] {1, 2, 3, 4, 6}) {
@@ -99,10 +100,10 @@ class BatchesTest {
 
     @Test
     void rejectsACorpusShorterThanASample() {
-        TokenShardWriter writer = new TokenShardWriter(folder, new ByteEncoder(), "r", 100);
+        TokenShardWriter writer = new TokenShardWriter(folder, TokenShardsTest.KIND, "r", 100);
         writer.add("one", new int[7], 7);
         writer.finish().write(folder);
-        TokenShards shards = TokenShards.open(folder, ByteEncoder.HASH);
+        TokenShards shards = TokenShards.open(folder, TokenShardsTest.KIND.tokenizer());
         assertThat(Batches.samples(shards, 7)).isEqualTo(1);
         assertThatThrownBy(() -> Batches.samples(shards, 8))
                 .isInstanceOf(QuernException.class)
@@ -122,13 +123,13 @@ class BatchesTest {
     }
 
     private TokenShards randomShards(
-            ByteEncoder encoder, Random random, long shardTokens, List<Integer> all, List<Integer> documentOf) {
-        TokenShardWriter writer = new TokenShardWriter(folder, encoder, "r", shardTokens);
+            TokenKind kind, Random random, long shardTokens, List<Integer> all, List<Integer> documentOf) {
+        TokenShardWriter writer = new TokenShardWriter(folder, kind, "r", shardTokens);
         for (int document = 0; document < 60; document++) {
             int length = random.nextInt(4) == 0 ? 0 : random.nextInt(60);
-            int[] tokens = random.ints(length, 0, encoder.endOfText()).toArray();
+            int[] tokens = random.ints(length, 0, kind.endOfText()).toArray();
             writer.add("document " + document, tokens, length);
-            all.add(encoder.endOfText());
+            all.add(kind.endOfText());
             for (int token : tokens) {
                 all.add(token);
             }
@@ -137,6 +138,6 @@ class BatchesTest {
             }
         }
         writer.finish().write(folder);
-        return TokenShards.open(folder, ByteEncoder.HASH);
+        return TokenShards.open(folder, TokenShardsTest.KIND.tokenizer());
     }
 }

@@ -54,7 +54,7 @@ class CorpusReaderTest {
         Path text = Files.write(folder.resolve("b.txt.gz"), gzip("three".getBytes(UTF_8)));
         assertThat(texts(jsonl, text)).containsExactly("one", "two", "three");
         try (CorpusReader reader = new CorpusReader(List.of(jsonl, text))) {
-            while (reader.next() != null) {}
+            reader.forEachRemaining(_ -> {});
             assertThat(reader.bytesRead()).isEqualTo(Files.size(jsonl) + Files.size(text));
         }
     }
@@ -190,9 +190,7 @@ class CorpusReaderTest {
     private static List<Document> read(Path... files) {
         List<Document> documents = new ArrayList<>();
         try (CorpusReader reader = new CorpusReader(List.of(files))) {
-            for (Document document; (document = reader.next()) != null; ) {
-                documents.add(document);
-            }
+            reader.forEachRemaining(documents::add);
         }
         return documents;
     }

@@ -60,7 +60,7 @@ class LlmcShardsTest {
 
     @Test
     void cutsAcrossFilesOfOurs() {
-        TokenShardWriter writer = new TokenShardWriter(folder, new ByteEncoder(), "r", 10);
+        TokenShardWriter writer = new TokenShardWriter(folder, TokenShardsTest.KIND, "r", 10);
         int[] expected = new int[35];
         for (int document = 0; document < 5; document++) {
             int[] tokens = {document, 1, 2, 3, 4, 5};
@@ -69,7 +69,7 @@ class LlmcShardsTest {
             System.arraycopy(tokens, 0, expected, document * 7 + 1, 6);
         }
         writer.finish().write(folder);
-        TokenShards ours = TokenShards.open(folder, ByteEncoder.HASH);
+        TokenShards ours = TokenShards.open(folder, TokenShardsTest.KIND.tokenizer());
         List<Path> files = LlmcShards.write(ours, folder, "corpus_train", 9);
         assertThat(files).hasSize(4);
         TokenShards theirs = TokenShards.openLlmc(files, 257, 256);

@@ -8,6 +8,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -24,8 +26,15 @@ import org.junit.jupiter.api.io.TempDir;
 import org.quern.base.ExitCode;
 import org.quern.base.QuernException;
 import org.quern.data.PrepareData.Validation;
+import org.quern.tokenizer.BpeTrainer;
+import org.quern.tokenizer.SplitPattern;
+import org.quern.tokenizer.Tokenizer;
 
 class PrepareDataTest {
+    /// No merges.
+    private static final Tokenizer BYTES = new BpeTrainer(SplitPattern.GPT2, 257, List.of("<|endoftext|>"), 1)
+            .train(Collections.emptyIterator(), (_, _) -> {});
+
     private static final Validation TENTH = new Validation.Fraction(0.1, 42);
 
     @TempDir
@@ -52,12 +61,12 @@ class PrepareDataTest {
     void putsEveryDocumentOnOneSide() {
         TokenizedCorpus made = prepare(1, TENTH);
         List<String> documents = new ArrayList<>(documents(made.train()));
-        List<String> heldOut = documents(made.validation());
+        List<String> heldOut = documents(made.validation().orElseThrow());
         assertThat(heldOut).hasSizeBetween(15, 50);
         documents.addAll(heldOut);
         assertThat(documents).hasSize(300).doesNotHaveDuplicates();
         assertThat(made.train().documents().getAsLong()
-                        + made.validation().documents().getAsLong())
+                        + made.validation().orElseThrow().documents().getAsLong())
                 .isEqualTo(300);
         assertThat(made.train().documents(LongStream.of(0), 1).getFirst()).matches("corpus.jsonl.gz:(\\d+) title \\d+");
     }
@@ -76,13 +85,16 @@ class PrepareDataTest {
 
     @Test
     void splitsByTextAndSeedOnly() throws IOException {
-        List<String> before = documents(prepare(1, TENTH).validation());
+        List<String> before = documents(prepare(1, TENTH).validation().orElseThrow());
         Path more = Files.writeString(folder.resolve("a.jsonl"), "{\"text\":\"another\"}\n{\"text\":\"one\"}\n");
-        List<String> after = documents(new PrepareData(new ByteEncoder(), out, 2, (_, _) -> {})
+        List<String> after = documents(new PrepareData(BYTES, out, 2, (_, _) -> {})
                 .prepare(List.of(more, corpus), TENTH)
-                .validation());
+                .validation()
+                .orElseThrow());
         assertThat(after).containsAll(before);
-        assertThat(documents(prepare(1, new Validation.Fraction(0.1, 43)).validation()))
+        assertThat(documents(prepare(1, new Validation.Fraction(0.1, 43))
+                        .validation()
+                        .orElseThrow()))
                 .isNotEqualTo(before);
     }
 
@@ -92,7 +104,7 @@ class PrepareDataTest {
         for (double fraction : new double[] {1e-9, 1 - 1e-9}) {
             TokenizedCorpus made = prepare(1, new Validation.Fraction(fraction, 1));
             long few = fraction < 0.5 ? 1 : 2;
-            assertThat(made.validation().documents()).hasValue(few);
+            assertThat(made.validation().orElseThrow().documents()).hasValue(few);
             assertThat(made.train().documents()).hasValue(3 - few);
         }
     }
@@ -116,7 +128,7 @@ class PrepareDataTest {
     void takesValidationFromOtherFiles() throws IOException {
         Path other = Files.writeString(folder.resolve("other.txt"), "held out");
         TokenizedCorpus made = prepare(2, new Validation.TextFiles(List.of(other)));
-        assertThat(documents(made.validation())).containsExactly("held out");
+        assertThat(documents(made.validation().orElseThrow())).containsExactly("held out");
         assertThat(documents(made.train())).hasSize(300);
         Path empty = Files.writeString(folder.resolve("empty.txt"), "");
         assertData(() -> prepare(2, new Validation.TextFiles(List.of(empty))))
@@ -130,7 +142,7 @@ class PrepareDataTest {
             calls.incrementAndGet();
             assertThat(done).isBetween(0L, total);
         };
-        PrepareData prepare = new PrepareData(new ByteEncoder(), out, 2, progress);
+        PrepareData prepare = new PrepareData(BYTES, out, 2, progress);
         prepare.prepare(List.of(corpus), TENTH);
         assertThat(calls.getAndSet(0)).isPositive();
         prepare.prepare(List.of(corpus), TENTH);
@@ -183,7 +195,7 @@ class PrepareDataTest {
     @Test
     void leavesNoManifestWhenTheCorpusIsBroken() throws IOException {
         Path broken = Files.writeString(folder.resolve("broken.jsonl"), "{\"text\":\"a\"}\n{\n");
-        PrepareData prepare = new PrepareData(new ByteEncoder(), out, 2, (_, _) -> {}, 1000);
+        PrepareData prepare = new PrepareData(BYTES, out, 2, (_, _) -> {}, 1000);
         assertData(() -> prepare.prepare(List.of(corpus, broken), TENTH)).hasMessageContaining("broken.jsonl:2");
         assertThat(out.resolve("train/manifest.json")).doesNotExist();
         assertThat(out.resolve("validation/manifest.json")).doesNotExist();
@@ -193,36 +205,16 @@ class PrepareDataTest {
     }
 
     @Test
-    void passesOnWhatTheTokenizerThrows() {
-        TextEncoder failing = new TextEncoder() {
-            @Override
-            public int[] encode(byte[] utf8) {
-                throw new IllegalStateException("no such byte");
-            }
-
-            @Override
-            public int vocabSize() {
-                return 2;
-            }
-
-            @Override
-            public int endOfText() {
-                return 1;
-            }
-
-            @Override
-            public String hash() {
-                return ByteEncoder.HASH;
-            }
-        };
-        assertThatThrownBy(() -> new PrepareData(failing, out, 2, (_, _) -> {}).prepare(List.of(corpus), TENTH))
-                .isInstanceOf(IllegalStateException.class)
-                .hasMessage("no such byte");
+    void rejectsATokenizerWithoutEndOfText() {
+        Tokenizer tokenizer = new BpeTrainer(SplitPattern.GPT2, 257, List.of("<|other|>"), 1)
+                .train(Collections.emptyIterator(), (_, _) -> {});
+        assertData(() -> new PrepareData(tokenizer, out, 2, (_, _) -> {}))
+                .hasMessageStartingWith(
+                        "the tokenizer must have an end-of-text token to put between documents: found none");
     }
 
     private TokenizedCorpus prepare(int threads, Validation validation) {
-        return new PrepareData(new ByteEncoder(), out, threads, (_, _) -> {}, 300_000)
-                .prepare(List.of(corpus), validation);
+        return new PrepareData(BYTES, out, threads, (_, _) -> {}, 300_000).prepare(List.of(corpus), validation);
     }
 
     /// All files of the output but the lock, as hexadecimal hashes.
@@ -238,16 +230,14 @@ class PrepareDataTest {
 
     private static List<String> documents(TokenShards shards) {
         List<String> documents = new ArrayList<>();
-        StringBuilder text = new StringBuilder();
-        for (int token : LlmcShardsTest.tokens(shards)) {
-            if (token == 256) {
-                documents.add(text.toString());
-                text.setLength(0);
-            } else {
-                text.append((char) token);
+        int[] tokens = LlmcShardsTest.tokens(shards);
+        int start = 0;
+        for (int i = 0; i <= tokens.length; i++) {
+            if (i == tokens.length || tokens[i] == BYTES.endOfText().getAsInt()) {
+                documents.add(BYTES.decode(Arrays.copyOfRange(tokens, start, i)));
+                start = i + 1;
             }
         }
-        documents.add(text.toString());
         return documents.subList(1, documents.size());
     }
 

@@ -24,6 +24,9 @@ import org.quern.base.ExitCode;
 import org.quern.base.QuernException;
 
 class TokenShardsTest {
+    /// Bytes, and end-of-text after them.
+    static final TokenKind KIND = new TokenKind("00112233445566778899aabbccddeeff".repeat(2), 257, 256);
+
     @TempDir
     Path folder;
 
@@ -39,17 +42,16 @@ class TokenShardsTest {
         "65537, 1000000"
     })
     void givesBackWhatWasWritten(int vocabSize, long shardTokens) throws IOException {
-        ByteEncoder encoder = new ByteEncoder(vocabSize);
-        TokenShardWriter writer = new TokenShardWriter(folder, encoder, "r", shardTokens);
+        TokenKind kind = new TokenKind(KIND.tokenizer(), vocabSize, vocabSize - 1);
+        TokenShardWriter writer = new TokenShardWriter(folder, kind, "r", shardTokens);
         Random random = new Random(1);
         List<Integer> expected = new ArrayList<>();
         long bytes = 0;
         int documents = 80;
         for (int document = 0; document < documents; document++) {
-            int[] tokens =
-                    random.ints(random.nextInt(50), 0, encoder.endOfText()).toArray();
+            int[] tokens = random.ints(random.nextInt(50), 0, kind.endOfText()).toArray();
             writer.add("n" + document, tokens, 3L * tokens.length);
-            expected.add(encoder.endOfText());
+            expected.add(kind.endOfText());
             for (int token : tokens) {
                 expected.add(token);
             }
@@ -67,7 +69,7 @@ class TokenShardsTest {
                 .allMatch(shard -> shard.tokens() <= shardTokens || shard.documents() == 1)
                 .allMatch(shard -> shard.documents() > 0);
 
-        TokenShards shards = TokenShards.open(folder, ByteEncoder.HASH);
+        TokenShards shards = TokenShards.open(folder, KIND.tokenizer());
         List<Long> verified = new ArrayList<>();
         shards.verify(verified::add);
         assertThat(verified.getLast()).isEqualTo(shards.bytes());
@@ -102,7 +104,7 @@ class TokenShardsTest {
     void namesDocumentsByNumberWithoutTheirNames() throws IOException {
         write(100);
         Files.delete(folder.resolve("00000.names"));
-        assertThat(TokenShards.open(folder, ByteEncoder.HASH).documents(LongStream.of(5, 6), 1))
+        assertThat(TokenShards.open(folder, KIND.tokenizer()).documents(LongStream.of(5, 6), 1))
                 .containsExactly("00000.tok document 1");
     }
 
@@ -126,7 +128,7 @@ class TokenShardsTest {
         assertThatThrownBy(() -> TokenShards.open(folder, other))
                 .isInstanceOf(QuernException.class)
                 .hasMessageStartingWith(folder.resolve("manifest.json") + ": expected tokens of tokenizer " + other
-                        + ", found " + ByteEncoder.HASH);
+                        + ", found " + KIND.tokenizer());
     }
 
     @Test
@@ -157,7 +159,7 @@ class TokenShardsTest {
             byte[] changed = bytes.clone();
             changed[at] ^= 0x10;
             replace("00000.tok", changed);
-            assertThatThrownBy(() -> TokenShards.open(folder, ByteEncoder.HASH).verify(_ -> {}))
+            assertThatThrownBy(() -> TokenShards.open(folder, KIND.tokenizer()).verify(_ -> {}))
                     .as("byte %d", at)
                     .isInstanceOfSatisfying(
                             QuernException.class, e -> assertThat(e.exitCode()).isEqualTo(ExitCode.DATA))
@@ -171,7 +173,7 @@ class TokenShardsTest {
         byte[] bytes = Files.readAllBytes(folder.resolve("00000.tok"));
         bytes[130] ^= 4;
         replace("00000.tok", bytes);
-        TokenShards shards = TokenShards.open(folder, ByteEncoder.HASH);
+        TokenShards shards = TokenShards.open(folder, KIND.tokenizer());
         assertThatThrownBy(() -> shards.verify(_ -> {}))
                 .hasMessageMatching(".*00000.tok: expected CRC32C [0-9a-f]{8} of its tokens, found [0-9a-f]{8}: "
                         + "the file is corrupt, make or copy it again");
@@ -183,7 +185,7 @@ class TokenShardsTest {
         byte[] bytes = Files.readAllBytes(folder.resolve("00000.tok"));
         bytes[131] = 2;
         replace("00000.tok", bytes);
-        TokenShards shards = TokenShards.open(folder, ByteEncoder.HASH);
+        TokenShards shards = TokenShards.open(folder, KIND.tokenizer());
         assertThatThrownBy(() -> LlmcShardsTest.tokens(shards))
                 .isInstanceOf(QuernException.class)
                 .hasMessage(folder.resolve("00000.tok")
@@ -194,7 +196,7 @@ class TokenShardsTest {
     void rejectsAShardOfAnotherFolder() throws IOException {
         write(100);
         byte[] bytes = Files.readAllBytes(folder.resolve("00000.tok"));
-        TokenShardWriter writer = new TokenShardWriter(folder, new ByteEncoder(), "r", 100);
+        TokenShardWriter writer = new TokenShardWriter(folder, KIND, "r", 100);
         writer.add("one", new int[] {1, 2, 4}, 3);
         writer.add("two", new int[] {4, 5}, 2);
         writer.finish().write(folder);
@@ -227,7 +229,7 @@ class TokenShardsTest {
         Path full = Path.of("/dev/full");
         assumeThat(full).exists();
         Files.createSymbolicLink(folder.resolve("00000.tok.tmp"), full);
-        try (TokenShardWriter writer = new TokenShardWriter(folder, new ByteEncoder(), "r", 100)) {
+        try (TokenShardWriter writer = new TokenShardWriter(folder, KIND, "r", 100)) {
             assertThatThrownBy(() -> writer.add("one", new int[] {1}, 1))
                     .isInstanceOfSatisfying(
                             QuernException.class, e -> assertThat(e.exitCode()).isEqualTo(ExitCode.IO))
@@ -240,7 +242,7 @@ class TokenShardsTest {
 
     @Test
     void leavesNothingWhenGivenUp() throws IOException {
-        try (TokenShardWriter writer = new TokenShardWriter(folder, new ByteEncoder(), "r", 100)) {
+        try (TokenShardWriter writer = new TokenShardWriter(folder, KIND, "r", 100)) {
             writer.add("one", new int[] {1, 2, 3}, 3);
             assertThat(folder.resolve("00000.tok.tmp")).exists();
         }
@@ -249,7 +251,7 @@ class TokenShardsTest {
 
     /// Two documents, of 3 and 2 tokens.
     private void write(long shardTokens) {
-        TokenShardWriter writer = new TokenShardWriter(folder, new ByteEncoder(), "r", shardTokens);
+        TokenShardWriter writer = new TokenShardWriter(folder, KIND, "r", shardTokens);
         writer.add("one", new int[] {1, 2, 3}, 3);
         writer.add("two", new int[] {4, 5}, 2);
         writer.finish().write(folder);
@@ -267,7 +269,7 @@ class TokenShardsTest {
     }
 
     private static AbstractThrowableAssert<?, ? extends Throwable> assertOpen(Path folder) {
-        return assertThatThrownBy(() -> TokenShards.open(folder, ByteEncoder.HASH))
+        return assertThatThrownBy(() -> TokenShards.open(folder, KIND.tokenizer()))
                 .isInstanceOfSatisfying(
                         QuernException.class, e -> assertThat(e.exitCode()).isEqualTo(ExitCode.DATA));
     }
