@@ -1,5 +1,6 @@
 package org.quern.checkpoint;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
@@ -41,7 +42,10 @@ public record Checkpoint(Path folder, long step) {
         /// @param bytes its size
         /// @param crc32c checksum of its bytes, in hexadecimal
         /// @param tensors the same of each tensor's bytes; empty if it holds no tensors
-        record Entry(long bytes, String crc32c, Map<String, String> tensors) {}
+        record Entry(
+                long bytes,
+                String crc32c,
+                @JsonInclude(JsonInclude.Include.NON_EMPTY) Map<String, String> tensors) {}
     }
 
     /// Opens a checkpoint after comparing all its files with its manifest.

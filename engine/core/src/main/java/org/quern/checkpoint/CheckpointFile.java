@@ -1,5 +1,6 @@
 package org.quern.checkpoint;
 
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import org.quern.base.Json;
 
@@ -25,6 +26,11 @@ public sealed interface CheckpointFile {
         public long bytes() {
             return content.length;
         }
+    }
+
+    /// A text file in UTF-8.
+    static CheckpointFile text(String name, String text) {
+        return new Content(name, text.getBytes(StandardCharsets.UTF_8));
     }
 
     /// A JSON file of a record, a map or a tree.

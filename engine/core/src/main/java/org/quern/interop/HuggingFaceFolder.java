@@ -5,13 +5,17 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeSet;
 import org.quern.base.QuernException;
+import org.quern.checkpoint.CheckpointFile;
 import org.quern.checkpoint.NamedTensor;
 import org.quern.checkpoint.Safetensors;
 import org.quern.model.ModelConfig;
 import org.quern.model.ModelConfig.Architecture;
+import org.quern.tokenizer.Tokenizer;
 
 /// A model as a folder in Hugging Face's layout: `config.json`, `model.safetensors` (or its parts and
 /// `model.safetensors.index.json`), and maybe `tokenizer.json` and `generation_config.json`. Quern's checkpoints are
@@ -20,6 +24,7 @@ import org.quern.model.ModelConfig.Architecture;
 public final class HuggingFaceFolder {
     private static final String CONFIG = "config.json";
     private static final String GENERATION_CONFIG = "generation_config.json";
+    private static final String TOKENIZER = "tokenizer.json";
 
     private final Path folder;
     private final ModelConfig config;
@@ -48,6 +53,30 @@ public final class HuggingFaceFolder {
             tokens.addAll(HuggingFaceConfig.endTokens(generation));
         }
         return tokens;
+    }
+
+    /// What makes a folder with a `model.safetensors` loadable by transformers and by Quern: `config.json`,
+    /// `generation_config.json`, and with a tokenizer `tokenizer.json` and `tokenizer_config.json`.
+    public static List<CheckpointFile> files(ModelConfig config, Optional<Tokenizer> tokenizer) {
+        OptionalInt end = tokenizer.map(Tokenizer::endOfText).orElse(OptionalInt.empty());
+        OptionalInt begin = tokenizer.map(Tokenizer::beginOfText).orElse(OptionalInt.empty());
+        OptionalInt start = begin.isPresent() ? begin : end;
+        List<CheckpointFile> files = new ArrayList<>();
+        files.add(CheckpointFile.json(CONFIG, HuggingFaceConfig.write(config, start, end)));
+        files.add(CheckpointFile.json(GENERATION_CONFIG, HuggingFaceConfig.writeGeneration(start, end)));
+        tokenizer.ifPresent(present -> {
+            files.add(CheckpointFile.text(TOKENIZER, present.toJson()));
+            files.add(
+                    CheckpointFile.text("tokenizer_config.json", present.toConfigJson(config.maxPositionEmbeddings())));
+        });
+        return files;
+    }
+
+    /// The tokenizer of the folder.
+    ///
+    /// @throws QuernException if it has none, or one that is not byte-level BPE
+    public Tokenizer tokenizer() {
+        return Tokenizer.read(folder.resolve(TOKENIZER));
     }
 
     /// Fills a model's weights.

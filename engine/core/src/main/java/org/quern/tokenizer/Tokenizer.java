@@ -121,12 +121,17 @@ public final class Tokenizer {
 
     /// Writes a `tokenizer.json`.
     public void write(Path tokenizerJson) {
-        TokenizerJson.write(this, tokenizerJson);
+        TextFile.write(tokenizerJson, toJson());
     }
 
-    /// Writes the `tokenizer_config.json` with which transformers' AutoTokenizer reads the `tokenizer.json` beside it.
-    public void writeConfig(Path tokenizerConfigJson, int contextLength) {
-        TokenizerJson.writeConfig(this, contextLength, tokenizerConfigJson);
+    /// The text of a `tokenizer.json`.
+    public String toJson() {
+        return TokenizerJson.json(this);
+    }
+
+    /// The text of the `tokenizer_config.json` with which transformers' AutoTokenizer reads the `tokenizer.json` beside it.
+    public String toConfigJson(int contextLength) {
+        return TokenizerJson.configJson(this, contextLength);
     }
 
     /// Writes a tiktoken rank file; special tokens are not in such a file.

@@ -201,7 +201,7 @@ final class TokenizerJson {
                 .toArray();
     }
 
-    static void write(Tokenizer tokenizer, Path file) {
+    static String json(Tokenizer tokenizer) {
         ObjectNode root = MAPPER.createObjectNode();
         root.put("version", "1.0").putNull("truncation").putNull("padding");
         ArrayNode added = root.putArray("added_tokens");
@@ -220,7 +220,7 @@ final class TokenizerJson {
         writePrefix(root.putObject("post_processor"), tokenizer);
         putByteLevel(root.putObject("decoder"), true);
         writeModel(root.putObject("model"), tokenizer);
-        TextFile.write(file, MAPPER.writeValueAsString(root) + "\n");
+        return MAPPER.writeValueAsString(root) + "\n";
     }
 
     private static void writePattern(ObjectNode preTokenizer, SplitPattern pattern) {
@@ -290,14 +290,14 @@ final class TokenizerJson {
         }
     }
 
-    static void writeConfig(Tokenizer tokenizer, int contextLength, Path file) {
+    static String configJson(Tokenizer tokenizer, int contextLength) {
         ObjectNode config = MAPPER.createObjectNode()
                 .put("tokenizer_class", "PreTrainedTokenizerFast")
                 .put("model_max_length", contextLength)
                 .put("clean_up_tokenization_spaces", false);
         putToken(config, "bos_token", tokenizer, tokenizer.beginOfText());
         putToken(config, "eos_token", tokenizer, tokenizer.endOfText());
-        TextFile.write(file, MAPPER.writeValueAsString(config) + "\n");
+        return MAPPER.writeValueAsString(config) + "\n";
     }
 
     private static void putToken(ObjectNode config, String name, Tokenizer tokenizer, OptionalInt id) {
