@@ -171,7 +171,8 @@ final class Chart {
                 command = 'L';
             }
         }
-        html.append("<path class=\"%s\" d=\"%s\"/>\n".formatted(style(line), path));
+        String crowded = line.style == Style.DOTS && line.x.length > 60 ? " crowded" : "";
+        html.append("<path class=\"%s\" d=\"%s\"/>\n".formatted(style(line) + crowded, path));
     }
 
     private static int bucket(Series line) {

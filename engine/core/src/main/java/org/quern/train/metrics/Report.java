@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.Collection;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -33,6 +34,20 @@ public final class Report implements TrainEvent.Listener {
     private static final Logger LOG = LoggerFactory.getLogger(Report.class);
     private static final String STYLE = resource("report.css");
     private static final String SCRIPT = resource("report.js");
+
+    /// Settings under the title: what each is called, and where it is in the config.
+    private static final Map<String, String> FACTS = new LinkedHashMap<>();
+
+    static {
+        FACTS.put("architecture", "model.architecture");
+        FACTS.put("layers", "model.num_hidden_layers");
+        FACTS.put("width", "model.hidden_size");
+        FACTS.put("heads", "model.num_attention_heads");
+        FACTS.put("sequences a step", "train.global_batch");
+        FACTS.put("tokens a sequence", "train.sequence_length");
+        FACTS.put("optimizer", "optimizer.name");
+        FACTS.put("peak learning rate", "optimizer.lr");
+    }
 
     private Path run;
 
@@ -104,17 +119,14 @@ public final class Report implements TrainEvent.Listener {
     private static void header(StringBuilder html, String name, RunHistory run) {
         html.append("<header>\n<p class=\"eyebrow\">Training run</p>\n<h1>%s <span class=\"chip %s\">%s</span></h1>\n"
                 .formatted(Html.escape(name), state(run).name().toLowerCase(Locale.ROOT), stateText(run)));
-        if (run.setting("model") instanceof Map<?, ?> model) {
-            html.append("<p class=\"facts\">%s</p>\n"
-                    .formatted(model.entrySet().stream()
-                            .filter(entry -> entry.getValue() instanceof Number || entry.getValue() instanceof String)
-                            .map(entry -> "<span>%s <b>%s</b></span>"
-                                    .formatted(
-                                            Html.escape(
-                                                    entry.getKey().toString().replace('_', ' ')),
-                                            Html.escape(entry.getValue().toString())))
-                            .collect(Collectors.joining(" "))));
-        }
+        String facts = FACTS.entrySet().stream()
+                .filter(fact -> run.setting(fact.getValue()) != null)
+                .map(fact -> "<span>%s <b>%s</b></span>"
+                        .formatted(
+                                fact.getKey(),
+                                Html.escape(run.setting(fact.getValue()).toString())))
+                .collect(Collectors.joining("\n"));
+        html.append("<p class=\"facts\">%s</p>\n".formatted(facts));
         html.append("</header>\n");
     }
 
