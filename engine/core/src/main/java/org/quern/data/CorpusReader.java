@@ -143,7 +143,7 @@ public final class CorpusReader implements Iterator<Document>, AutoCloseable {
                             .formatted(file, nextLine, e.getMessage()),
                     e);
         } catch (IOException e) {
-            throw QuernException.io(file + ": cannot be read: " + e.getMessage(), e);
+            throw QuernException.io(file + ": cannot be read: " + e, e);
         }
     }
 
@@ -351,7 +351,7 @@ public final class CorpusReader implements Iterator<Document>, AutoCloseable {
         try {
             closeFile();
         } catch (IOException e) {
-            throw QuernException.io(file + ": cannot be closed: " + e.getMessage(), e);
+            throw QuernException.io(file + ": cannot be closed: " + e, e);
         }
     }
 

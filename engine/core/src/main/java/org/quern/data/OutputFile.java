@@ -86,6 +86,6 @@ final class OutputFile implements AutoCloseable {
 
     private QuernException failed(IOException e) {
         return QuernException.io(
-                file + ": cannot be written (" + e.getMessage() + "): free some space, or choose another folder", e);
+                file + ": cannot be written (" + e + "): free some space, or choose another folder", e);
     }
 }

@@ -46,7 +46,7 @@ public final class PathPatterns {
                         .filter(path -> matcher.matches(path) && Files.isRegularFile(path))
                         .forEach(matches::add);
             } catch (IOException e) {
-                throw QuernException.io(root + ": cannot be listed: " + e.getMessage(), e);
+                throw QuernException.io(root + ": cannot be listed: " + e, e);
             }
         }
         return matches;

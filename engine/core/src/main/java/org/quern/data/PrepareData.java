@@ -48,8 +48,7 @@ public final class PrepareData {
         record Fraction(double fraction, long seed) implements Validation {
             public Fraction {
                 if (!(fraction > 0 && fraction < 1)) {
-                    throw QuernException.data(
-                            "data.validation_fraction must be above 0 and below 1: got " + fraction + " (try 0.01)");
+                    throw new IllegalArgumentException("fraction must be above 0 and below 1: got " + fraction);
                 }
             }
         }
@@ -99,7 +98,10 @@ public final class PrepareData {
             Files.createDirectories(folder);
             try (FileChannel lock = FileChannel.open(
                     folder.resolve("prepare.lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
-                lock.lock();
+                if (lock.tryLock() == null) {
+                    LOG.info("{}: another process prepares the data, waiting for it", folder);
+                    lock.lock();
+                }
                 String recipe = recipe(files, heldOut);
                 if (!isMade(recipe)) {
                     make(files, heldOut, recipe);
@@ -107,7 +109,7 @@ public final class PrepareData {
                 return open();
             }
         } catch (IOException e) {
-            throw QuernException.io(folder + ": data cannot be prepared: " + e.getMessage(), e);
+            throw QuernException.io(folder + ": data cannot be prepared: " + e, e);
         }
     }
 
@@ -181,6 +183,9 @@ public final class PrepareData {
                     tokenize(files, seed, fraction, out, done -> progress.update(done, total));
                     if (out.oneSided()) {
                         double nearest = out.thresholdBetween(files);
+                        LOG.info(
+                                "validation_fraction {} leaves a side empty: the nearest document goes there",
+                                fraction);
                         out.restart();
                         tokenize(files, seed, nearest, out, done -> progress.update(done, total));
                     }
@@ -203,22 +208,18 @@ public final class PrepareData {
         Queue<Future<Chunk>> pending = new ArrayDeque<>();
         try (CorpusReader reader = new CorpusReader(files);
                 ExecutorService pool = Executors.newFixedThreadPool(threads)) {
-            try {
-                while (reader.hasNext()) {
-                    List<Document> documents = nextDocuments(reader);
-                    pending.add(pool.submit(() -> encode(documents, seed)));
-                    if (pending.size() > 3 * threads) {
-                        out.add(get(pending.remove()), threshold);
-                        done.accept(reader.bytesRead());
-                    }
-                }
-                while (!pending.isEmpty()) {
+            while (reader.hasNext()) {
+                List<Document> documents = nextDocuments(reader);
+                pending.add(pool.submit(() -> encode(documents, seed)));
+                if (pending.size() > 3 * threads) {
                     out.add(get(pending.remove()), threshold);
+                    done.accept(reader.bytesRead());
                 }
-                done.accept(reader.bytesRead());
-            } finally {
-                pool.shutdownNow();
             }
+            while (!pending.isEmpty()) {
+                out.add(get(pending.remove()), threshold);
+            }
+            done.accept(reader.bytesRead());
         }
     }
 

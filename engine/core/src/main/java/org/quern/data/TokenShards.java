@@ -25,13 +25,14 @@ public final class TokenShards {
     /// The first token of each shard, then the number of all.
     private final long[] starts;
     private final TokenKind kind;
-    private final boolean checksums;
+    /// Whether these are our shards, with checksums and an index.
+    private final boolean ours;
 
-    private TokenShards(String name, List<TokenShard> shards, TokenKind kind, boolean checksums) {
+    private TokenShards(String name, List<TokenShard> shards, TokenKind kind, boolean ours) {
         this.name = name;
         this.shards = List.copyOf(shards);
         this.kind = kind;
-        this.checksums = checksums;
+        this.ours = ours;
         starts = new long[shards.size() + 1];
         for (int i = 0; i < shards.size(); i++) {
             starts[i + 1] = starts[i] + shards.get(i).tokens();
@@ -96,7 +97,7 @@ public final class TokenShards {
 
     /// Documents, where an index tells: llm.c's files have none.
     public OptionalLong documents() {
-        return checksums
+        return ours
                 ? OptionalLong.of(
                         shards.stream().mapToLong(TokenShard::documents).sum())
                 : OptionalLong.empty();
@@ -117,7 +118,7 @@ public final class TokenShards {
         StringBuilder text = new StringBuilder();
         for (TokenShard shard : shards) {
             text.append(shard.tokenBytes()).append(' ').append(shard.tokens()).append(' ');
-            if (checksums) {
+            if (ours) {
                 text.append(shard.crc());
             } else {
                 long bytes = shard.payload().byteSize();
@@ -135,7 +136,7 @@ public final class TokenShards {
     public void verify(LongConsumer progress) {
         long done = 0;
         for (TokenShard shard : shards) {
-            if (checksums) {
+            if (ours) {
                 TokenShard.expectCrc(shard.file(), "tokens", shard.crc(), TokenShard.crc(shard.payload()));
             } else {
                 shard.checkVocabulary(0, shard.tokens(), kind.vocabSize());

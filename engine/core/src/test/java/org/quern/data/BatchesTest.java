@@ -3,11 +3,10 @@ package org.quern.data;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -44,38 +43,31 @@ class BatchesTest {
         SampleOrder order = SampleOrder.shuffled(samples, 11);
         Batches batches = new Batches(shards, order, sequenceLength, documentMask);
         int rows = 3;
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment[] buffers = new MemorySegment[4];
-            for (int i = 0; i < 4; i++) {
-                buffers[i] = arena.allocate(ValueLayout.JAVA_INT, (long) rows * sequenceLength);
-            }
-            for (long first = 0; first < samples + 5; first += rows) {
-                batches.fill(first, rows, buffers[0], buffers[1], buffers[2], buffers[3]);
-                for (int row = 0; row < rows; row++) {
-                    int window = (int) order.place(first + row) * sequenceLength;
-                    int start = 0;
-                    for (int t = 0; t < sequenceLength; t++) {
-                        if (documentMask
-                                && t > 0
-                                && !documentOf.get(window + t).equals(documentOf.get(window + t - 1))) {
-                            start = t;
-                        }
-                        long at = (long) row * sequenceLength + t;
-                        assertThat(buffers[0].getAtIndex(ValueLayout.JAVA_INT, at))
-                                .isEqualTo(all.get(window + t));
-                        assertThat(buffers[1].getAtIndex(ValueLayout.JAVA_INT, at))
-                                .isEqualTo(all.get(window + t + 1));
-                        assertThat(buffers[2].getAtIndex(ValueLayout.JAVA_INT, at))
-                                .isEqualTo(t - start);
-                        assertThat(buffers[3].getAtIndex(ValueLayout.JAVA_INT, at))
-                                .isEqualTo(start);
+        for (long first = 0; first < samples + 5; first += rows) {
+            int[][] filled = fill(batches, first, rows, sequenceLength);
+            for (int row = 0; row < rows; row++) {
+                int window = (int) order.place(first + row) * sequenceLength;
+                int[][] expected = new int[4][sequenceLength];
+                int start = 0;
+                for (int t = 0; t < sequenceLength; t++) {
+                    if (documentMask && t > 0 && !documentOf.get(window + t).equals(documentOf.get(window + t - 1))) {
+                        start = t;
                     }
-                    List<String> names = documentOf.subList(window, window + sequenceLength + 1).stream()
-                            .distinct()
-                            .map(document -> "document " + document)
-                            .toList();
-                    assertThat(batches.documents(first + row, 1)).isEqualTo(names);
+                    expected[0][t] = all.get(window + t);
+                    expected[1][t] = all.get(window + t + 1);
+                    expected[2][t] = t - start;
+                    expected[3][t] = start;
                 }
+                for (int i = 0; i < 4; i++) {
+                    int from = row * sequenceLength;
+                    assertThat(Arrays.copyOfRange(filled[i], from, from + sequenceLength))
+                            .isEqualTo(expected[i]);
+                }
+                List<String> names = documentOf.subList(window, window + sequenceLength + 1).stream()
+                        .distinct()
+                        .map(document -> "document " + document)
+                        .toList();
+                assertThat(batches.documents(first + row, 1)).isEqualTo(names);
             }
         }
     }
@@ -85,11 +77,11 @@ class BatchesTest {
         TokenShards shards =
                 randomShards(TokenShardsTest.KIND, new Random(3), 100, new ArrayList<>(), new ArrayList<>());
         Batches batches = new Batches(shards, SampleOrder.shuffled(Batches.samples(shards, 8), 1), 8, true);
-        int[][] whole = fill(batches, 100, 12);
+        int[][] whole = fill(batches, 100, 12, 8);
         for (int part : new int[] {1, 2, 3, 4, 6}) {
             int[][] joined = new int[4][12 * 8];
             for (int first = 0; first < 12; first += part) {
-                int[][] piece = fill(batches, 100 + first, part);
+                int[][] piece = fill(batches, 100 + first, part, 8);
                 for (int i = 0; i < 4; i++) {
                     System.arraycopy(piece[i], 0, joined[i], first * 8, part * 8);
                 }
@@ -110,8 +102,8 @@ class BatchesTest {
                 .hasMessage(folder + ": expected at least 9 tokens for one sample of sequence_length 8, found 8");
     }
 
-    private static int[][] fill(Batches batches, long first, int count) {
-        int[][] arrays = new int[4][count * 8];
+    private static int[][] fill(Batches batches, long first, int count, int sequenceLength) {
+        int[][] arrays = new int[4][count * sequenceLength];
         batches.fill(
                 first,
                 count,

@@ -5,12 +5,17 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.stream.LongStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.quern.base.ExitCode;
@@ -116,6 +121,28 @@ class LlmcShardsTest {
         other[1025] ^= 1;
         assertThat(open(other, 65536).fingerprint()).isNotEqualTo(fingerprint);
         assertThat(open(golden16(), 65536).fingerprint()).isEqualTo(fingerprint);
+    }
+
+    /// Positions beyond 2^31 bytes, in a file that is nearly all hole.
+    @Test
+    @Tag("slow")
+    void readsAFileOfMoreThanFourGigabytes() throws IOException {
+        Path file = folder.resolve("large.bin");
+        int count = 1_200_000_000;
+        ByteBuffer header = ByteBuffer.wrap(golden32())
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .putInt(8, count)
+                .limit(1024);
+        ByteBuffer last = ByteBuffer.allocate(4).order(ByteOrder.LITTLE_ENDIAN).putInt(0, 17);
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+            channel.write(header);
+            channel.write(last, 1024 + 4L * (count - 1));
+        }
+        TokenShards shards = TokenShards.openLlmc(List.of(file), 18, 0);
+        int[] tokens = new int[2];
+        shards.copy(count - 2, 2, MemorySegment.ofArray(tokens), 0);
+        assertThat(tokens).containsExactly(0, 17);
+        assertThat(shards.tokens()).isEqualTo(count);
     }
 
     private TokenShards open(byte[] bytes, int vocabSize) throws IOException {

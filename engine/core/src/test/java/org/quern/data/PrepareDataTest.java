@@ -119,9 +119,10 @@ class PrepareDataTest {
         assertData(() -> prepare(1, TENTH)).hasMessageContaining("found 0");
         corpus = Files.writeString(folder.resolve("same.txt"), "a\fa\fa");
         assertData(() -> prepare(1, TENTH)).hasMessageContaining("two different documents");
-        assertData(() -> new Validation.Fraction(1, 1))
-                .hasMessage("data.validation_fraction must be above 0 and below 1: got 1.0 (try 0.01)");
-        assertData(() -> new Validation.Fraction(Double.NaN, 1));
+        assertThatThrownBy(() -> new Validation.Fraction(1, 1))
+                .hasMessage("fraction must be above 0 and below 1: got 1.0");
+        assertThatThrownBy(() -> new Validation.Fraction(Double.NaN, 1))
+                .hasMessage("fraction must be above 0 and below 1: got NaN");
     }
 
     @Test
