@@ -6,8 +6,8 @@ import org.quern.base.ExitCode;
 import org.quern.base.Philox;
 import org.quern.base.QuernException;
 
-/// Draws the next token. What is left to draw from is decided in transformers' order: temperature, top-k, top-p, min-p.
-/// The draw is a pure function of (logits, seed, sequence, position). For one thread.
+/// Draws the next token. What is left to draw from is decided in transformers' order: temperature, top-k,
+/// top-p, min-p. The draw is a pure function of (logits, seed, sequence, position). For one thread.
 public final class Sampler {
     /// The random stream of sampled tokens.
     private static final int STREAM = 2;
@@ -15,7 +15,8 @@ public final class Sampler {
     /// How tokens are drawn.
     ///
     /// @param temperature divides the logits; 0: the likeliest token, always
-    /// @param topK draws from that many of the likeliest tokens, and those as likely as the last of them; 0: all
+    /// @param topK draws from that many of the likeliest tokens, and those as likely as the last of them; 0:
+    ///     all
     /// @param topP draws from the fewest likeliest tokens that together have this probability; 1: all
     /// @param minP draws from tokens that have at least this share of the likeliest token's probability; 0: all
     /// @param seed makes the draws

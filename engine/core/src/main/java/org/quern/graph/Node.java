@@ -27,14 +27,6 @@ public record Node(Op op, List<Value> inputs, List<Output> outputs) {
         return outputs.get(index).accumulate();
     }
 
-    /// Whether the node reads the value, also by adding to it.
-    public boolean reads(Value value) {
-        return inputs.contains(value)
-                || outputs.stream()
-                        .anyMatch(
-                                output -> output.accumulate() && output.value().equals(value));
-    }
-
     public boolean writes(Value value) {
         return outputs.stream().anyMatch(output -> output.value().equals(value));
     }

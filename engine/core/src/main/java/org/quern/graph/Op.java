@@ -1,6 +1,5 @@
 package org.quern.graph;
 
-import java.util.Arrays;
 import java.util.List;
 
 /// The operations that models, their gradients and their optimisers are made of.
@@ -263,10 +262,11 @@ public sealed interface Op {
         }
     }
 
-    /// The rotary frequencies of each pair of columns: radians a position, [D / 2].
-    record RopeFrequencies(List<Double> inverse) {
-        public RopeFrequencies(double[] inverse) {
-            this(Arrays.stream(inverse).boxed().toList());
+    /// The rotary frequencies of each pair of columns, in radians a position, [D / 2]; positions are below
+    /// `positions`.
+    record RopeFrequencies(List<Double> radians, int positions) {
+        public RopeFrequencies {
+            radians = List.copyOf(radians);
         }
     }
 

@@ -38,11 +38,10 @@ public record Schedule(List<Node> nodes, Map<Value, Integer> finalAfter) {
         Map<Value, Integer> finalAfter = new HashMap<>();
         for (int i = 0; i < nodes.size(); i++) {
             Node node = nodes.get(i);
-            for (Value value : graph.values()) {
-                if (!value.state() && node.reads(value) && !written.contains(value)) {
-                    throw new IllegalArgumentException("%s reads %s before it is written".formatted(node, value));
-                }
-            }
+            node.inputs().forEach(value -> requireWritten(node, value, written));
+            node.outputs().stream()
+                    .filter(Node.Output::accumulate)
+                    .forEach(output -> requireWritten(node, output.value(), written));
             for (Node.Output output : node.outputs()) {
                 written.add(output.value());
                 if (output.value().state()) {
@@ -51,5 +50,11 @@ public record Schedule(List<Node> nodes, Map<Value, Integer> finalAfter) {
             }
         }
         return new Schedule(nodes, finalAfter);
+    }
+
+    private static void requireWritten(Node node, Value value, Set<Value> written) {
+        if (!value.state() && !written.contains(value)) {
+            throw new IllegalArgumentException("%s reads %s before it is written".formatted(node, value));
+        }
     }
 }

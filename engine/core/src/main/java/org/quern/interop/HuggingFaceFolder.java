@@ -18,9 +18,8 @@ import org.quern.model.ModelConfig.Architecture;
 import org.quern.tokenizer.Tokenizer;
 
 /// A model as a folder in Hugging Face's layout: `config.json`, `model.safetensors` (or its parts and
-/// `model.safetensors.index.json`), and maybe `tokenizer.json` and `generation_config.json`. Quern's checkpoints are
-/// such
-/// folders too.
+/// `model.safetensors.index.json`), and maybe `tokenizer.json` and `generation_config.json`. Quern's
+/// checkpoints are such folders too.
 public final class HuggingFaceFolder {
     private static final String CONFIG = "config.json";
     private static final String GENERATION_CONFIG = "generation_config.json";
@@ -94,8 +93,8 @@ public final class HuggingFaceFolder {
         }
     }
 
-    /// The tensors under the names that transformers writes today. Left out is what is no weight: masks and frequencies
-    /// that old versions saved, and the output layer where it is the embedding.
+    /// The tensors under the names that transformers writes today. Left out is what is no weight: masks and
+    /// frequencies that old versions saved, and the output layer where it is the embedding.
     private List<NamedTensor> canonical(List<NamedTensor> tensors) {
         String prefix = config.architecture() == Architecture.GPT2 ? "transformer." : "model.";
         List<NamedTensor> canonical = new ArrayList<>();

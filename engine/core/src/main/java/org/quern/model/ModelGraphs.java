@@ -25,10 +25,6 @@ public final class ModelGraphs {
     /// Cross-entropy of each token in nats, fp32 [N].
     public static final String LOSSES = "losses";
 
-    /// Ids of the tokens to read, int32 [B n].
-    public static final String DECODE_TOKENS = "decode.tokens";
-    /// Their positions, int32 [B n].
-    public static final String DECODE_POSITIONS = "decode.positions";
     /// The position of the first, int32 [1].
     public static final String DECODE_START = "decode.start";
     /// For each sequence the row whose logits are wanted, int32 [B].
@@ -41,6 +37,16 @@ public final class ModelGraphs {
     /// The state that holds the gradient of a parameter.
     public static String gradient(String parameter) {
         return "gradient." + parameter;
+    }
+
+    /// Ids of the `length` tokens to read of each sequence, int32 [B length].
+    public static String decodeTokens(int length) {
+        return "decode.tokens." + length;
+    }
+
+    /// Their positions, int32 [B length].
+    public static String decodePositions(int length) {
+        return "decode.positions." + length;
     }
 
     /// The losses of a batch.
@@ -75,8 +81,8 @@ public final class ModelGraphs {
         ModelConfig config = model.config();
         Op.Heads heads = heads(config);
         Shape rows = Shape.of(batch * length);
-        Value tokens = graph.state(DECODE_TOKENS + "." + length, rows, DType.I32);
-        Value positions = graph.state(DECODE_POSITIONS + "." + length, rows, DType.I32);
+        Value tokens = graph.state(decodeTokens(length), rows, DType.I32);
+        Value positions = graph.state(decodePositions(length), rows, DType.I32);
         Value start = graph.state(DECODE_START, Shape.of(1), DType.I32);
         Value last = graph.state(DECODE_LAST, Shape.of(batch), DType.I32);
         Shape cache = Shape.of(batch, heads.keyValue(), capacity, heads.dim());

@@ -1,5 +1,7 @@
 package org.quern.model;
 
+import java.util.List;
+import java.util.stream.IntStream;
 import org.quern.graph.Op;
 
 /// The frequencies of rotary positions, as Hugging Face computes them.
@@ -10,14 +12,14 @@ final class RotaryPositions {
     /// over `lowFreqFactor` by `factor`, those under it over `highFreqFactor` not at all, those between by
     /// interpolation.
     static Op.RopeFrequencies frequencies(ModelConfig config) {
-        double[] inverse = new double[config.headDim() / 2];
-        for (int i = 0; i < inverse.length; i++) {
-            double frequency = Math.pow(config.ropeTheta(), -2.0 * i / config.headDim());
-            inverse[i] = config.ropeScaling()
-                    .map(scaling -> stretched(frequency, scaling))
-                    .orElse(frequency);
-        }
-        return new Op.RopeFrequencies(inverse);
+        List<Double> radians = IntStream.range(0, config.headDim() / 2)
+                .mapToDouble(i -> Math.pow(config.ropeTheta(), -2.0 * i / config.headDim()))
+                .map(frequency -> config.ropeScaling()
+                        .map(scaling -> stretched(frequency, scaling))
+                        .orElse(frequency))
+                .boxed()
+                .toList();
+        return new Op.RopeFrequencies(radians, config.maxPositionEmbeddings());
     }
 
     private static double stretched(double frequency, ModelConfig.RopeScaling scaling) {

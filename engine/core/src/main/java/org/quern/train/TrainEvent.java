@@ -3,8 +3,8 @@ package org.quern.train;
 import java.nio.file.Path;
 import java.util.List;
 
-/// What happens in a training run, in order: a progress bar, the log, `metrics.jsonl`, TensorBoard and the report
-/// are listeners of these.
+/// What happens in a training run, in order: a progress bar, the log, `metrics.jsonl`, TensorBoard and the
+/// report are listeners of these.
 public sealed interface TrainEvent {
     /// The run is about to take its first step.
     ///
@@ -36,7 +36,7 @@ public sealed interface TrainEvent {
     /// An evaluation on the validation split.
     ///
     /// @param loss nats a token
-    /// @param bitsPerByte bits a byte of text
+    /// @param bitsPerByte bits a byte of text; NaN where nobody knows the bytes of a token
     record Evaluation(long step, double loss, double bitsPerByte, double seconds) implements TrainEvent {}
 
     /// Text written by the model.

@@ -1,10 +1,13 @@
 package org.quern.train.metrics;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.quern.base.QuernException;
 import org.quern.train.TrainEvent;
 
 /// Writes what happens in a run into its folder, a JSON object a line:
@@ -63,6 +66,24 @@ public final class MetricsFile implements TrainEvent.Listener, AutoCloseable {
             samples.close();
             events.close();
         }
+    }
+
+    /// Whether a run's file has an evaluation of a step.
+    public static boolean hasEvaluation(Path run, long step) {
+        Path file = run.resolve("metrics.jsonl");
+        if (!Files.exists(file)) {
+            return false;
+        }
+        boolean[] found = {false};
+        try {
+            JsonLines.read(
+                    file,
+                    line -> found[0] |=
+                            line.has("val_loss") && line.path("step").asLong() == step);
+        } catch (IOException e) {
+            throw QuernException.io("cannot read %s: %s".formatted(file, e.getMessage()), e);
+        }
+        return found[0];
     }
 
     private void open(Path run, long step) {

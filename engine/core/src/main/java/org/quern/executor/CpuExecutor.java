@@ -1,0 +1,121 @@
+package org.quern.executor;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import org.quern.graph.Graph;
+import org.quern.graph.MemoryPlan;
+import org.quern.graph.Node;
+import org.quern.graph.Op;
+import org.quern.graph.Schedule;
+import org.quern.graph.Value;
+import org.quern.kernels.cpu.Kernel;
+import org.quern.kernels.cpu.ThreadTeam;
+
+/// Runs graphs on the CPU: each node becomes a kernel bound to its memory, and a run executes them one after
+/// the other, each on all threads. The bits of the result do not depend on the number of threads.
+public final class CpuExecutor implements Executor {
+    private final Arena memory = Arena.ofShared();
+    private final CpuTensorStore tensors = new CpuTensorStore(memory);
+    private final CpuWorkspace workspace = new CpuWorkspace(memory);
+    private final ThreadTeam team;
+    private MemorySegment arena = MemorySegment.NULL;
+
+    /// @param threads compute threads, the caller of `Program.run` among them
+    public CpuExecutor(int threads) {
+        team = new ThreadTeam(threads);
+    }
+
+    @Override
+    public TensorStore tensors() {
+        return tensors;
+    }
+
+    /// Prepares a graph. The arena grows with the largest graph, and what was bound before keeps the old one:
+    /// prepare the largest first.
+    @Override
+    public Program prepare(Graph graph) {
+        graph.states().values().forEach(tensors::declare);
+        Schedule schedule = Schedule.of(graph);
+        MemoryPlan plan = MemoryPlan.of(schedule);
+        if (plan.bytes() > arena.byteSize()) {
+            arena = memory.allocate(plan.bytes(), MemoryPlan.ALIGNMENT);
+        }
+        return new CpuProgram(schedule, plan, bind(schedule.nodes(), plan));
+    }
+
+    private Kernel[] bind(List<Node> nodes, MemoryPlan plan) {
+        CpuKernels kernels = new CpuKernels(workspace, value -> memoryOf(value, plan));
+        List<Kernel> bound = new ArrayList<>();
+        for (int i = 0; i < nodes.size(); i++) {
+            Node node = nodes.get(i);
+            if (i + 1 < nodes.size() && addsBias(node, nodes.get(i + 1), plan)) {
+                bound.add(kernels.matMulWithBias(node, nodes.get(i + 1).input(1)));
+                i++;
+            } else {
+                bound.add(kernels.bind(node));
+            }
+        }
+        return bound.toArray(Kernel[]::new);
+    }
+
+    /// Whether a product and the bias that follows it are one kernel: the bias is added in place, so nobody
+    /// else reads the product.
+    private static boolean addsBias(Node node, Node next, MemoryPlan plan) {
+        return node.op() instanceof Op.MatMul
+                && next.op() instanceof Op.AddBias
+                && next.input(0).equals(node.output(0))
+                && !node.accumulates(0)
+                && !next.accumulates(0)
+                && !node.output(0).state()
+                && !next.output(0).state()
+                && plan.offsets().get(node.output(0)).equals(plan.offsets().get(next.output(0)));
+    }
+
+    private MemorySegment memoryOf(Value value, MemoryPlan plan) {
+        return value.state()
+                ? tensors.host(value.name())
+                : arena.asSlice(plan.offsets().get(value), value.bytes());
+    }
+
+    @Override
+    public String description() {
+        return "cpu with %d thread%s".formatted(team.threads(), team.threads() == 1 ? "" : "s");
+    }
+
+    @Override
+    public void close() {
+        team.close();
+        memory.close();
+    }
+
+    private final class CpuProgram implements Program {
+        private final Schedule schedule;
+        private final MemoryPlan plan;
+        private final Kernel[] kernels;
+
+        CpuProgram(Schedule schedule, MemoryPlan plan, Kernel[] kernels) {
+            this.schedule = schedule;
+            this.plan = plan;
+            this.kernels = kernels;
+        }
+
+        @Override
+        public void run() {
+            for (Kernel kernel : kernels) {
+                team.execute(kernel);
+            }
+        }
+
+        @Override
+        public Schedule schedule() {
+            return schedule;
+        }
+
+        @Override
+        public MemoryPlan memoryPlan() {
+            return plan;
+        }
+    }
+}

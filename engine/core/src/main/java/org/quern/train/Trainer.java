@@ -1,0 +1,210 @@
+package org.quern.train;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
+import org.quern.base.ExitCode;
+import org.quern.base.QuernException;
+import org.quern.data.Batches;
+import org.quern.optimizer.LearningRate;
+
+/// The training loop.
+///
+/// Step s trains on samples [s G, (s + 1) G) of the run's order, G being the global batch, and everything else
+/// that changes the weights is in `Progress`: a run that goes on from a checkpoint ends with the bits of one
+/// that was never interrupted. A checkpoint is written before the evaluation and the samples of its step, which
+/// are made again if the run was killed before they were.
+public final class Trainer {
+
+    /// Where a run is.
+    ///
+    /// @param step optimiser steps done
+    /// @param updates of these, the ones that changed the weights
+    /// @param tokens tokens trained on
+    /// @param seconds seconds spent, over all starts of the run
+    public record Progress(long step, long updates, long tokens, double seconds, SpikeGuard.State spikes) {
+        public static final Progress START = new Progress(0, 0, 0, 0, SpikeGuard.State.EMPTY);
+    }
+
+    /// The length of a run, and every how many steps something is done; 0: never. What is done at all is also
+    /// done after the last step.
+    public record Plan(long steps, int globalBatch, long evaluateEvery, long sampleEvery, long checkpointEvery) {}
+
+    /// Writes checkpoints.
+    public interface CheckpointWriter {
+        /// @throws QuernException if the checkpoint could not be written; the ones before are still there
+        TrainEvent.CheckpointSaved write(Progress progress);
+
+        /// The newest checkpoint, if there is one.
+        Optional<Path> newest();
+    }
+
+    /// Lets the model write.
+    public interface SampleWriter {
+        void write(long step, BooleanSupplier stop, TrainEvent.Listener listener);
+    }
+
+    private final Plan plan;
+    private final TrainingStep step;
+    private final Batches batches;
+    private final LearningRate learningRate;
+    private final double peakLearningRate;
+    private final Optional<SpikeGuard> spikeGuard;
+    private final Optional<Evaluation> evaluation;
+    private final Optional<SampleWriter> samples;
+    private final CheckpointWriter checkpoints;
+    private final TrainEvent.Listener listener;
+    private final BooleanSupplier stop;
+
+    private Progress progress;
+    private long startNanos;
+    private double secondsBefore;
+    private long savedStep = -1;
+
+    public Trainer(
+            Plan plan,
+            TrainingStep step,
+            Batches batches,
+            LearningRate learningRate,
+            double peakLearningRate,
+            Optional<SpikeGuard> spikeGuard,
+            Optional<Evaluation> evaluation,
+            Optional<SampleWriter> samples,
+            CheckpointWriter checkpoints,
+            TrainEvent.Listener listener,
+            BooleanSupplier stop) {
+        this.plan = plan;
+        this.step = step;
+        this.batches = batches;
+        this.learningRate = learningRate;
+        this.peakLearningRate = peakLearningRate;
+        this.spikeGuard = spikeGuard;
+        this.evaluation = evaluation;
+        this.samples = samples;
+        this.checkpoints = checkpoints;
+        this.listener = listener;
+        this.stop = stop;
+    }
+
+    /// Trains until the last step, or until asked to stop; a checkpoint is on disk either way.
+    ///
+    /// @param from where the run is; its weights and moments are on the device
+    /// @param finishFrom whether the evaluation and samples of `from` are still to be made
+    /// @return whether all steps are done
+    /// @throws QuernException if the loss or the gradient is no number any more, or the last checkpoint could
+    ///     not be written
+    public boolean run(Progress from, boolean finishFrom) {
+        progress = from;
+        startNanos = System.nanoTime();
+        secondsBefore = from.seconds();
+        savedStep = from.step() == 0 ? -1 : from.step();
+        if (finishFrom) {
+            evaluateAndSample();
+        }
+        while (progress.step() < plan.steps() && !stop.getAsBoolean()) {
+            oneStep();
+            if (isDue(plan.checkpointEvery()) && progress.step() < plan.steps()) {
+                trySave();
+            } else if (progress.step() == plan.steps()) {
+                save();
+            }
+            evaluateAndSample();
+        }
+        if (savedStep != progress.step()) {
+            save();
+        }
+        boolean complete = progress.step() == plan.steps();
+        listener.on(new TrainEvent.Finished(progress.step(), complete, seconds()));
+        return complete;
+    }
+
+    private void oneStep() {
+        long began = System.nanoTime();
+        long index = progress.step();
+        double loss = step.gradient(batches, index * plan.globalBatch());
+        double gradNorm = step.gradNorm();
+        if (!Double.isFinite(loss) || !Double.isFinite(gradNorm)) {
+            throw notFinite(loss, gradNorm);
+        }
+        Optional<String> spike = spikeGuard.flatMap(guard -> guard.check(loss, gradNorm));
+        double fraction = learningRate.fraction(index);
+        if (spike.isEmpty()) {
+            step.update(progress.updates(), fraction);
+        } else {
+            listener.on(new TrainEvent.Spike(index + 1, loss, gradNorm, spike.get(), documents()));
+        }
+        progress = new Progress(
+                index + 1,
+                progress.updates() + (spike.isEmpty() ? 1 : 0),
+                progress.tokens() + step.tokens(),
+                seconds(),
+                spikeGuard.map(SpikeGuard::state).orElse(SpikeGuard.State.EMPTY));
+        listener.on(new TrainEvent.Step(
+                progress.step(),
+                loss,
+                fraction * peakLearningRate,
+                gradNorm,
+                progress.tokens(),
+                step.tokens() / ((System.nanoTime() - began) / 1e9),
+                progress.seconds(),
+                spike.isPresent()));
+    }
+
+    private void evaluateAndSample() {
+        if (evaluation.isPresent() && isDue(plan.evaluateEvery())) {
+            evaluation
+                    .get()
+                    .run(stop)
+                    .ifPresent(result -> listener.on(new TrainEvent.Evaluation(
+                            progress.step(), result.loss(), result.bitsPerByte(), seconds())));
+        }
+        if (samples.isPresent() && isDue(plan.sampleEvery()) && !stop.getAsBoolean()) {
+            samples.get().write(progress.step(), stop, listener);
+        }
+    }
+
+    private boolean isDue(long every) {
+        return every > 0 && (progress.step() % every == 0 || progress.step() == plan.steps());
+    }
+
+    /// A checkpoint on the way may fail: the next one may not.
+    private void trySave() {
+        try {
+            save();
+        } catch (QuernException e) {
+            if (e.exitCode() != ExitCode.IO) {
+                throw e;
+            }
+            listener.on(new TrainEvent.CheckpointFailed(progress.step(), e.getMessage()));
+        }
+    }
+
+    private void save() {
+        progress = new Progress(progress.step(), progress.updates(), progress.tokens(), seconds(), progress.spikes());
+        listener.on(checkpoints.write(progress));
+        savedStep = progress.step();
+    }
+
+    private double seconds() {
+        return secondsBefore + (System.nanoTime() - startNanos) / 1e9;
+    }
+
+    /// The documents of the current step's batch.
+    private List<String> documents() {
+        return batches.documents(progress.step() * plan.globalBatch(), plan.globalBatch());
+    }
+
+    private QuernException notFinite(double loss, double gradNorm) {
+        String newest = checkpoints
+                .newest()
+                .map(folder -> "The last good checkpoint is " + folder + ".")
+                .orElse("There is no checkpoint yet.");
+        return new QuernException(ExitCode.DO_NOT_RESTART, """
+                step %d: the loss must be a number: got %s (gradient norm %s). The weights were left alone.
+                %s Going on from it repeats this step: lower optimizer.lr, lengthen schedule.warmup_steps, or look at \
+                the documents of this batch:
+                  %s""".formatted(
+                        progress.step() + 1, loss, gradNorm, newest, String.join("\n  ", documents())));
+    }
+}

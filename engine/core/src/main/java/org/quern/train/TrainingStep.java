@@ -1,0 +1,132 @@
+package org.quern.train;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.quern.data.Batches;
+import org.quern.executor.Executor;
+import org.quern.executor.Program;
+import org.quern.executor.TensorStore;
+import org.quern.model.Model;
+import org.quern.model.ModelGraphs;
+import org.quern.optimizer.OptimizerGraphs;
+import org.quern.optimizer.OptimizerSettings;
+
+/// One optimiser step on a device, in three parts: the gradient of a global batch, its norm, the update.
+///
+/// The loss is the mean over all tokens of the global batch, however it is cut into micro-batches.
+public final class TrainingStep {
+    private final TensorStore tensors;
+    private final OptimizerSettings settings;
+    private final int microBatch;
+    private final int microBatches;
+    private final int sequenceLength;
+    private final Program first;
+    private final Program others;
+    private final Program norm;
+    private final Program update;
+
+    /// @param microBatch sequences that the device takes at once
+    /// @param microBatches micro-batches of a global batch
+    public TrainingStep(
+            Executor executor,
+            Model model,
+            OptimizerSettings settings,
+            int microBatch,
+            int microBatches,
+            int sequenceLength) {
+        this.settings = settings;
+        this.microBatch = microBatch;
+        this.microBatches = microBatches;
+        this.sequenceLength = sequenceLength;
+        tensors = executor.tensors();
+        first = executor.prepare(ModelGraphs.training(model, microBatch, sequenceLength, false));
+        others = microBatches == 1
+                ? first
+                : executor.prepare(ModelGraphs.training(model, microBatch, sequenceLength, true));
+        OptimizerGraphs optimizer = new OptimizerGraphs(settings, model.parameters());
+        norm = executor.prepare(optimizer.norm());
+        update = executor.prepare(optimizer.update());
+    }
+
+    /// Tokens of a global batch.
+    public long tokens() {
+        return (long) microBatch * microBatches * sequenceLength;
+    }
+
+    /// The program of the first micro-batch, which needs the most memory.
+    public Program forwardAndBackward() {
+        return first;
+    }
+
+    /// Computes the gradient of the global batch that begins with sample `firstSample`.
+    ///
+    /// @return the mean loss in nats a token
+    public double gradient(Batches batches, long firstSample) {
+        tensors.host(ModelGraphs.LOSS_SCALE).set(ValueLayout.JAVA_FLOAT, 0, (float) (1.0 / tokens()));
+        tensors.push(ModelGraphs.LOSS_SCALE);
+        double sum = 0;
+        for (int i = 0; i < microBatches; i++) {
+            load(tensors, batches, firstSample + (long) i * microBatch, microBatch);
+            (i == 0 ? first : others).run();
+            sum += lossSum(tensors);
+        }
+        return sum / tokens();
+    }
+
+    /// The norm of the gradient, before clipping.
+    public double gradNorm() {
+        norm.run();
+        tensors.pull(OptimizerGraphs.CLIP);
+        return tensors.host(OptimizerGraphs.CLIP).get(ValueLayout.JAVA_FLOAT, 0);
+    }
+
+    /// Changes the weights.
+    ///
+    /// @param updates updates before this one
+    /// @param fraction of the peak learning rates
+    public void update(long updates, double fraction) {
+        double t = updates + 1;
+        scalars(
+                OptimizerGraphs.ADAMW_SCALARS,
+                fraction * settings.lr(),
+                1 - Math.pow(settings.beta1(), t),
+                1 - Math.pow(settings.beta2(), t));
+        settings.muon().ifPresent(muon -> scalars(OptimizerGraphs.MUON_SCALARS, fraction * muon.lr(), 0, 0));
+        update.run();
+    }
+
+    private void scalars(String name, double... values) {
+        MemorySegment memory = tensors.host(name);
+        for (int i = 0; i < values.length; i++) {
+            memory.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) values[i]);
+        }
+        tensors.push(name);
+    }
+
+    /// Puts samples into the inputs of a model.
+    static void load(TensorStore tensors, Batches batches, long firstSample, int count) {
+        batches.fill(
+                firstSample,
+                count,
+                tensors.host(ModelGraphs.TOKENS),
+                tensors.host(ModelGraphs.TARGETS),
+                tensors.host(ModelGraphs.POSITIONS),
+                tensors.host(ModelGraphs.DOCUMENT_START));
+        tensors.push(ModelGraphs.TOKENS);
+        tensors.push(ModelGraphs.TARGETS);
+        tensors.push(ModelGraphs.POSITIONS);
+        tensors.push(ModelGraphs.DOCUMENT_START);
+    }
+
+    /// The sum of the losses of the last batch.
+    static double lossSum(TensorStore tensors) {
+        tensors.pull(ModelGraphs.LOSSES);
+        MemorySegment losses = tensors.host(ModelGraphs.LOSSES);
+        double sum = 0;
+        long count = losses.byteSize() / Float.BYTES;
+        for (long i = 0; i < count; i++) {
+            sum += losses.getAtIndex(ValueLayout.JAVA_FLOAT, i);
+        }
+        return sum;
+    }
+}

@@ -1,0 +1,33 @@
+package org.quern.train;
+
+import java.util.Locale;
+
+/// Numbers for people.
+public final class Units {
+    private static final String[] BINARY = {"B", "KiB", "MiB", "GiB", "TiB"};
+    private static final String[] DECIMAL = {"", " k", " M", " G", " T", " P"};
+
+    private Units() {}
+
+    /// Such as `1.50 GiB`.
+    public static String bytes(long bytes) {
+        return scaled(bytes, 1024, BINARY, " ");
+    }
+
+    /// Such as `27.3 M`.
+    public static String count(double count) {
+        return scaled(count, 1000, DECIMAL, "");
+    }
+
+    private static String scaled(double value, double base, String[] units, String separator) {
+        int unit = 0;
+        while (value >= base && unit < units.length - 1) {
+            value /= base;
+            unit++;
+        }
+        String number = unit == 0
+                ? String.format(Locale.ROOT, "%.0f", value)
+                : String.format(Locale.ROOT, value < 10 ? "%.2f" : value < 100 ? "%.1f" : "%.0f", value);
+        return number + separator + units[unit];
+    }
+}
