@@ -113,13 +113,13 @@ public record RunConfig(
 
     /// The loop.
     ///
-    /// @param steps optimiser steps
+    /// @param steps optimiser steps; 0 writes a checkpoint of the initial weights
     /// @param globalBatch sequences of an optimiser step
     /// @param microBatch sequences that go through the model at once; by default what fits
     /// @param sequenceLength tokens of a sequence
     /// @param clipGradNorm the norm that the whole gradient is clipped to
     public record Train(
-            @Range(min = 1) long steps,
+            @Range(min = 0) long steps,
             @Range(min = 1) int globalBatch,
 
             @Range(min = 1) @Default("auto") @EmptyWord("auto")

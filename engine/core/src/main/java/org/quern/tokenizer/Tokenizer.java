@@ -129,7 +129,8 @@ public final class Tokenizer {
         return TokenizerJson.json(this);
     }
 
-    /// The text of the `tokenizer_config.json` with which transformers' AutoTokenizer reads the `tokenizer.json` beside it.
+    /// The text of the `tokenizer_config.json` with which transformers' AutoTokenizer reads the `tokenizer.json` beside
+    /// it.
     public String toConfigJson(int contextLength) {
         return TokenizerJson.configJson(this, contextLength);
     }

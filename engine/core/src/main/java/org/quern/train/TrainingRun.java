@@ -35,7 +35,7 @@ public final class TrainingRun {
     private final RunConfig config;
     private final Path folder;
     private final TrainEvent.Listener listener;
-    private final RunData.Progress preparation;
+    private final Preparation preparation;
     private final BooleanSupplier stop;
 
     /// @param listener of the events of the run, beside the files that it writes
@@ -44,7 +44,7 @@ public final class TrainingRun {
             RunConfig config,
             Path folder,
             TrainEvent.Listener listener,
-            RunData.Progress preparation,
+            Preparation preparation,
             BooleanSupplier stop) {
         this.config = config;
         this.folder = folder;
@@ -79,9 +79,11 @@ public final class TrainingRun {
         TrainingStep step = new TrainingStep(
                 executor, model, settings, plan.microBatch(), plan.microBatches(), train.sequenceLength());
         long seed = config.run().seed();
-        Batches batches = batches(data.train(), SampleOrder.shuffled(samples(data.train()), seed));
+        Batches batches = batches(
+                data.corpus().train(),
+                SampleOrder.shuffled(samples(data.corpus().train()), seed));
         Optional<Evaluation> evaluation = config.evaluate().map(evaluate -> {
-            TokenShards validation = data.validation().orElseThrow();
+            TokenShards validation = data.corpus().validation().orElseThrow();
             long samples = samples(validation);
             return new Evaluation(
                     executor,
@@ -101,7 +103,7 @@ public final class TrainingRun {
                 config.checkpoint(),
                 new RunCheckpoints.Order(
                         seed,
-                        data.train().fingerprint(),
+                        data.corpus().train().fingerprint(),
                         train.globalBatch(),
                         train.sequenceLength(),
                         config.data().documentMask()),
@@ -118,7 +120,7 @@ public final class TrainingRun {
         Provenance.now(
                         from.step(),
                         yaml,
-                        data.train().fingerprint(),
+                        data.corpus().train().fingerprint(),
                         data.tokenizer().map(Tokenizer::hash).orElse(""))
                 .appendTo(folder);
         boolean evaluated = MetricsFile.hasEvaluation(folder, from.step());
