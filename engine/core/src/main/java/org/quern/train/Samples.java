@@ -1,49 +1,54 @@
 package org.quern.train;
 
-import java.lang.foreign.MemorySegment;
+import java.util.Set;
 import java.util.function.BooleanSupplier;
 import org.quern.config.RunConfig;
 import org.quern.executor.Executor;
+import org.quern.generate.Generation;
+import org.quern.generate.Generator;
 import org.quern.generate.GraphDecoder;
 import org.quern.generate.Sampler;
 import org.quern.model.Model;
-import org.quern.tokenizer.TextStream;
 import org.quern.tokenizer.Tokenizer;
 
 /// The texts that a model writes during training, with the weights of the moment.
 final class Samples implements Trainer.SampleWriter {
     private final RunConfig.Sample config;
-    private final Tokenizer tokenizer;
-    private final GraphDecoder decoder;
-    private final Sampler sampler;
+    private final Generator generator;
+    private final Generator.Settings settings;
 
     Samples(RunConfig.Sample config, long seed, Executor executor, Model model, Tokenizer tokenizer) {
         this.config = config;
-        this.tokenizer = tokenizer;
-        decoder = new GraphDecoder(executor, model, 1, model.config().maxPositionEmbeddings());
-        sampler = new Sampler(
+        generator = new Generator(
+                new GraphDecoder(executor, model, 1, model.config().maxPositionEmbeddings()), tokenizer, Set.of());
+        settings = new Generator.Settings(
+                config.maxTokens(),
+                1,
                 new Sampler.Settings(
                         config.temperature(),
                         config.topK().orElse(0),
                         config.topP().orElse(1.0),
                         config.minP().orElse(0.0),
-                        seed),
-                model.config().vocabSize());
+                        seed));
     }
 
     @Override
     public void write(long step, BooleanSupplier stop, TrainEvent.Listener listener) {
-        for (String prompt : config.prompts()) {
-            int[] ids = tokenizer.encodePrompt(prompt);
-            TextStream text = tokenizer.textStream();
-            StringBuilder written = new StringBuilder();
-            MemorySegment logits = decoder.prefill(ids);
-            for (int i = 0; i < config.maxTokens() && !stop.getAsBoolean(); i++) {
-                int next = sampler.sample(logits, 0, ids.length + i);
-                written.append(text.next(next));
-                logits = decoder.decode(new int[] {next});
+        Generator.Listener untilStopped = new Generator.Listener() {
+            @Override
+            public void text(int sample, String piece) {}
+
+            @Override
+            public boolean isCancelled() {
+                return stop.getAsBoolean();
             }
-            listener.on(new TrainEvent.Sample(step, prompt, written + text.end()));
+        };
+        for (String prompt : config.prompts()) {
+            Generation generation = generator.generate(prompt, settings, untilStopped);
+            if (!stop.getAsBoolean()) {
+                listener.on(new TrainEvent.Sample(
+                        step, prompt, generation.completions().getFirst().text()));
+            }
         }
     }
 }

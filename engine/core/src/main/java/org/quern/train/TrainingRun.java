@@ -6,6 +6,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
+import java.util.function.IntUnaryOperator;
+import java.util.stream.IntStream;
 import org.quern.base.QuernException;
 import org.quern.config.ConfigWriter;
 import org.quern.config.RunConfig;
@@ -92,7 +94,7 @@ public final class TrainingRun {
                     Math.min(samples, evaluate.sequences().orElse(Integer.MAX_VALUE)),
                     plan.microBatch(),
                     train.sequenceLength(),
-                    data.tokenizer().map(tokenizer -> tokenizer::tokenBytes));
+                    data.tokenizer().map(TrainingRun::textBytes));
         });
         Optional<Trainer.SampleWriter> samples = config.sample()
                 .map(sample -> new Samples(
@@ -151,6 +153,14 @@ public final class TrainingRun {
                             stop)
                     .run(from, from.step() > 0 && !evaluated);
         }
+    }
+
+    /// The bytes of text that a token stands for: a special token stands for none.
+    private static IntUnaryOperator textBytes(Tokenizer tokenizer) {
+        int[] bytes = IntStream.range(0, tokenizer.vocabSize())
+                .map(id -> tokenizer.addedToken(id).isPresent() ? 0 : tokenizer.tokenBytes(id))
+                .toArray();
+        return id -> bytes[id];
     }
 
     private long samples(TokenShards shards) {
