@@ -1,0 +1,36 @@
+package org.quern.launcher;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.quern.config.ConfigReader;
+import org.quern.config.RunConfig;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/// A configuration file and what the command line changes in it.
+final class ConfigArguments {
+    @Parameters(paramLabel = "CONFIG", description = "A YAML file; configs/ has some to start from.")
+    private Path file;
+
+    @Option(
+            names = "--set",
+            paramLabel = "KEY=VALUE",
+            description = "Changes a key of the configuration, such as train.steps=200. May be repeated.")
+    private List<String> overrides = List.of();
+
+    @Option(names = "--device", description = "Where to run: auto, cpu. The same as --set run.device=...")
+    private Optional<String> device = Optional.empty();
+
+    RunConfig read() {
+        List<String> all = new ArrayList<>(overrides);
+        device.ifPresent(name -> all.add("run.device=" + name));
+        return ConfigReader.read(file, RunConfig.class, all);
+    }
+
+    /// The run's name: as configured, or else that of the file.
+    String runName(RunConfig config) {
+        return config.run().name().orElse(file.getFileName().toString().replaceFirst("\\.ya?ml$", ""));
+    }
+}

@@ -1,0 +1,111 @@
+package org.quern.launcher;
+
+import java.io.IOException;
+import org.quern.base.ExitCode;
+import org.quern.base.QuernException;
+import org.quern.base.Version;
+import org.slf4j.LoggerFactory;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/// The command line's entry: `quern VERB ...`.
+@Command(
+        name = "quern",
+        description = "Trains language models end to end.",
+        synopsisSubcommandLabel = "VERB",
+        commandListHeading = "%nVerbs:%n",
+        optionListHeading = "%nOptions:%n",
+        mixinStandardHelpOptions = true,
+        scope = ScopeType.INHERIT,
+        usageHelpAutoWidth = true,
+        versionProvider = Main.Versions.class,
+        subcommands = {PlanCommand.class, DoctorCommand.class})
+public final class Main {
+    @Option(
+            names = "--stacktrace",
+            scope = ScopeType.INHERIT,
+            description = "If something fails, show where in the program.")
+    private boolean stacktrace;
+
+    public static void main(String[] args) {
+        System.exit(run(args));
+    }
+
+    /// @return the exit code
+    static int run(String... args) {
+        Main main = new Main();
+        CommandLine commandLine = new CommandLine(main);
+        commandLine.setCaseInsensitiveEnumValuesAllowed(true);
+        commandLine.setParameterExceptionHandler(Main::misused);
+        commandLine.setExecutionExceptionHandler((e, _, _) -> main.failed(e));
+        commandLine.setExecutionStrategy(Main::execute);
+        return commandLine.execute(args);
+    }
+
+    private static int execute(ParseResult parsed) {
+        Integer helped = CommandLine.executeHelpRequest(parsed);
+        if (helped != null) {
+            return helped;
+        }
+        if (!parsed.hasSubcommand()) {
+            parsed.commandSpec().commandLine().usage(System.err);
+            return ExitCode.USAGE.code();
+        }
+        VectorModule.load();
+        return new CommandLine.RunLast().execute(parsed);
+    }
+
+    private static int misused(ParameterException e, String[] args) {
+        StringBuilder text = new StringBuilder(e.getMessage());
+        if (e instanceof UnmatchedArgumentException unmatched
+                && !unmatched.getSuggestions().isEmpty()) {
+            text.append(" (did you mean ")
+                    .append(String.join(" or ", unmatched.getSuggestions()))
+                    .append("?)");
+        }
+        text.append("\nSee ")
+                .append(e.getCommandLine().getCommandSpec().qualifiedName())
+                .append(" --help");
+        Terminal.error().print(text.toString());
+        return ExitCode.USAGE.code();
+    }
+
+    private int failed(Exception e) {
+        Terminal terminal = Terminal.error();
+        terminal.status("");
+        LoggerFactory.getLogger(Main.class).debug("failed", e);
+        if (stacktrace) {
+            e.printStackTrace();
+        }
+        if (e instanceof QuernException explained) {
+            terminal.print(explained.getMessage());
+            return explained.exitCode().code();
+        }
+        boolean io = e instanceof IOException;
+        terminal.print((io ? "error: " : "This is a defect of Quern: ") + e);
+        if (!stacktrace) {
+            terminal.print(Logs.file()
+                    .map(file -> "More about it is in " + file)
+                    .orElse("The same command with --stacktrace shows more."));
+        }
+        return (io ? ExitCode.IO : ExitCode.INTERNAL).code();
+    }
+
+    /// What `--version` prints.
+    static final class Versions implements IVersionProvider {
+        @Override
+        public String[] getVersion() {
+            return new String[] {
+                "quern " + Version.current(),
+                "%s %s".formatted(System.getProperty("java.vm.name"), System.getProperty("java.runtime.version")),
+                "%s %s".formatted(System.getProperty("os.name"), System.getProperty("os.arch")),
+            };
+        }
+    }
+}

@@ -1,0 +1,21 @@
+package org.quern.launcher;
+
+import java.util.concurrent.Callable;
+import org.quern.base.ExitCode;
+import org.quern.config.RunConfig;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+
+/// `quern plan`: what a run needs, before it starts.
+@Command(name = "plan", description = "Checks a configuration and says what its run needs.")
+final class PlanCommand implements Callable<Integer> {
+    @Mixin
+    private ConfigArguments arguments;
+
+    @Override
+    public Integer call() {
+        RunConfig config = arguments.read();
+        System.out.println(config.model());
+        return ExitCode.OK.code();
+    }
+}

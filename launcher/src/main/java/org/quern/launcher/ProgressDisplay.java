@@ -1,0 +1,109 @@
+package org.quern.launcher;
+
+import java.time.Duration;
+import java.util.function.LongSupplier;
+import org.quern.train.TrainEvent;
+
+/// Shows a training run on standard error: on a terminal as a bar that moves, elsewhere as a line every ten seconds;
+/// evaluations, samples and what is out of the ordinary as lines of their own.
+final class ProgressDisplay implements TrainEvent.Listener {
+    private static final int BAR_CELLS = 24;
+    private static final double REDRAW_SECONDS = 0.1;
+    private static final double LINE_SECONDS = 10;
+    /// The weight of a new step in the mean time of a step.
+    private static final double NEW = 0.1;
+
+    private final Terminal terminal;
+    private final LongSupplier nanos;
+    private long steps;
+    private long shown;
+    private long lastStep;
+    private double meanStepNanos;
+
+    ProgressDisplay(Terminal terminal) {
+        this(terminal, System::nanoTime);
+    }
+
+    /// @param nanos the clock
+    ProgressDisplay(Terminal terminal, LongSupplier nanos) {
+        this.terminal = terminal;
+        this.nanos = nanos;
+    }
+
+    @Override
+    public void on(TrainEvent event) {
+        switch (event) {
+            case TrainEvent.Started started -> started(started);
+            case TrainEvent.Step step -> step(step);
+            case TrainEvent.Evaluation e -> {
+                String bits = Double.isNaN(e.bitsPerByte()) ? "" : ", %.4f bits a byte".formatted(e.bitsPerByte());
+                line("step %d: validation loss %.4f%s".formatted(e.step(), e.loss(), bits));
+            }
+            case TrainEvent.Sample s -> line("step %d: %s|%s".formatted(s.step(), s.prompt(), s.text()));
+            case TrainEvent.Spike s ->
+                line("step %d left out: %s (documents: %s)"
+                        .formatted(s.step(), s.reason(), String.join(", ", s.documents())));
+            case TrainEvent.CheckpointSaved s -> line("step %d: saved %s".formatted(s.step(), s.folder()));
+            case TrainEvent.CheckpointFailed f ->
+                line("step %d: the checkpoint could not be saved, the run goes on: %s".formatted(f.step(), f.reason()));
+            case TrainEvent.Finished f -> {
+                terminal.status("");
+                line("%s at step %d after %s"
+                        .formatted(f.complete() ? "done" : "stopped", f.step(), duration(f.seconds())));
+            }
+        }
+        // What is not a step takes time of its own, which is not that of the next step.
+        lastStep = nanos.getAsLong();
+    }
+
+    private void started(TrainEvent.Started event) {
+        steps = event.steps();
+        terminal.print(event.plan());
+        line("%s: step %d of %d in %s"
+                .formatted(
+                        event.firstStep() == 0 ? "starting" : "going on",
+                        event.firstStep(),
+                        event.steps(),
+                        event.run()));
+    }
+
+    private void step(TrainEvent.Step step) {
+        long now = nanos.getAsLong();
+        double taken = now - lastStep;
+        meanStepNanos = meanStepNanos == 0 ? taken : (1 - NEW) * meanStepNanos + NEW * taken;
+        boolean end = step.step() == steps;
+        double interval = terminal.isInteractive() ? REDRAW_SECONDS : LINE_SECONDS;
+        if (shown != 0 && now - shown < interval * 1e9 && !end) {
+            return;
+        }
+        shown = now;
+        String numbers = "loss %.4f  lr %.2e  %,.0f tokens/s  %s left"
+                .formatted(
+                        step.loss(),
+                        step.lr(),
+                        step.tokensPerSecond(),
+                        duration((steps - step.step()) * meanStepNanos / 1e9));
+        if (terminal.isInteractive()) {
+            terminal.status("%s %d/%d  %s".formatted(bar(step.step(), steps), step.step(), steps, numbers));
+        } else {
+            line("step %d/%d  %s".formatted(step.step(), steps, numbers));
+        }
+    }
+
+    private void line(String text) {
+        terminal.print(text);
+    }
+
+    private static String bar(long done, long all) {
+        int full = (int) (BAR_CELLS * done / all);
+        return "━".repeat(full) + "─".repeat(BAR_CELLS - full);
+    }
+
+    /// Such as `3:07` or `26:02:11`.
+    private static String duration(double seconds) {
+        Duration duration = Duration.ofSeconds(Math.round(seconds));
+        return duration.toHours() == 0
+                ? "%d:%02d".formatted(duration.toMinutesPart(), duration.toSecondsPart())
+                : "%d:%02d:%02d".formatted(duration.toHours(), duration.toMinutesPart(), duration.toSecondsPart());
+    }
+}
