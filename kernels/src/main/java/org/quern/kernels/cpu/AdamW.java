@@ -1,15 +1,21 @@
 package org.quern.kernels.cpu;
 
+import static org.quern.kernels.cpu.Buffers.address;
+import static org.quern.kernels.cpu.Native.BYTES;
+import static org.quern.kernels.cpu.Native.LANES;
+import static org.quern.kernels.cpu.Native.get;
+import static org.quern.kernels.cpu.Native.load;
+import static org.quern.kernels.cpu.Native.put;
+import static org.quern.kernels.cpu.Native.store;
+
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 
 /// A step of AdamW (Loshchilov and Hutter, 2019), as `torch.optim.AdamW` does it.
 ///
 /// With g = gradient * factor: parameter *= 1 - rate * weightDecay; moment1 += (1 - beta1) * (g - moment1); moment2 =
-/// beta2 * moment2 + (1 - beta2) * g^2; parameter -= rate / correction1 * moment1 / (sqrt(moment2) / sqrt(correction2)
-/// +
-/// eps).
+/// beta2 * moment2 + (1 - beta2) * g^2; parameter -= rate / correction1 * moment1 / (sqrt(moment2) /
+/// sqrt(correction2) + eps).
 public final class AdamW extends Elementwise {
     private final MemorySegment parameter;
     private final MemorySegment gradient;
@@ -41,12 +47,12 @@ public final class AdamW extends Elementwise {
             double eps,
             double weightDecay) {
         super(count);
-        this.parameter = Lanes.floats(parameter, count);
-        this.gradient = Lanes.floats(gradient, count);
-        this.moment1 = Lanes.floats(moment1, count);
-        this.moment2 = Lanes.floats(moment2, count);
-        this.clip = Lanes.floats(clip, 2);
-        this.scalars = Lanes.floats(scalars, 3);
+        this.parameter = Buffers.floats(parameter, count);
+        this.gradient = Buffers.floats(gradient, count);
+        this.moment1 = Buffers.floats(moment1, count);
+        this.moment2 = Buffers.floats(moment2, count);
+        this.clip = Buffers.floats(clip, 2);
+        this.scalars = Buffers.floats(scalars, 3);
         this.beta1 = beta1;
         this.beta2 = beta2;
         this.eps = eps;
@@ -55,46 +61,40 @@ public final class AdamW extends Elementwise {
 
     @Override
     void block(long offset, int count) {
-        long p = Lanes.address(parameter) + offset;
-        long g = Lanes.address(gradient) + offset;
-        long m = Lanes.address(moment1) + offset;
-        long v = Lanes.address(moment2) + offset;
-        float factor = Lanes.get(Lanes.address(clip) + 4);
-        double rate = Lanes.get(Lanes.address(scalars));
+        long parameter = address(this.parameter) + offset;
+        long gradient = address(this.gradient) + offset;
+        long moment1 = address(this.moment1) + offset;
+        long moment2 = address(this.moment2) + offset;
+        float factor = get(address(clip) + 4);
+        double rate = get(address(scalars));
         float keep = (float) (1 - rate * weightDecay);
-        float step = (float) (-rate / Lanes.get(Lanes.address(scalars) + 4));
-        float root = (float) Math.sqrt(Lanes.get(Lanes.address(scalars) + 8));
+        float step = (float) (-rate / get(address(scalars) + 4));
+        float root = (float) Math.sqrt(get(address(scalars) + 8));
+        float share1 = (float) (1 - beta1);
+        float share2 = (float) (1 - beta2);
+        float keep2 = (float) beta2;
+        float small = (float) eps;
         int i = 0;
         long at = 0;
-        for (; i <= count - Lanes.COUNT; i += Lanes.COUNT, at += Lanes.BYTES) {
-            FloatVector grad = Lanes.load(g + at).mul(factor);
-            FloatVector first = first(Lanes.load(m + at), grad);
-            FloatVector second = second(Lanes.load(v + at), grad);
-            Lanes.store(first, m + at);
-            Lanes.store(second, v + at);
-            Lanes.store(next(Lanes.load(p + at).mul(keep), first, second, root, step), p + at);
+        for (; i <= count - LANES; i += LANES, at += BYTES) {
+            FloatVector g = load(gradient + at).mul(factor);
+            FloatVector m = load(moment1 + at);
+            m = g.sub(m).mul(share1).add(m);
+            FloatVector v = load(moment2 + at).mul(keep2).add(g.mul(g).mul(share2));
+            FloatVector change = m.div(v.sqrt().div(root).add(small)).mul(step);
+            store(m, moment1 + at);
+            store(v, moment2 + at);
+            store(load(parameter + at).mul(keep).add(change), parameter + at);
         }
-        if (i < count) {
-            VectorMask<Float> tail = Lanes.first(count - i);
-            FloatVector grad = Lanes.load(g + at, tail).mul(factor);
-            FloatVector first = first(Lanes.load(m + at, tail), grad);
-            FloatVector second = second(Lanes.load(v + at, tail), grad);
-            Lanes.store(first, m + at, tail);
-            Lanes.store(second, v + at, tail);
-            Lanes.store(next(Lanes.load(p + at, tail).mul(keep), first, second, root, step), p + at, tail);
+        for (; i < count; i++, at += Float.BYTES) {
+            float g = get(gradient + at) * factor;
+            float m = get(moment1 + at);
+            m = (g - m) * share1 + m;
+            float v = get(moment2 + at) * keep2 + g * g * share2;
+            float change = m / ((float) Math.sqrt(v) / root + small) * step;
+            put(moment1 + at, m);
+            put(moment2 + at, v);
+            put(parameter + at, get(parameter + at) * keep + change);
         }
-    }
-
-    private FloatVector first(FloatVector moment, FloatVector gradient) {
-        return gradient.sub(moment).fma(Lanes.broadcast((float) (1 - beta1)), moment);
-    }
-
-    private FloatVector second(FloatVector moment, FloatVector gradient) {
-        return gradient.mul(gradient).fma(Lanes.broadcast((float) (1 - beta2)), moment.mul((float) beta2));
-    }
-
-    private FloatVector next(FloatVector parameter, FloatVector first, FloatVector second, float root, float step) {
-        FloatVector denominator = second.sqrt().div(root).add((float) eps);
-        return first.div(denominator).fma(Lanes.broadcast(step), parameter);
     }
 }

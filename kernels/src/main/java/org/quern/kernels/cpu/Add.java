@@ -1,7 +1,8 @@
 package org.quern.kernels.cpu;
 
+import static org.quern.kernels.cpu.Buffers.address;
+
 import java.lang.foreign.MemorySegment;
-import jdk.incubator.vector.VectorMask;
 
 /// out = x + y.
 public final class Add extends Elementwise {
@@ -14,24 +15,13 @@ public final class Add extends Elementwise {
     /// @param out [count]; may be `x` or `y`
     public Add(MemorySegment x, MemorySegment y, MemorySegment out, long count) {
         super(count);
-        this.x = Lanes.floats(x, count);
-        this.y = Lanes.floats(y, count);
-        this.out = Lanes.floats(out, count);
+        this.x = Buffers.floats(x, count);
+        this.y = Buffers.floats(y, count);
+        this.out = Buffers.floats(out, count);
     }
 
     @Override
     void block(long offset, int count) {
-        long x = Lanes.address(this.x) + offset;
-        long y = Lanes.address(this.y) + offset;
-        long out = Lanes.address(this.out) + offset;
-        int i = 0;
-        long at = 0;
-        for (; i <= count - Lanes.COUNT; i += Lanes.COUNT, at += Lanes.BYTES) {
-            Lanes.store(Lanes.load(x + at).add(Lanes.load(y + at)), out + at);
-        }
-        if (i < count) {
-            VectorMask<Float> tail = Lanes.first(count - i);
-            Lanes.store(Lanes.load(x + at, tail).add(Lanes.load(y + at, tail)), out + at, tail);
-        }
+        Rows.add(address(x) + offset, address(y) + offset, address(out) + offset, count);
     }
 }

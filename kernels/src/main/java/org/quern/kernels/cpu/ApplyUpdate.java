@@ -1,8 +1,14 @@
 package org.quern.kernels.cpu;
 
+import static org.quern.kernels.cpu.Buffers.address;
+import static org.quern.kernels.cpu.Native.BYTES;
+import static org.quern.kernels.cpu.Native.LANES;
+import static org.quern.kernels.cpu.Native.get;
+import static org.quern.kernels.cpu.Native.load;
+import static org.quern.kernels.cpu.Native.put;
+import static org.quern.kernels.cpu.Native.store;
+
 import java.lang.foreign.MemorySegment;
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 
 /// A step with decoupled weight decay: parameter = (1 - rate * weightDecay) * parameter - rate * scale * update.
 public final class ApplyUpdate extends Elementwise {
@@ -23,29 +29,27 @@ public final class ApplyUpdate extends Elementwise {
             double scale,
             double weightDecay) {
         super(count);
-        this.parameter = Lanes.floats(parameter, count);
-        this.update = Lanes.floats(update, count);
-        this.scalars = Lanes.floats(scalars, 1);
+        this.parameter = Buffers.floats(parameter, count);
+        this.update = Buffers.floats(update, count);
+        this.scalars = Buffers.floats(scalars, 1);
         this.scale = scale;
         this.weightDecay = weightDecay;
     }
 
     @Override
     void block(long offset, int count) {
-        long p = Lanes.address(parameter) + offset;
-        long u = Lanes.address(update) + offset;
-        double rate = Lanes.get(Lanes.address(scalars));
+        long parameter = address(this.parameter) + offset;
+        long update = address(this.update) + offset;
+        double rate = get(address(scalars));
         float keep = (float) (1 - rate * weightDecay);
-        FloatVector step = Lanes.broadcast((float) (-rate * scale));
+        float step = (float) (-rate * scale);
         int i = 0;
         long at = 0;
-        for (; i <= count - Lanes.COUNT; i += Lanes.COUNT, at += Lanes.BYTES) {
-            Lanes.store(Lanes.load(u + at).fma(step, Lanes.load(p + at).mul(keep)), p + at);
+        for (; i <= count - LANES; i += LANES, at += BYTES) {
+            store(load(parameter + at).mul(keep).add(load(update + at).mul(step)), parameter + at);
         }
-        if (i < count) {
-            VectorMask<Float> tail = Lanes.first(count - i);
-            Lanes.store(
-                    Lanes.load(u + at, tail).fma(step, Lanes.load(p + at, tail).mul(keep)), p + at, tail);
+        for (; i < count; i++, at += Float.BYTES) {
+            put(parameter + at, get(parameter + at) * keep + get(update + at) * step);
         }
     }
 }

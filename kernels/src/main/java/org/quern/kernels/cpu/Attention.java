@@ -1,5 +1,13 @@
 package org.quern.kernels.cpu;
 
+import static org.quern.kernels.cpu.Buffers.address;
+import static org.quern.kernels.cpu.Native.BYTES;
+import static org.quern.kernels.cpu.Native.MEMORY;
+import static org.quern.kernels.cpu.Native.ORDER;
+import static org.quern.kernels.cpu.Native.SPECIES;
+import static org.quern.kernels.cpu.Native.get;
+import static org.quern.kernels.cpu.Native.put;
+
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 
@@ -97,11 +105,11 @@ public final class Attention {
                 MemorySegment lse,
                 MemorySegment workspace,
                 Shape shape) {
-            this.qkv = Lanes.floats(qkv, (long) shape.rows() * shape.fusedWidth());
-            this.starts = Lanes.ints(starts, shape.rows());
-            this.out = Lanes.floats(out, (long) shape.rows() * shape.heads() * shape.headDim());
-            this.lse = Lanes.floats(lse, (long) shape.rows() * shape.heads());
-            this.workspace = Lanes.check(workspace, workspaceBytes(shape));
+            this.qkv = Buffers.floats(qkv, (long) shape.rows() * shape.fusedWidth());
+            this.starts = Buffers.ints(starts, shape.rows());
+            this.out = Buffers.floats(out, (long) shape.rows() * shape.heads() * shape.headDim());
+            this.lse = Buffers.floats(lse, (long) shape.rows() * shape.heads());
+            this.workspace = Buffers.bytes(workspace, workspaceBytes(shape));
             this.shape = shape;
             this.units = units(shape);
         }
@@ -122,7 +130,7 @@ public final class Attention {
 
         @Override
         public void run(int phase, int task) {
-            long scratch = Lanes.address(workspace) + task * AttentionTile.scratchBytes(shape.headDim());
+            long scratch = address(workspace) + task * AttentionTile.scratchBytes(shape.headDim());
             int to = AttentionTile.from(task + 1, units);
             for (int unit = AttentionTile.from(task, units); unit < to; unit++) {
                 int tile = unit % shape.tiles();
@@ -135,13 +143,13 @@ public final class Attention {
         private void tile(int sequence, int head, int position, long scratch) {
             long row = (long) sequence * shape.length();
             long tileRow = row + position;
-            long fused = Lanes.address(qkv) + row * shape.fusedStride();
+            long fused = address(qkv) + row * shape.fusedStride();
             int keyHead = head / shape.group();
             AttentionTile.forward(
                     shape.headDim(),
                     Math.min(AttentionTile.QUERIES, shape.length() - position),
                     position,
-                    Lanes.address(starts) + tileRow * Integer.BYTES,
+                    address(starts) + tileRow * Integer.BYTES,
                     shape.window(),
                     fused + position * shape.fusedStride() + head * shape.headBytes(),
                     shape.fusedStride(),
@@ -149,9 +157,9 @@ public final class Attention {
                     shape.fusedStride(),
                     fused + shape.valueOffset(keyHead),
                     shape.fusedStride(),
-                    Lanes.address(out) + tileRow * shape.outStride() + head * shape.headBytes(),
+                    address(out) + tileRow * shape.outStride() + head * shape.headBytes(),
                     shape.outStride(),
-                    Lanes.address(lse) + (tileRow * shape.heads() + head) * Float.BYTES,
+                    address(lse) + (tileRow * shape.heads() + head) * Float.BYTES,
                     (long) shape.heads() * Float.BYTES,
                     scratch);
         }
@@ -193,14 +201,14 @@ public final class Attention {
                 boolean accumulate,
                 MemorySegment workspace,
                 Shape shape) {
-            this.qkv = Lanes.floats(qkv, (long) shape.rows() * shape.fusedWidth());
-            this.starts = Lanes.ints(starts, shape.rows());
-            this.out = Lanes.floats(out, (long) shape.rows() * shape.heads() * shape.headDim());
-            this.lse = Lanes.floats(lse, (long) shape.rows() * shape.heads());
-            this.dOut = Lanes.floats(dOut, (long) shape.rows() * shape.heads() * shape.headDim());
-            this.dQkv = Lanes.floats(dQkv, (long) shape.rows() * shape.fusedWidth());
+            this.qkv = Buffers.floats(qkv, (long) shape.rows() * shape.fusedWidth());
+            this.starts = Buffers.ints(starts, shape.rows());
+            this.out = Buffers.floats(out, (long) shape.rows() * shape.heads() * shape.headDim());
+            this.lse = Buffers.floats(lse, (long) shape.rows() * shape.heads());
+            this.dOut = Buffers.floats(dOut, (long) shape.rows() * shape.heads() * shape.headDim());
+            this.dQkv = Buffers.floats(dQkv, (long) shape.rows() * shape.fusedWidth());
             this.accumulate = accumulate;
-            this.workspace = Lanes.check(workspace, workspaceBytes(shape));
+            this.workspace = Buffers.bytes(workspace, workspaceBytes(shape));
             this.shape = shape;
             this.units = units(shape);
         }
@@ -232,7 +240,7 @@ public final class Attention {
 
         @Override
         public void run(int phase, int task) {
-            long scratch = Lanes.address(workspace) + task * scratchBytes(shape.headDim());
+            long scratch = address(workspace) + task * scratchBytes(shape.headDim());
             int to = AttentionTile.from(task + 1, units);
             for (int unit = AttentionTile.from(task, units); unit < to; unit++) {
                 group(unit / shape.keyValueHeads(), unit % shape.keyValueHeads(), scratch);
@@ -242,10 +250,10 @@ public final class Attention {
         private void group(int sequence, int keyHead, long scratch) {
             long row = (long) sequence * shape.length();
             if (!accumulate) {
-                long fused = Lanes.address(dQkv) + row * shape.fusedStride();
+                long fused = address(dQkv) + row * shape.fusedStride();
                 for (int i = 0; i < shape.length(); i++, fused += shape.fusedStride()) {
-                    Lanes.zero(fused + shape.keyOffset(keyHead), shape.headDim());
-                    Lanes.zero(fused + shape.valueOffset(keyHead), shape.headDim());
+                    Rows.fill(fused + shape.keyOffset(keyHead), 0, shape.headDim());
+                    Rows.fill(fused + shape.valueOffset(keyHead), 0, shape.headDim());
                 }
             }
             for (int head = keyHead * shape.group(); head < (keyHead + 1) * shape.group(); head++) {
@@ -280,44 +288,44 @@ public final class Attention {
             long dRows = queryRows + AttentionTile.QUERIES * padded;
             long sums = dRows + AttentionTile.QUERIES * padded;
 
-            long fused = Lanes.address(qkv) + row * stride;
+            long fused = address(qkv) + row * stride;
             long q = fused + position * stride + head * shape.headBytes();
-            long out = Lanes.address(this.out) + tileRow * outStride + head * shape.headBytes();
-            long dOut = Lanes.address(this.dOut) + tileRow * outStride + head * shape.headBytes();
-            long lse = Lanes.address(this.lse) + (tileRow * shape.heads() + head) * Float.BYTES;
+            long out = address(this.out) + tileRow * outStride + head * shape.headBytes();
+            long dOut = address(this.dOut) + tileRow * outStride + head * shape.headBytes();
+            long lse = address(this.lse) + (tileRow * shape.heads() + head) * Float.BYTES;
             AttentionTile.transpose(q, stride, queries, headDim, scale, transposed);
             AttentionTile.transpose(dOut, outStride, queries, headDim, 1, dTransposed);
             pad(q, stride, queries, queryRows, padded);
             pad(dOut, outStride, queries, dRows, padded);
             // Lanes without a query get no weight.
-            AttentionTile.fill(lses, Float.POSITIVE_INFINITY);
-            AttentionTile.fill(deltas, 0);
+            Rows.fill(lses, Float.POSITIVE_INFINITY, AttentionTile.QUERIES);
+            Rows.fill(deltas, 0, AttentionTile.QUERIES);
             for (int i = 0; i < queries; i++) {
-                Lanes.set(lses + 4L * i, Lanes.get(lse + (long) i * shape.heads() * Float.BYTES));
-                Lanes.set(deltas + 4L * i, Lanes.dot(dOut + i * outStride, out + i * outStride, headDim));
+                put(lses + 4L * i, get(lse + (long) i * shape.heads() * Float.BYTES));
+                put(deltas + 4L * i, Rows.dot(dOut + i * outStride, out + i * outStride, headDim));
             }
-            Lanes.zero(dQuery, headDim * AttentionTile.QUERIES);
+            Rows.fill(dQuery, 0, headDim * AttentionTile.QUERIES);
 
-            long starts = Lanes.address(this.starts) + tileRow * Integer.BYTES;
+            long starts = address(this.starts) + tileRow * Integer.BYTES;
             int lowest = AttentionTile.visible(queries, position, starts, shape.window(), first, last);
             int end = position + queries;
             for (int key = lowest; key < end; key += AttentionTile.KEYS) {
                 int keys = Math.min(AttentionTile.KEYS, end - key);
                 long k = fused + key * stride + shape.keyOffset(keyHead);
                 long v = fused + key * stride + shape.valueOffset(keyHead);
-                long dFused = Lanes.address(dQkv) + (row + key) * stride;
-                TileProduct.multiply(
-                        keys, headDim, k, stride, 4, transposed, AttentionTile.ROW, weights, AttentionTile.ROW, false);
-                AttentionTile.hide(weights, key, keys, position, first, last);
-                TileProduct.multiply(
-                        keys, headDim, v, stride, 4, dTransposed, AttentionTile.ROW, dScores, AttentionTile.ROW, false);
+                long dFused = address(dQkv) + (row + key) * stride;
+                Rows.fill(weights, 0, keys * AttentionTile.QUERIES);
+                Rows.fill(dScores, 0, keys * AttentionTile.QUERIES);
+                TileProduct.add(keys, headDim, k, stride, 4, transposed, AttentionTile.ROW, weights, AttentionTile.ROW);
+                TileProduct.add(
+                        keys, headDim, v, stride, 4, dTransposed, AttentionTile.ROW, dScores, AttentionTile.ROW);
+                AttentionTile.hide(weights, key, keys, first, last);
                 differentiate(weights, dScores, keys, lses, deltas, scale);
                 addProduct(weights, keys, dRows, padded, sums, dFused + shape.valueOffset(keyHead));
                 addProduct(dScores, keys, queryRows, padded, sums, dFused + shape.keyOffset(keyHead));
-                TileProduct.multiply(
-                        headDim, keys, k, 4, stride, dScores, AttentionTile.ROW, dQuery, AttentionTile.ROW, true);
+                TileProduct.add(headDim, keys, k, 4, stride, dScores, AttentionTile.ROW, dQuery, AttentionTile.ROW);
             }
-            long dQ = Lanes.address(dQkv) + tileRow * stride + head * shape.headBytes();
+            long dQ = address(dQkv) + tileRow * stride + head * shape.headBytes();
             for (int i = 0; i < queries; i++) {
                 AttentionTile.transposeBack(dQuery + 4L * i, 1, dQ + i * stride, headDim, accumulate);
             }
@@ -326,32 +334,37 @@ public final class Attention {
         /// Copies rows to rows of padded width, and zeroes the rest of QUERIES rows.
         private void pad(long from, long stride, int rows, long to, long padded) {
             if (rows < AttentionTile.QUERIES || padded > shape.headBytes()) {
-                Lanes.zero(to, (int) (AttentionTile.QUERIES * padded / Float.BYTES));
+                Rows.fill(to, 0, (int) (AttentionTile.QUERIES * padded / Float.BYTES));
             }
             for (int i = 0; i < rows; i++) {
-                Lanes.copy(from + i * stride, to + i * padded, shape.headDim());
+                Rows.copy(from + i * stride, to + i * padded, shape.headDim());
             }
         }
 
         /// Turns scores into weights, and gradients of weights into gradients of scores.
         private static void differentiate(long scores, long dWeights, int keys, long lses, long deltas, float scale) {
-            for (long column = 0; column < AttentionTile.ROW; column += Lanes.BYTES) {
-                FloatVector lse = Lanes.load(lses + column);
-                FloatVector delta = Lanes.load(deltas + column);
+            for (long column = 0; column < AttentionTile.ROW; column += BYTES) {
+                FloatVector lse = FloatVector.fromMemorySegment(SPECIES, MEMORY, lses + column, ORDER);
+                FloatVector delta = FloatVector.fromMemorySegment(SPECIES, MEMORY, deltas + column, ORDER);
                 long at = column;
                 for (int i = 0; i < keys; i++, at += AttentionTile.ROW) {
-                    FloatVector weight = VectorMath.exp(Lanes.load(scores + at).sub(lse));
-                    FloatVector dWeight = Lanes.load(dWeights + at);
-                    Lanes.store(weight, scores + at);
-                    Lanes.store(weight.mul(dWeight.sub(delta)).mul(scale), dWeights + at);
+                    FloatVector score = FloatVector.fromMemorySegment(SPECIES, MEMORY, scores + at, ORDER);
+                    FloatVector weight = VectorMath.exp(score.sub(lse));
+                    weight.intoMemorySegment(MEMORY, scores + at, ORDER);
+                    FloatVector.fromMemorySegment(SPECIES, MEMORY, dWeights + at, ORDER)
+                            .sub(delta)
+                            .mul(weight)
+                            .mul(scale)
+                            .intoMemorySegment(MEMORY, dWeights + at, ORDER);
                 }
             }
         }
 
         /// Adds tile [keys, QUERIES] times rows [QUERIES, padded] to the rows of a head.
         private void addProduct(long tile, int keys, long rows, long padded, long sums, long to) {
-            for (long column = 0; column < padded; column += TileProduct.ROW_BYTES) {
-                TileProduct.multiply(
+            Rows.fill(sums, 0, (int) (keys * padded / Float.BYTES));
+            for (long column = 0; column < padded; column += AttentionTile.ROW) {
+                TileProduct.add(
                         keys,
                         AttentionTile.QUERIES,
                         tile,
@@ -360,11 +373,10 @@ public final class Attention {
                         rows + column,
                         padded,
                         sums + column,
-                        padded,
-                        false);
+                        padded);
             }
-            for (int i = 0; i < keys; i++) {
-                Lanes.add(sums + i * padded, to + i * shape.fusedStride(), shape.headDim());
+            for (int i = 0; i < keys; i++, to += shape.fusedStride(), sums += padded) {
+                Rows.add(to, sums, to, shape.headDim());
             }
         }
     }

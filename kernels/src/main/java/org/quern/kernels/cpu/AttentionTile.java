@@ -1,5 +1,14 @@
 package org.quern.kernels.cpu;
 
+import static org.quern.kernels.cpu.Native.BYTES;
+import static org.quern.kernels.cpu.Native.FLOAT;
+import static org.quern.kernels.cpu.Native.MEMORY;
+import static org.quern.kernels.cpu.Native.ORDER;
+import static org.quern.kernels.cpu.Native.SPECIES;
+import static org.quern.kernels.cpu.Native.get;
+import static org.quern.kernels.cpu.Native.getInt;
+import static org.quern.kernels.cpu.Native.put;
+
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
@@ -18,7 +27,7 @@ final class AttentionTile {
     /// Keys of a tile of scores.
     static final int KEYS = 64;
     /// Bytes of a value for each query.
-    static final long ROW = TileProduct.ROW_BYTES;
+    static final long ROW = 2 * BYTES;
 
     /// At most as many tasks as this share the work, each with scratch of its own.
     private static final int MAX_TASKS = 64;
@@ -73,35 +82,36 @@ final class AttentionTile {
             long scratch) {
         long transposed = scratch;
         long output = transposed + headDim * ROW;
-        long scores = output + headDim * ROW;
+        long correction = output + headDim * ROW;
+        long scores = correction + ROW;
         long max = scores + KEYS * ROW;
         long sum = max + ROW;
-        long correction = sum + ROW;
-        long first = correction + ROW;
+        long first = sum + ROW;
         long last = first + ROW;
 
         transpose(q, qStride, queries, headDim, (float) (1 / Math.sqrt(headDim)), transposed);
-        Lanes.zero(output, headDim * QUERIES);
-        fill(max, LOWEST);
-        fill(sum, 0);
+        Rows.fill(output, 0, headDim * QUERIES);
+        Rows.fill(max, LOWEST, QUERIES);
+        Rows.fill(sum, 0, QUERIES);
         int lowest = visible(queries, position, starts, window, first, last);
         int end = position + queries;
         for (int key = lowest; key < end; key += KEYS) {
             int keys = Math.min(KEYS, end - key);
-            TileProduct.multiply(keys, headDim, k + key * kStride, kStride, 4, transposed, ROW, scores, ROW, false);
-            hide(scores, key, keys, position, first, last);
-            softmax(scores, keys, max, sum, correction);
+            Rows.fill(scores, 0, keys * QUERIES);
+            TileProduct.add(keys, headDim, k + key * kStride, kStride, 4, transposed, ROW, scores, ROW);
+            hide(scores, key, keys, first, last);
+            softmax(correction, keys, max, sum);
+            softmax(correction + BYTES, keys, max + BYTES, sum + BYTES);
             if (key > lowest) {
-                scaleRows(output, headDim, correction);
+                correct(output, headDim, correction);
             }
-            TileProduct.multiply(headDim, keys, v + key * vStride, 4, vStride, scores, ROW, output, ROW, true);
+            TileProduct.add(headDim, keys, v + key * vStride, 4, vStride, scores, ROW, output, ROW);
         }
         for (int query = 0; query < queries; query++) {
-            float total = Lanes.get(sum + 4L * query);
+            float total = get(sum + 4L * query);
             transposeBack(output + 4L * query, 1 / total, out + query * outStride, headDim, false);
             if (lse != 0) {
-                double log = StrictMath.log(total) + Lanes.get(max + 4L * query);
-                Lanes.set(lse + query * lseStride, (float) log);
+                put(lse + query * lseStride, (float) (get(max + 4L * query) + StrictMath.log(total)));
             }
         }
     }
@@ -114,93 +124,95 @@ final class AttentionTile {
         for (int query = 0; query < QUERIES; query++) {
             int present = Math.min(query, queries - 1);
             int at = position + present;
-            int start = starts == 0 ? 0 : Math.clamp(Lanes.getInt(starts + 4L * present), 0, at);
+            int start = starts == 0 ? 0 : Math.clamp(getInt(starts + 4L * present), 0, at);
             int from = window == 0 ? start : Math.max(start, at - window + 1);
-            Lanes.set(first + 4L * query, from);
-            Lanes.set(last + 4L * query, at);
+            put(first + 4L * query, from);
+            put(last + 4L * query, at);
             lowest = Math.min(lowest, from);
         }
         return lowest;
     }
 
     /// Sets the scores of keys that a query does not see to minus infinity.
-    static void hide(long scores, int key, int keys, int position, long first, long last) {
-        for (long column = 0; column < ROW; column += Lanes.BYTES) {
-            FloatVector from = Lanes.load(first + column);
-            FloatVector to = Lanes.load(last + column);
-            if (key + keys - 1 <= position
-                    && from.compare(VectorOperators.LE, key).allTrue()) {
+    static void hide(long scores, int key, int keys, long first, long last) {
+        FloatVector hidden = FloatVector.broadcast(SPECIES, Float.NEGATIVE_INFINITY);
+        for (long column = 0; column < ROW; column += BYTES) {
+            FloatVector from = FloatVector.fromMemorySegment(SPECIES, MEMORY, first + column, ORDER);
+            FloatVector to = FloatVector.fromMemorySegment(SPECIES, MEMORY, last + column, ORDER);
+            // Positions grow from lane to lane.
+            boolean allBefore = key + keys - 1 <= MEMORY.get(FLOAT, last + column);
+            if (allBefore && from.compare(VectorOperators.LE, key).allTrue()) {
                 continue;
             }
             long at = scores + column;
             for (int i = 0; i < keys; i++, at += ROW) {
-                VectorMask<Float> seen =
-                        from.compare(VectorOperators.LE, key + i).and(to.compare(VectorOperators.GE, key + i));
-                Lanes.store(Lanes.broadcast(Float.NEGATIVE_INFINITY).blend(Lanes.load(at), seen), at);
+                VectorMask<Float> unseen =
+                        from.compare(VectorOperators.GT, key + i).or(to.compare(VectorOperators.LT, key + i));
+                FloatVector.fromMemorySegment(SPECIES, MEMORY, at, ORDER)
+                        .blend(hidden, unseen)
+                        .intoMemorySegment(MEMORY, at, ORDER);
             }
         }
     }
 
-    /// Turns scores into weights relative to the maximum so far, and adds them to the sum so far, which is first
-    /// corrected for the growth of the maximum.
-    private static void softmax(long scores, int keys, long max, long sum, long correction) {
-        for (long column = 0; column < ROW; column += Lanes.BYTES) {
-            long at = scores + column;
-            FloatVector before = Lanes.load(max + column);
-            FloatVector highest = before;
-            for (int i = 0; i < keys; i++, at += ROW) {
-                highest = Lanes.max(highest, Lanes.load(at));
-            }
-            FloatVector factor = VectorMath.exp(before.sub(highest));
-            FloatVector total = Lanes.load(sum + column).mul(factor);
-            at = scores + column;
-            for (int i = 0; i < keys; i++, at += ROW) {
-                FloatVector weight = VectorMath.exp(Lanes.load(at).sub(highest));
-                total = total.add(weight);
-                Lanes.store(weight, at);
-            }
-            Lanes.store(highest, max + column);
-            Lanes.store(total, sum + column);
-            Lanes.store(factor, correction + column);
+    /// Turns a column of scores into weights relative to the maximum so far, and adds them to the sum so far. The row
+    /// before the scores becomes the factor that corrects what was summed relative to the maximum before.
+    private static void softmax(long correction, int keys, long max, long sum) {
+        FloatVector highest = FloatVector.fromMemorySegment(SPECIES, MEMORY, max, ORDER);
+        highest.intoMemorySegment(MEMORY, correction, ORDER);
+        long at = correction;
+        for (int i = 0; i < keys; i++) {
+            at += ROW;
+            FloatVector score = FloatVector.fromMemorySegment(SPECIES, MEMORY, at, ORDER);
+            highest = highest.blend(score, score.compare(VectorOperators.GT, highest));
         }
+        highest.intoMemorySegment(MEMORY, max, ORDER);
+        FloatVector total = FloatVector.zero(SPECIES);
+        at = correction;
+        for (int i = 0; i <= keys; i++, at += ROW) {
+            FloatVector score = FloatVector.fromMemorySegment(SPECIES, MEMORY, at, ORDER);
+            FloatVector weight = VectorMath.exp(score.sub(highest));
+            weight.intoMemorySegment(MEMORY, at, ORDER);
+            total = total.add(weight);
+        }
+        // The total counts the correction once: as if the sum before had been 1.
+        FloatVector.fromMemorySegment(SPECIES, MEMORY, sum, ORDER)
+                .sub(1f)
+                .fma(FloatVector.fromMemorySegment(SPECIES, MEMORY, correction, ORDER), total)
+                .intoMemorySegment(MEMORY, sum, ORDER);
     }
 
-    /// Multiplies each of `rows` rows by a row.
-    private static void scaleRows(long x, int rows, long factors) {
-        FloatVector left = Lanes.load(factors);
-        FloatVector right = Lanes.load(factors + Lanes.BYTES);
+    /// Multiplies each row by a row of factors.
+    private static void correct(long x, int rows, long factors) {
+        FloatVector left = FloatVector.fromMemorySegment(SPECIES, MEMORY, factors, ORDER);
+        FloatVector right = FloatVector.fromMemorySegment(SPECIES, MEMORY, factors + BYTES, ORDER);
         for (int i = 0; i < rows; i++, x += ROW) {
-            Lanes.store(Lanes.load(x).mul(left), x);
-            Lanes.store(Lanes.load(x + Lanes.BYTES).mul(right), x + Lanes.BYTES);
+            FloatVector.fromMemorySegment(SPECIES, MEMORY, x, ORDER).mul(left).intoMemorySegment(MEMORY, x, ORDER);
+            FloatVector.fromMemorySegment(SPECIES, MEMORY, x + BYTES, ORDER)
+                    .mul(right)
+                    .intoMemorySegment(MEMORY, x + BYTES, ORDER);
         }
-    }
-
-    /// Sets all lanes of a row.
-    static void fill(long row, float value) {
-        FloatVector values = Lanes.broadcast(value);
-        Lanes.store(values, row);
-        Lanes.store(values, row + Lanes.BYTES);
     }
 
     /// Copies rows of `width` floats into columns of [width, QUERIES], times a factor; columns without a row become 0.
     static void transpose(long from, long stride, int rows, int width, float factor, long to) {
         if (rows < QUERIES) {
-            Lanes.zero(to, width * QUERIES);
+            Rows.fill(to, 0, width * QUERIES);
         }
         for (int row = 0; row < rows; row++) {
             long source = from + row * stride;
             long target = to + 4L * row;
-            for (int i = 0; i < width; i++) {
-                Lanes.set(target + i * ROW, factor * Lanes.get(source + 4L * i));
+            for (int i = 0; i < width; i++, source += 4, target += ROW) {
+                MEMORY.set(FLOAT, target, factor * MEMORY.get(FLOAT, source));
             }
         }
     }
 
     /// Sets a row to a column of [width, QUERIES], times a factor, or adds that to it.
     static void transposeBack(long from, float factor, long to, int width, boolean accumulate) {
-        for (int i = 0; i < width; i++) {
-            float value = factor * Lanes.get(from + i * ROW);
-            Lanes.set(to + 4L * i, accumulate ? value + Lanes.get(to + 4L * i) : value);
+        for (int i = 0; i < width; i++, from += ROW, to += 4) {
+            float value = factor * MEMORY.get(FLOAT, from);
+            MEMORY.set(FLOAT, to, accumulate ? value + MEMORY.get(FLOAT, to) : value);
         }
     }
 }

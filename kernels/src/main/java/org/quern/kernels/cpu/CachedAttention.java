@@ -1,9 +1,18 @@
 package org.quern.kernels.cpu;
 
+import static org.quern.kernels.cpu.Buffers.address;
+import static org.quern.kernels.cpu.Native.BYTES;
+import static org.quern.kernels.cpu.Native.LANES;
+import static org.quern.kernels.cpu.Native.SPECIES;
+import static org.quern.kernels.cpu.Native.get;
+import static org.quern.kernels.cpu.Native.getInt;
+import static org.quern.kernels.cpu.Native.load;
+import static org.quern.kernels.cpu.Native.put;
+import static org.quern.kernels.cpu.Native.store;
+
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 
 /// Attention for generation: appends the keys and values of new rows to a cache, then attends from it.
 ///
@@ -38,12 +47,12 @@ public final class CachedAttention implements Kernel {
             Attention.Shape shape,
             int capacity) {
         this.units = units(shape);
-        this.qkv = Lanes.floats(qkv, (long) shape.rows() * shape.fusedWidth());
-        this.keyCache = Lanes.floats(keyCache, (long) units * capacity * shape.headDim());
-        this.valueCache = Lanes.floats(valueCache, (long) units * capacity * shape.headDim());
-        this.position = Lanes.ints(position, 1);
-        this.out = Lanes.floats(out, (long) shape.rows() * shape.heads() * shape.headDim());
-        this.workspace = Lanes.check(workspace, workspaceBytes(shape, capacity));
+        this.qkv = Buffers.floats(qkv, (long) shape.rows() * shape.fusedWidth());
+        this.keyCache = Buffers.floats(keyCache, (long) units * capacity * shape.headDim());
+        this.valueCache = Buffers.floats(valueCache, (long) units * capacity * shape.headDim());
+        this.position = Buffers.ints(position, 1);
+        this.out = Buffers.floats(out, (long) shape.rows() * shape.heads() * shape.headDim());
+        this.workspace = Buffers.bytes(workspace, workspaceBytes(shape, capacity));
         this.shape = shape;
         this.capacity = capacity;
         this.scratchBytes = scratchBytes(shape, capacity);
@@ -69,13 +78,13 @@ public final class CachedAttention implements Kernel {
 
     @Override
     public void run(int phase, int task) {
-        int position = Lanes.getInt(Lanes.address(this.position));
+        int position = getInt(address(this.position));
         Objects.checkFromIndexSize(position, shape.length(), capacity);
-        long scratch = Lanes.address(workspace) + task * scratchBytes;
+        long scratch = address(workspace) + task * scratchBytes;
         int to = AttentionTile.from(task + 1, units);
         for (int unit = AttentionTile.from(task, units); unit < to; unit++) {
-            long keys = Lanes.address(keyCache) + unit * capacity * shape.headBytes();
-            long values = Lanes.address(valueCache) + unit * capacity * shape.headBytes();
+            long keys = address(keyCache) + unit * capacity * shape.headBytes();
+            long values = address(valueCache) + unit * capacity * shape.headBytes();
             long row = (long) (unit / shape.keyValueHeads()) * shape.length();
             int keyHead = unit % shape.keyValueHeads();
             append(row, keyHead, position, keys, values);
@@ -92,11 +101,11 @@ public final class CachedAttention implements Kernel {
     }
 
     private void append(long row, int keyHead, int position, long keys, long values) {
-        long fused = Lanes.address(qkv) + row * shape.fusedStride();
+        long fused = address(qkv) + row * shape.fusedStride();
         long to = position * shape.headBytes();
         for (int i = 0; i < shape.length(); i++, fused += shape.fusedStride(), to += shape.headBytes()) {
-            Lanes.copy(fused + shape.keyOffset(keyHead), keys + to, shape.headDim());
-            Lanes.copy(fused + shape.valueOffset(keyHead), values + to, shape.headDim());
+            Rows.copy(fused + shape.keyOffset(keyHead), keys + to, shape.headDim());
+            Rows.copy(fused + shape.valueOffset(keyHead), values + to, shape.headDim());
         }
     }
 
@@ -107,13 +116,13 @@ public final class CachedAttention implements Kernel {
                 position,
                 0,
                 shape.window(),
-                Lanes.address(qkv) + row * shape.fusedStride() + head * shape.headBytes(),
+                address(qkv) + row * shape.fusedStride() + head * shape.headBytes(),
                 shape.fusedStride(),
                 keys,
                 shape.headBytes(),
                 values,
                 shape.headBytes(),
-                Lanes.address(out) + row * shape.outStride() + head * shape.headBytes(),
+                address(out) + row * shape.outStride() + head * shape.headBytes(),
                 shape.outStride(),
                 0,
                 0,
@@ -124,50 +133,59 @@ public final class CachedAttention implements Kernel {
     private void one(long row, int head, int position, long keys, long values, long weights) {
         int headDim = shape.headDim();
         long headBytes = shape.headBytes();
-        long q = Lanes.address(qkv) + row * shape.fusedStride() + head * headBytes;
+        long q = address(qkv) + row * shape.fusedStride() + head * headBytes;
         int first = shape.window() == 0 ? 0 : Math.max(0, position - shape.window() + 1);
         int count = position + 1 - first;
         float scale = (float) (1 / Math.sqrt(headDim));
         float max = Float.NEGATIVE_INFINITY;
         for (int i = 0; i < count; i++) {
-            float score = scale * Lanes.dot(q, keys + (first + i) * headBytes, headDim);
+            float score = scale * Rows.dot(q, keys + (first + i) * headBytes, headDim);
             max = Math.max(max, score);
-            Lanes.set(weights + 4L * i, score);
+            put(weights + 4L * i, score);
         }
         float factor = 1 / softmax(weights, max, count);
-        long out = Lanes.address(this.out) + row * shape.outStride() + head * headBytes;
+        long out = address(this.out) + row * shape.outStride() + head * headBytes;
         weighted(weights, factor, count, values + first * headBytes, out);
     }
 
     /// Turns scores into weights relative to their maximum, and adds them up.
     private static float softmax(long scores, float max, int count) {
-        FloatVector sum = FloatVector.zero(Lanes.SPECIES);
-        for (int i = 0; i < count; i += Lanes.COUNT, scores += Lanes.BYTES) {
-            VectorMask<Float> mask = Lanes.first(count - i);
-            FloatVector weight = VectorMath.exp(Lanes.load(scores, mask).sub(max));
-            sum = sum.blend(sum.add(weight), mask);
-            Lanes.store(weight, scores, mask);
+        FloatVector sum = FloatVector.zero(SPECIES);
+        int i = 0;
+        for (; i <= count - LANES; i += LANES, scores += BYTES) {
+            FloatVector weight = VectorMath.exp(load(scores).sub(max));
+            sum = sum.add(weight);
+            store(weight, scores);
         }
-        return Lanes.sum(sum);
+        float rest = 0;
+        for (; i < count; i++, scores += Float.BYTES) {
+            float weight = (float) StrictMath.exp(get(scores) - max);
+            rest += weight;
+            put(scores, weight);
+        }
+        return Rows.sum(sum) + rest;
     }
 
     /// out = factor * the sum of weights[i] * values[i, :].
     private void weighted(long weights, float factor, int count, long values, long out) {
-        for (int column = 0; column < shape.headDim(); column += Lanes.COUNT) {
-            VectorMask<Float> mask = Lanes.first(shape.headDim() - column);
-            long value = values + 4L * column;
-            FloatVector sum0 = FloatVector.zero(Lanes.SPECIES);
-            FloatVector sum1 = sum0;
-            int i = 0;
-            for (; i < count - 1; i += 2, value += 2 * shape.headBytes()) {
-                sum0 = Lanes.broadcast(Lanes.get(weights + 4L * i)).fma(Lanes.load(value, mask), sum0);
-                sum1 = Lanes.broadcast(Lanes.get(weights + 4L * i + 4))
-                        .fma(Lanes.load(value + shape.headBytes(), mask), sum1);
+        int headDim = shape.headDim();
+        long stride = shape.headBytes();
+        int column = 0;
+        for (; column <= headDim - LANES; column += LANES, values += BYTES, out += BYTES) {
+            FloatVector sum = FloatVector.zero(SPECIES);
+            long value = values;
+            for (int i = 0; i < count; i++, value += stride) {
+                sum = FloatVector.broadcast(SPECIES, get(weights + 4L * i)).fma(load(value), sum);
             }
-            if (i < count) {
-                sum0 = Lanes.broadcast(Lanes.get(weights + 4L * i)).fma(Lanes.load(value, mask), sum0);
+            store(sum.mul(factor), out);
+        }
+        for (; column < headDim; column++, values += Float.BYTES, out += Float.BYTES) {
+            float sum = 0;
+            long value = values;
+            for (int i = 0; i < count; i++, value += stride) {
+                sum += get(weights + 4L * i) * get(value);
             }
-            Lanes.store(sum0.add(sum1).mul(factor), out + 4L * column, mask);
+            put(out, sum * factor);
         }
     }
 }

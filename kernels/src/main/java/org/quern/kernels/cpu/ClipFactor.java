@@ -1,5 +1,9 @@
 package org.quern.kernels.cpu;
 
+import static org.quern.kernels.cpu.Buffers.address;
+import static org.quern.kernels.cpu.Native.get;
+import static org.quern.kernels.cpu.Native.put;
+
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
@@ -15,8 +19,8 @@ public final class ClipFactor implements Kernel {
     /// @param out [2]: norm, factor
     public ClipFactor(List<MemorySegment> sums, MemorySegment out, double maxNorm) {
         this.sums = List.copyOf(sums);
-        this.sums.forEach(sum -> Lanes.floats(sum, 1));
-        this.out = Lanes.floats(out, 2);
+        this.sums.forEach(sum -> Buffers.floats(sum, 1));
+        this.out = Buffers.floats(out, 2);
         this.maxNorm = maxNorm;
     }
 
@@ -29,10 +33,10 @@ public final class ClipFactor implements Kernel {
     public void run(int phase, int task) {
         double total = 0;
         for (int i = 0; i < sums.size(); i++) {
-            total += Lanes.get(Lanes.address(sums.get(i)));
+            total += get(address(sums.get(i)));
         }
         double norm = Math.sqrt(total);
-        Lanes.set(Lanes.address(out), (float) norm);
-        Lanes.set(Lanes.address(out) + Float.BYTES, (float) Math.min(1, maxNorm / (norm + 1e-6)));
+        put(address(out), (float) norm);
+        put(address(out) + Float.BYTES, (float) Math.min(1, maxNorm / (norm + 1e-6)));
     }
 }

@@ -1,5 +1,7 @@
 package org.quern.kernels.cpu;
 
+import static org.quern.kernels.cpu.Buffers.address;
+
 import java.lang.foreign.MemorySegment;
 
 /// out (+)= the sum of the rows of x: the gradient of a bias.
@@ -15,8 +17,8 @@ public final class ColumnSum implements Kernel {
     /// @param workspace [#workspaceBytes] bytes
     public ColumnSum(
             MemorySegment x, MemorySegment out, boolean accumulate, MemorySegment workspace, int rows, int width) {
-        this.x = Lanes.floats(x, (long) rows * width);
-        this.out = Lanes.floats(out, width);
+        this.x = Buffers.floats(x, (long) rows * width);
+        this.out = Buffers.floats(out, width);
         this.accumulate = accumulate;
         this.width = width;
         this.sums = new RowSums(rows, width, workspace);
@@ -44,9 +46,9 @@ public final class ColumnSum implements Kernel {
             return;
         }
         long partial = sums.partial(task);
-        Lanes.zero(partial, width);
+        Rows.fill(partial, 0, width);
         for (int row = sums.from(task); row < sums.from(task + 1); row++) {
-            Lanes.add(Lanes.address(x) + (long) row * width * Float.BYTES, partial, width);
+            Rows.add(address(x) + (long) row * width * Float.BYTES, partial, partial, width);
         }
     }
 }

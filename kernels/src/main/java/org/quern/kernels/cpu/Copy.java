@@ -1,5 +1,7 @@
 package org.quern.kernels.cpu;
 
+import static org.quern.kernels.cpu.Buffers.address;
+
 import java.lang.foreign.MemorySegment;
 
 /// out = x.
@@ -11,12 +13,12 @@ public final class Copy extends Elementwise {
     /// @param out [count]
     public Copy(MemorySegment x, MemorySegment out, long count) {
         super(count);
-        this.x = Lanes.floats(x, count);
-        this.out = Lanes.floats(out, count);
+        this.x = Buffers.floats(x, count);
+        this.out = Buffers.floats(out, count);
     }
 
     @Override
     void block(long offset, int count) {
-        Lanes.copy(Lanes.address(x) + offset, Lanes.address(out) + offset, count);
+        Rows.copy(address(x) + offset, address(out) + offset, count);
     }
 }

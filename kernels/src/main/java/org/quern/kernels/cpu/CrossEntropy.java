@@ -1,9 +1,18 @@
 package org.quern.kernels.cpu;
 
+import static org.quern.kernels.cpu.Buffers.address;
+import static org.quern.kernels.cpu.Native.BYTES;
+import static org.quern.kernels.cpu.Native.LANES;
+import static org.quern.kernels.cpu.Native.SPECIES;
+import static org.quern.kernels.cpu.Native.get;
+import static org.quern.kernels.cpu.Native.getInt;
+import static org.quern.kernels.cpu.Native.load;
+import static org.quern.kernels.cpu.Native.put;
+
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
 
 /// Softmax and cross-entropy of rows of logits against target ids. Rows with a negative target are ignored.
 public final class CrossEntropy {
@@ -29,67 +38,57 @@ public final class CrossEntropy {
                 int rows,
                 int vocabulary) {
             super(rows, vocabulary);
-            this.logits = Lanes.floats(logits, (long) rows * vocabulary);
-            this.targets = Lanes.ints(targets, rows);
-            this.losses = Lanes.floats(losses, rows);
-            this.lse = Lanes.floats(lse, rows);
+            this.logits = Buffers.floats(logits, (long) rows * vocabulary);
+            this.targets = Buffers.ints(targets, rows);
+            this.losses = Buffers.floats(losses, rows);
+            this.lse = Buffers.floats(lse, rows);
             this.vocabulary = vocabulary;
         }
 
         @Override
         void rows(int from, int to) {
-            long targets = Lanes.address(this.targets);
             for (int row = from; row < to; row++) {
-                int target = Lanes.getInt(targets + 4L * row);
+                int target = getInt(address(targets) + 4L * row);
                 double lse = 0;
                 float loss = 0;
                 if (target >= 0) {
-                    long logits = Lanes.address(this.logits) + (long) row * vocabulary * Float.BYTES;
+                    long logits = address(this.logits) + (long) row * vocabulary * Float.BYTES;
                     float max = max(logits, vocabulary);
                     lse = max + StrictMath.log(sumOfExp(logits, max, vocabulary));
-                    float logit = Lanes.get(logits + 4L * Objects.checkIndex(target, vocabulary));
+                    float logit = get(logits + 4L * Objects.checkIndex(target, vocabulary));
                     loss = (float) (lse - logit);
                 }
-                Lanes.set(Lanes.address(this.lse) + 4L * row, (float) lse);
-                Lanes.set(Lanes.address(this.losses) + 4L * row, loss);
+                put(address(this.lse) + 4L * row, (float) lse);
+                put(address(this.losses) + 4L * row, loss);
             }
         }
 
         private static float max(long x, int count) {
-            FloatVector max0 = Lanes.broadcast(Float.NEGATIVE_INFINITY);
+            FloatVector max0 = FloatVector.broadcast(SPECIES, Float.NEGATIVE_INFINITY);
             FloatVector max1 = max0;
-            FloatVector max2 = max0;
-            FloatVector max3 = max0;
             int i = 0;
-            long at = 0;
-            for (; i <= count - 4 * Lanes.COUNT; i += 4 * Lanes.COUNT, at += 4 * Lanes.BYTES) {
-                max0 = Lanes.max(max0, Lanes.load(x + at));
-                max1 = Lanes.max(max1, Lanes.load(x + at + Lanes.BYTES));
-                max2 = Lanes.max(max2, Lanes.load(x + at + 2 * Lanes.BYTES));
-                max3 = Lanes.max(max3, Lanes.load(x + at + 3 * Lanes.BYTES));
+            for (; i <= count - 2 * LANES; i += 2 * LANES, x += 2 * BYTES) {
+                max0 = Rows.max(max0, load(x));
+                max1 = Rows.max(max1, load(x + BYTES));
             }
-            for (; i < count; i += Lanes.COUNT, at += Lanes.BYTES) {
-                VectorMask<Float> mask = Lanes.first(count - i);
-                max0 = max0.blend(Lanes.max(max0, Lanes.load(x + at, mask)), mask);
+            float max = Rows.max(max0, max1).reduceLanes(VectorOperators.MAX);
+            for (; i < count; i++, x += Float.BYTES) {
+                max = Math.max(max, get(x));
             }
-            return Lanes.max(Lanes.max(Lanes.max(max0, max1), Lanes.max(max2, max3)));
+            return max;
         }
 
         private static float sumOfExp(long x, float max, int count) {
-            FloatVector sum0 = FloatVector.zero(Lanes.SPECIES);
-            FloatVector sum1 = sum0;
+            FloatVector sum = FloatVector.zero(SPECIES);
             int i = 0;
-            long at = 0;
-            for (; i <= count - 2 * Lanes.COUNT; i += 2 * Lanes.COUNT, at += 2 * Lanes.BYTES) {
-                sum0 = sum0.add(VectorMath.exp(Lanes.load(x + at).sub(max)));
-                sum1 = sum1.add(VectorMath.exp(Lanes.load(x + at + Lanes.BYTES).sub(max)));
+            for (; i <= count - LANES; i += LANES, x += BYTES) {
+                sum = sum.add(VectorMath.exp(load(x).sub(max)));
             }
-            for (; i < count; i += Lanes.COUNT, at += Lanes.BYTES) {
-                VectorMask<Float> mask = Lanes.first(count - i);
-                FloatVector exp = VectorMath.exp(Lanes.load(x + at, mask).sub(max));
-                sum0 = sum0.blend(sum0.add(exp), mask);
+            float rest = 0;
+            for (; i < count; i++, x += Float.BYTES) {
+                rest += (float) StrictMath.exp(get(x) - max);
             }
-            return Lanes.sum(sum0.add(sum1));
+            return Rows.sum(sum) + rest;
         }
     }
 
@@ -118,29 +117,28 @@ public final class CrossEntropy {
                 int rows,
                 int vocabulary) {
             super(rows, vocabulary);
-            this.logits = Lanes.floats(logits, (long) rows * vocabulary);
-            this.targets = Lanes.ints(targets, rows);
-            this.lse = Lanes.floats(lse, rows);
-            this.scale = Lanes.floats(scale, 1);
-            this.dLogits = Lanes.floats(dLogits, (long) rows * vocabulary);
+            this.logits = Buffers.floats(logits, (long) rows * vocabulary);
+            this.targets = Buffers.ints(targets, rows);
+            this.lse = Buffers.floats(lse, rows);
+            this.scale = Buffers.floats(scale, 1);
+            this.dLogits = Buffers.floats(dLogits, (long) rows * vocabulary);
             this.accumulate = accumulate;
             this.vocabulary = vocabulary;
         }
 
         @Override
         void rows(int from, int to) {
-            float scale = Lanes.get(Lanes.address(this.scale));
+            float scale = get(address(this.scale));
             for (int row = from; row < to; row++) {
-                int target = Lanes.getInt(Lanes.address(targets) + 4L * row);
+                int target = getInt(address(targets) + 4L * row);
                 long offset = (long) row * vocabulary * Float.BYTES;
-                long dLogits = Lanes.address(this.dLogits) + offset;
+                long dLogits = address(this.dLogits) + offset;
                 if (target >= 0) {
-                    float lse = Lanes.get(Lanes.address(this.lse) + 4L * row);
-                    row(Lanes.address(logits) + offset, dLogits, lse, scale);
                     long hit = dLogits + 4L * Objects.checkIndex(target, vocabulary);
-                    Lanes.set(hit, Lanes.get(hit) - scale);
+                    row(address(logits) + offset, dLogits, get(address(lse) + 4L * row), scale);
+                    put(hit, get(hit) - scale);
                 } else if (!accumulate) {
-                    Lanes.zero(dLogits, vocabulary);
+                    Rows.fill(dLogits, 0, vocabulary);
                 }
             }
         }
@@ -148,14 +146,12 @@ public final class CrossEntropy {
         private void row(long logits, long dLogits, float lse, float scale) {
             int i = 0;
             long at = 0;
-            for (; i <= vocabulary - Lanes.COUNT; i += Lanes.COUNT, at += Lanes.BYTES) {
-                FloatVector p = VectorMath.exp(Lanes.load(logits + at).sub(lse));
-                Lanes.put(p.mul(scale), dLogits + at, accumulate);
+            for (; i <= vocabulary - LANES; i += LANES, at += BYTES) {
+                Rows.put(
+                        dLogits + at, VectorMath.exp(load(logits + at).sub(lse)).mul(scale), accumulate);
             }
-            if (i < vocabulary) {
-                VectorMask<Float> tail = Lanes.first(vocabulary - i);
-                FloatVector p = VectorMath.exp(Lanes.load(logits + at, tail).sub(lse));
-                Lanes.put(p.mul(scale), dLogits + at, tail, accumulate);
+            for (; i < vocabulary; i++, at += Float.BYTES) {
+                Rows.put(dLogits + at, (float) StrictMath.exp(get(logits + at) - lse) * scale, accumulate);
             }
         }
     }

@@ -1,5 +1,8 @@
 package org.quern.kernels.cpu;
 
+import static org.quern.kernels.cpu.Buffers.address;
+import static org.quern.kernels.cpu.Native.getInt;
+
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 
@@ -20,22 +23,22 @@ public final class Embedding {
         /// @param out [rows, width]
         public Forward(MemorySegment ids, MemorySegment table, MemorySegment out, int rows, int vocabulary, int width) {
             super(rows, width);
-            this.ids = Lanes.ints(ids, rows);
-            this.table = Lanes.floats(table, (long) vocabulary * width);
-            this.out = Lanes.floats(out, (long) rows * width);
+            this.ids = Buffers.ints(ids, rows);
+            this.table = Buffers.floats(table, (long) vocabulary * width);
+            this.out = Buffers.floats(out, (long) rows * width);
             this.vocabulary = vocabulary;
             this.width = width;
         }
 
         @Override
         void rows(int from, int to) {
-            long ids = Lanes.address(this.ids);
-            long table = Lanes.address(this.table);
-            long out = Lanes.address(this.out);
+            long ids = address(this.ids);
+            long table = address(this.table);
+            long out = address(this.out);
             long rowBytes = (long) width * Float.BYTES;
             for (int row = from; row < to; row++) {
-                int id = Objects.checkIndex(Lanes.getInt(ids + 4L * row), vocabulary);
-                Lanes.copy(table + id * rowBytes, out + row * rowBytes, width);
+                int id = Objects.checkIndex(getInt(ids + 4L * row), vocabulary);
+                Rows.copy(table + id * rowBytes, out + row * rowBytes, width);
             }
         }
     }
@@ -66,9 +69,9 @@ public final class Embedding {
                 int rows,
                 int vocabulary,
                 int width) {
-            this.ids = Lanes.ints(ids, rows);
-            this.dOut = Lanes.floats(dOut, (long) rows * width);
-            this.dTable = Lanes.floats(dTable, (long) vocabulary * width);
+            this.ids = Buffers.ints(ids, rows);
+            this.dOut = Buffers.floats(dOut, (long) rows * width);
+            this.dTable = Buffers.floats(dTable, (long) vocabulary * width);
             this.accumulate = accumulate;
             this.rows = rows;
             this.vocabulary = vocabulary;
@@ -82,19 +85,19 @@ public final class Embedding {
 
         @Override
         public void run(int phase, int task) {
-            long ids = Lanes.address(this.ids);
+            long ids = address(this.ids);
             int count = Math.min(SLICE, width - task * SLICE);
-            long dOut = Lanes.address(this.dOut) + (long) task * SLICE * Float.BYTES;
-            long dTable = Lanes.address(this.dTable) + (long) task * SLICE * Float.BYTES;
+            long dOut = address(this.dOut) + (long) task * SLICE * Float.BYTES;
+            long dTable = address(this.dTable) + (long) task * SLICE * Float.BYTES;
             long rowBytes = (long) width * Float.BYTES;
             if (!accumulate) {
                 for (int row = 0; row < vocabulary; row++) {
-                    Lanes.zero(dTable + row * rowBytes, count);
+                    Rows.fill(dTable + row * rowBytes, 0, count);
                 }
             }
             for (int row = 0; row < rows; row++) {
-                int id = Objects.checkIndex(Lanes.getInt(ids + 4L * row), vocabulary);
-                Lanes.add(dOut + row * rowBytes, dTable + id * rowBytes, count);
+                long to = dTable + Objects.checkIndex(getInt(ids + 4L * row), vocabulary) * rowBytes;
+                Rows.add(dOut + row * rowBytes, to, to, count);
             }
         }
     }

@@ -1,8 +1,15 @@
 package org.quern.kernels.cpu;
 
+import static org.quern.kernels.cpu.Buffers.address;
+import static org.quern.kernels.cpu.Native.BYTES;
+import static org.quern.kernels.cpu.Native.LANES;
+import static org.quern.kernels.cpu.Native.get;
+import static org.quern.kernels.cpu.Native.load;
+import static org.quern.kernels.cpu.Native.put;
+import static org.quern.kernels.cpu.Native.store;
+
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 
 /// GELU in its tanh form (Hendrycks and Gimpel, 2016; `gelu_new`), element by element.
 ///
@@ -11,10 +18,6 @@ import jdk.incubator.vector.VectorMask;
 public final class Gelu {
     private static final float LINEAR = (float) (2 * Math.sqrt(2 / Math.PI));
     private static final float CUBIC = (float) (2 * Math.sqrt(2 / Math.PI) * 0.044715);
-
-    private static FloatVector twiceU(FloatVector x) {
-        return x.mul(x.mul(x).fma(Lanes.broadcast(CUBIC), Lanes.broadcast(LINEAR)));
-    }
 
     private Gelu() {}
 
@@ -27,26 +30,31 @@ public final class Gelu {
         /// @param y [count]; may be `x`
         public Forward(MemorySegment x, MemorySegment y, long count) {
             super(count);
-            this.x = Lanes.floats(x, count);
-            this.y = Lanes.floats(y, count);
+            this.x = Buffers.floats(x, count);
+            this.y = Buffers.floats(y, count);
         }
 
         @Override
         void block(long offset, int count) {
-            long x = Lanes.address(this.x) + offset;
-            long y = Lanes.address(this.y) + offset;
+            long x = address(this.x) + offset;
+            long y = address(this.y) + offset;
             int i = 0;
-            for (; i <= count - Lanes.COUNT; i += Lanes.COUNT, x += Lanes.BYTES, y += Lanes.BYTES) {
-                Lanes.store(value(Lanes.load(x)), y);
+            for (; i <= count - LANES; i += LANES, x += BYTES, y += BYTES) {
+                store(value(load(x)), y);
             }
-            if (i < count) {
-                VectorMask<Float> tail = Lanes.first(count - i);
-                Lanes.store(value(Lanes.load(x, tail)), y, tail);
+            for (; i < count; i++, x += Float.BYTES, y += Float.BYTES) {
+                put(y, value(get(x)));
             }
         }
 
         private static FloatVector value(FloatVector x) {
-            return x.mul(VectorMath.sigmoid(twiceU(x)));
+            FloatVector twiceU = x.mul(x).mul(CUBIC).add(LINEAR).mul(x);
+            return x.mul(VectorMath.sigmoid(twiceU));
+        }
+
+        private static float value(float x) {
+            float twiceU = (x * x * CUBIC + LINEAR) * x;
+            return x * VectorMath.sigmoid(twiceU);
         }
     }
 
@@ -62,33 +70,39 @@ public final class Gelu {
         /// @param dx [count]; may be `dy` or `x` unless it accumulates
         public Backward(MemorySegment x, MemorySegment dy, MemorySegment dx, boolean accumulate, long count) {
             super(count);
-            this.x = Lanes.floats(x, count);
-            this.dy = Lanes.floats(dy, count);
-            this.dx = Lanes.floats(dx, count);
+            this.x = Buffers.floats(x, count);
+            this.dy = Buffers.floats(dy, count);
+            this.dx = Buffers.floats(dx, count);
             this.accumulate = accumulate;
         }
 
         @Override
         void block(long offset, int count) {
-            long x = Lanes.address(this.x) + offset;
-            long dy = Lanes.address(this.dy) + offset;
-            long dx = Lanes.address(this.dx) + offset;
+            long x = address(this.x) + offset;
+            long dy = address(this.dy) + offset;
+            long dx = address(this.dx) + offset;
             int i = 0;
             long at = 0;
-            for (; i <= count - Lanes.COUNT; i += Lanes.COUNT, at += Lanes.BYTES) {
-                Lanes.put(slope(Lanes.load(x + at)).mul(Lanes.load(dy + at)), dx + at, accumulate);
+            for (; i <= count - LANES; i += LANES, at += BYTES) {
+                Rows.put(dx + at, slope(load(x + at)).mul(load(dy + at)), accumulate);
             }
-            if (i < count) {
-                VectorMask<Float> tail = Lanes.first(count - i);
-                Lanes.put(slope(Lanes.load(x + at, tail)).mul(Lanes.load(dy + at, tail)), dx + at, tail, accumulate);
+            for (; i < count; i++, at += Float.BYTES) {
+                Rows.put(dx + at, slope(get(x + at)) * get(dy + at), accumulate);
             }
         }
 
         private static FloatVector slope(FloatVector x) {
-            FloatVector s = VectorMath.sigmoid(twiceU(x));
-            FloatVector twiceDu = x.mul(x).fma(Lanes.broadcast(3 * CUBIC), Lanes.broadcast(LINEAR));
-            FloatVector rest = x.mul(twiceDu).mul(s.neg().add(1f));
-            return s.fma(rest, s);
+            FloatVector square = x.mul(x);
+            FloatVector s = VectorMath.sigmoid(square.mul(CUBIC).add(LINEAR).mul(x));
+            FloatVector change = square.mul(3 * CUBIC).add(LINEAR).mul(x);
+            return change.sub(change.mul(s)).add(1f).mul(s);
+        }
+
+        private static float slope(float x) {
+            float square = x * x;
+            float s = VectorMath.sigmoid((square * CUBIC + LINEAR) * x);
+            float change = (square * 3 * CUBIC + LINEAR) * x;
+            return (change - change * s + 1) * s;
         }
     }
 }

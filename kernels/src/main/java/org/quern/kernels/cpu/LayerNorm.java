@@ -1,8 +1,16 @@
 package org.quern.kernels.cpu;
 
+import static org.quern.kernels.cpu.Buffers.address;
+import static org.quern.kernels.cpu.Native.BYTES;
+import static org.quern.kernels.cpu.Native.LANES;
+import static org.quern.kernels.cpu.Native.SPECIES;
+import static org.quern.kernels.cpu.Native.get;
+import static org.quern.kernels.cpu.Native.load;
+import static org.quern.kernels.cpu.Native.put;
+import static org.quern.kernels.cpu.Native.store;
+
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 
 /// Normalisation of rows by mean and variance (Ba et al., 2016).
 public final class LayerNorm {
@@ -36,30 +44,30 @@ public final class LayerNorm {
                 int width,
                 double eps) {
             super(rows, width);
-            this.x = Lanes.floats(x, (long) rows * width);
-            this.weight = Lanes.floats(weight, width);
-            this.bias = Lanes.floats(bias, width);
-            this.y = Lanes.floats(y, (long) rows * width);
-            this.mean = Lanes.floats(mean, rows);
-            this.rstd = Lanes.floats(rstd, rows);
+            this.x = Buffers.floats(x, (long) rows * width);
+            this.weight = Buffers.floats(weight, width);
+            this.bias = Buffers.floats(bias, width);
+            this.y = Buffers.floats(y, (long) rows * width);
+            this.mean = Buffers.floats(mean, rows);
+            this.rstd = Buffers.floats(rstd, rows);
             this.width = width;
             this.eps = eps;
         }
 
         @Override
         void rows(int from, int to) {
-            long weight = Lanes.address(this.weight);
-            long bias = Lanes.address(this.bias);
+            long weight = address(this.weight);
+            long bias = address(this.bias);
             long rowBytes = (long) width * Float.BYTES;
-            long x = Lanes.address(this.x) + from * rowBytes;
-            long y = Lanes.address(this.y) + from * rowBytes;
-            long means = Lanes.address(this.mean);
-            long rstds = Lanes.address(this.rstd);
+            long x = address(this.x) + from * rowBytes;
+            long y = address(this.y) + from * rowBytes;
+            long means = address(this.mean);
+            long rstds = address(this.rstd);
             for (int row = from; row < to; row++, x += rowBytes, y += rowBytes) {
                 float mean = sum(x, width) / width;
                 float rstd = (float) (1 / Math.sqrt((double) squares(x, mean, width) / width + eps));
-                Lanes.set(means + 4L * row, mean);
-                Lanes.set(rstds + 4L * row, rstd);
+                put(means + 4L * row, mean);
+                put(rstds + 4L * row, rstd);
                 row(x, weight, bias, y, mean, rstd);
             }
         }
@@ -67,50 +75,43 @@ public final class LayerNorm {
         private void row(long x, long weight, long bias, long y, float mean, float rstd) {
             int i = 0;
             long at = 0;
-            for (; i <= width - Lanes.COUNT; i += Lanes.COUNT, at += Lanes.BYTES) {
-                FloatVector normal = Lanes.load(x + at).sub(mean).mul(rstd);
-                Lanes.store(normal.fma(Lanes.load(weight + at), Lanes.load(bias + at)), y + at);
+            for (; i <= width - LANES; i += LANES, at += BYTES) {
+                FloatVector normal = load(x + at).sub(mean).mul(rstd);
+                store(normal.mul(load(weight + at)).add(load(bias + at)), y + at);
             }
-            if (i < width) {
-                VectorMask<Float> tail = Lanes.first(width - i);
-                FloatVector normal = Lanes.load(x + at, tail).sub(mean).mul(rstd);
-                Lanes.store(normal.fma(Lanes.load(weight + at, tail), Lanes.load(bias + at, tail)), y + at, tail);
+            for (; i < width; i++, at += Float.BYTES) {
+                float normal = (get(x + at) - mean) * rstd;
+                put(y + at, normal * get(weight + at) + get(bias + at));
             }
         }
 
         private static float sum(long x, int count) {
-            FloatVector sum0 = FloatVector.zero(Lanes.SPECIES);
-            FloatVector sum1 = sum0;
+            FloatVector sum = FloatVector.zero(SPECIES);
             int i = 0;
-            long at = 0;
-            for (; i <= count - 2 * Lanes.COUNT; i += 2 * Lanes.COUNT, at += 2 * Lanes.BYTES) {
-                sum0 = sum0.add(Lanes.load(x + at));
-                sum1 = sum1.add(Lanes.load(x + at + Lanes.BYTES));
+            for (; i <= count - LANES; i += LANES, x += BYTES) {
+                sum = sum.add(load(x));
             }
-            for (; i < count; i += Lanes.COUNT, at += Lanes.BYTES) {
-                sum0 = sum0.add(Lanes.load(x + at, Lanes.first(count - i)));
+            float rest = 0;
+            for (; i < count; i++, x += Float.BYTES) {
+                rest += get(x);
             }
-            return Lanes.sum(sum0.add(sum1));
+            return Rows.sum(sum) + rest;
         }
 
         /// The sum of (x - mean)^2.
         private static float squares(long x, float mean, int count) {
-            FloatVector sum0 = FloatVector.zero(Lanes.SPECIES);
-            FloatVector sum1 = sum0;
+            FloatVector sum = FloatVector.zero(SPECIES);
             int i = 0;
-            long at = 0;
-            for (; i <= count - 2 * Lanes.COUNT; i += 2 * Lanes.COUNT, at += 2 * Lanes.BYTES) {
-                FloatVector distance0 = Lanes.load(x + at).sub(mean);
-                FloatVector distance1 = Lanes.load(x + at + Lanes.BYTES).sub(mean);
-                sum0 = distance0.fma(distance0, sum0);
-                sum1 = distance1.fma(distance1, sum1);
+            for (; i <= count - LANES; i += LANES, x += BYTES) {
+                FloatVector distance = load(x).sub(mean);
+                sum = distance.fma(distance, sum);
             }
-            for (; i < count; i += Lanes.COUNT, at += Lanes.BYTES) {
-                VectorMask<Float> mask = Lanes.first(count - i);
-                FloatVector distance = Lanes.load(x + at, mask).sub(mean);
-                sum0 = sum0.blend(distance.fma(distance, sum0), mask);
+            float rest = 0;
+            for (; i < count; i++, x += Float.BYTES) {
+                float distance = get(x) - mean;
+                rest += distance * distance;
             }
-            return Lanes.sum(sum0.add(sum1));
+            return Rows.sum(sum) + rest;
         }
     }
 
@@ -156,19 +157,19 @@ public final class LayerNorm {
                 MemorySegment workspace,
                 int rows,
                 int width) {
-            this.x = Lanes.floats(x, (long) rows * width);
-            this.weight = Lanes.floats(weight, width);
-            this.mean = Lanes.floats(mean, rows);
-            this.rstd = Lanes.floats(rstd, rows);
-            this.dy = Lanes.floats(dy, (long) rows * width);
-            this.dx = Lanes.floats(dx, (long) rows * width);
+            this.x = Buffers.floats(x, (long) rows * width);
+            this.weight = Buffers.floats(weight, width);
+            this.mean = Buffers.floats(mean, rows);
+            this.rstd = Buffers.floats(rstd, rows);
+            this.dy = Buffers.floats(dy, (long) rows * width);
+            this.dx = Buffers.floats(dx, (long) rows * width);
             this.accumulateX = accumulateX;
-            this.dWeight = Lanes.floats(dWeight, width);
+            this.dWeight = Buffers.floats(dWeight, width);
             this.accumulateWeight = accumulateWeight;
-            this.dBias = Lanes.floats(dBias, width);
+            this.dBias = Buffers.floats(dBias, width);
             this.accumulateBias = accumulateBias;
             this.width = width;
-            Lanes.check(workspace, workspaceBytes(rows, width));
+            Buffers.bytes(workspace, workspaceBytes(rows, width));
             this.weightSums = new RowSums(rows, width, workspace);
             this.biasSums = new RowSums(rows, width, workspace.asSlice(RowSums.bytes(rows, width)));
         }
@@ -195,62 +196,71 @@ public final class LayerNorm {
                 biasSums.combine(task, dBias, accumulateBias);
                 return;
             }
-            long weight = Lanes.address(this.weight);
-            long means = Lanes.address(this.mean);
-            long rstds = Lanes.address(this.rstd);
+            long weight = address(this.weight);
+            long means = address(this.mean);
+            long rstds = address(this.rstd);
             long rowBytes = (long) width * Float.BYTES;
             int from = weightSums.from(task);
             int to = weightSums.from(task + 1);
-            long x = Lanes.address(this.x) + from * rowBytes;
-            long dy = Lanes.address(this.dy) + from * rowBytes;
-            long dx = Lanes.address(this.dx) + from * rowBytes;
+            long x = address(this.x) + from * rowBytes;
+            long dy = address(this.dy) + from * rowBytes;
+            long dx = address(this.dx) + from * rowBytes;
             long weightSum = weightSums.partial(task);
             long biasSum = biasSums.partial(task);
-            Lanes.zero(weightSum, width);
-            Lanes.zero(biasSum, width);
+            Rows.fill(weightSum, 0, width);
+            Rows.fill(biasSum, 0, width);
             for (int row = from; row < to; row++, x += rowBytes, dy += rowBytes, dx += rowBytes) {
-                row(x, weight, dy, dx, weightSum, biasSum, Lanes.get(means + 4L * row), Lanes.get(rstds + 4L * row));
+                float mean = get(means + 4L * row);
+                float rstd = get(rstds + 4L * row);
+                float shift = Rows.dot(dy, weight, width) / width;
+                float slope = product(x, weight, dy, mean, width) * rstd / width;
+                row(x, weight, dy, dx, weightSum, biasSum, mean, rstd, shift, slope);
             }
         }
 
-        private void row(long x, long weight, long dy, long dx, long weightSum, long biasSum, float mean, float rstd) {
-            FloatVector sum = FloatVector.zero(Lanes.SPECIES);
-            FloatVector product = sum;
+        /// The sum of dy * weight * (x - mean).
+        private static float product(long x, long weight, long dy, float mean, int count) {
+            FloatVector sum = FloatVector.zero(SPECIES);
             int i = 0;
             long at = 0;
-            for (; i <= width - Lanes.COUNT; i += Lanes.COUNT, at += Lanes.BYTES) {
-                FloatVector gradient = Lanes.load(dy + at);
-                FloatVector normal = Lanes.load(x + at).sub(mean).mul(rstd);
-                FloatVector g = gradient.mul(Lanes.load(weight + at));
-                sum = sum.add(g);
-                product = g.fma(normal, product);
-                Lanes.store(gradient.fma(normal, Lanes.load(weightSum + at)), weightSum + at);
-                Lanes.store(gradient.add(Lanes.load(biasSum + at)), biasSum + at);
+            for (; i <= count - LANES; i += LANES, at += BYTES) {
+                sum = load(dy + at).mul(load(weight + at)).fma(load(x + at).sub(mean), sum);
             }
-            if (i < width) {
-                VectorMask<Float> tail = Lanes.first(width - i);
-                FloatVector gradient = Lanes.load(dy + at, tail);
-                FloatVector normal = Lanes.load(x + at, tail).sub(mean).mul(rstd);
-                FloatVector g = gradient.mul(Lanes.load(weight + at, tail));
-                sum = sum.add(g);
-                product = g.fma(normal, product);
-                Lanes.store(gradient.fma(normal, Lanes.load(weightSum + at, tail)), weightSum + at, tail);
-                Lanes.store(gradient.add(Lanes.load(biasSum + at, tail)), biasSum + at, tail);
+            float rest = 0;
+            for (; i < count; i++, at += Float.BYTES) {
+                rest += get(dy + at) * get(weight + at) * (get(x + at) - mean);
             }
-            float shift = Lanes.sum(sum) / width;
-            float slope = Lanes.sum(product) / width;
-            i = 0;
-            at = 0;
-            for (; i <= width - Lanes.COUNT; i += Lanes.COUNT, at += Lanes.BYTES) {
-                FloatVector normal = Lanes.load(x + at).sub(mean).mul(rstd);
-                FloatVector g = Lanes.load(dy + at).mul(Lanes.load(weight + at));
-                Lanes.put(g.sub(shift).sub(normal.mul(slope)).mul(rstd), dx + at, accumulateX);
+            return Rows.sum(sum) + rest;
+        }
+
+        private void row(
+                long x,
+                long weight,
+                long dy,
+                long dx,
+                long weightSum,
+                long biasSum,
+                float mean,
+                float rstd,
+                float shift,
+                float slope) {
+            int i = 0;
+            long at = 0;
+            for (; i <= width - LANES; i += LANES, at += BYTES) {
+                FloatVector gradient = load(dy + at);
+                FloatVector normal = load(x + at).sub(mean).mul(rstd);
+                store(gradient.mul(normal).add(load(weightSum + at)), weightSum + at);
+                store(gradient.add(load(biasSum + at)), biasSum + at);
+                FloatVector g = gradient.mul(load(weight + at)).sub(shift);
+                Rows.put(dx + at, g.sub(normal.mul(slope)).mul(rstd), accumulateX);
             }
-            if (i < width) {
-                VectorMask<Float> tail = Lanes.first(width - i);
-                FloatVector normal = Lanes.load(x + at, tail).sub(mean).mul(rstd);
-                FloatVector g = Lanes.load(dy + at, tail).mul(Lanes.load(weight + at, tail));
-                Lanes.put(g.sub(shift).sub(normal.mul(slope)).mul(rstd), dx + at, tail, accumulateX);
+            for (; i < width; i++, at += Float.BYTES) {
+                float gradient = get(dy + at);
+                float normal = (get(x + at) - mean) * rstd;
+                put(weightSum + at, gradient * normal + get(weightSum + at));
+                put(biasSum + at, gradient + get(biasSum + at));
+                float g = gradient * get(weight + at) - shift;
+                Rows.put(dx + at, (g - normal * slope) * rstd, accumulateX);
             }
         }
     }

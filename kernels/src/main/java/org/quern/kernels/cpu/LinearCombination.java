@@ -1,8 +1,14 @@
 package org.quern.kernels.cpu;
 
+import static org.quern.kernels.cpu.Buffers.address;
+import static org.quern.kernels.cpu.Native.BYTES;
+import static org.quern.kernels.cpu.Native.LANES;
+import static org.quern.kernels.cpu.Native.get;
+import static org.quern.kernels.cpu.Native.load;
+import static org.quern.kernels.cpu.Native.put;
+import static org.quern.kernels.cpu.Native.store;
+
 import java.lang.foreign.MemorySegment;
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 
 /// out = a x + b y.
 public final class LinearCombination extends Elementwise {
@@ -17,31 +23,25 @@ public final class LinearCombination extends Elementwise {
     /// @param out [count]; may be `x` or `y`
     public LinearCombination(float a, MemorySegment x, float b, MemorySegment y, MemorySegment out, long count) {
         super(count);
-        this.x = Lanes.floats(x, count);
-        this.y = Lanes.floats(y, count);
-        this.out = Lanes.floats(out, count);
+        this.x = Buffers.floats(x, count);
+        this.y = Buffers.floats(y, count);
+        this.out = Buffers.floats(out, count);
         this.a = a;
         this.b = b;
     }
 
     @Override
     void block(long offset, int count) {
-        long x = Lanes.address(this.x) + offset;
-        long y = Lanes.address(this.y) + offset;
-        long out = Lanes.address(this.out) + offset;
-        FloatVector vectorA = Lanes.broadcast(a);
+        long x = address(this.x) + offset;
+        long y = address(this.y) + offset;
+        long out = address(this.out) + offset;
         int i = 0;
         long at = 0;
-        for (; i <= count - Lanes.COUNT; i += Lanes.COUNT, at += Lanes.BYTES) {
-            Lanes.store(Lanes.load(x + at).fma(vectorA, Lanes.load(y + at).mul(b)), out + at);
+        for (; i <= count - LANES; i += LANES, at += BYTES) {
+            store(load(x + at).mul(a).add(load(y + at).mul(b)), out + at);
         }
-        if (i < count) {
-            VectorMask<Float> tail = Lanes.first(count - i);
-            Lanes.store(
-                    Lanes.load(x + at, tail)
-                            .fma(vectorA, Lanes.load(y + at, tail).mul(b)),
-                    out + at,
-                    tail);
+        for (; i < count; i++, at += Float.BYTES) {
+            put(out + at, get(x + at) * a + get(y + at) * b);
         }
     }
 }

@@ -20,10 +20,17 @@ final class Native {
 
     static final int LANES = SPECIES.length();
 
+    /// Bytes of a vector.
+    static final long BYTES = SPECIES.vectorByteSize();
+
     private Native() {}
 
     static float get(long address) {
         return MEMORY.get(FLOAT, address);
+    }
+
+    static int getInt(long address) {
+        return MEMORY.get(ValueLayout.JAVA_INT_UNALIGNED, address);
     }
 
     static void put(long address, float value) {

@@ -1,8 +1,15 @@
 package org.quern.kernels.cpu;
 
+import static org.quern.kernels.cpu.Buffers.address;
+import static org.quern.kernels.cpu.Native.BYTES;
+import static org.quern.kernels.cpu.Native.LANES;
+import static org.quern.kernels.cpu.Native.get;
+import static org.quern.kernels.cpu.Native.load;
+import static org.quern.kernels.cpu.Native.put;
+import static org.quern.kernels.cpu.Native.store;
+
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 
 /// Muon's momentum with Nesterov's look-ahead (Jordan et al., 2024), as `torch.optim.Muon` does it.
 ///
@@ -26,38 +33,36 @@ public final class NesterovMomentum extends Elementwise {
             long count,
             double momentum) {
         super(count);
-        this.gradient = Lanes.floats(gradient, count);
-        this.buffer = Lanes.floats(buffer, count);
-        this.clip = Lanes.floats(clip, 2);
-        this.update = Lanes.floats(update, count);
+        this.gradient = Buffers.floats(gradient, count);
+        this.buffer = Buffers.floats(buffer, count);
+        this.clip = Buffers.floats(clip, 2);
+        this.update = Buffers.floats(update, count);
         this.momentum = momentum;
     }
 
     @Override
     void block(long offset, int count) {
-        long gradient = Lanes.address(this.gradient) + offset;
-        long buffer = Lanes.address(this.buffer) + offset;
-        long update = Lanes.address(this.update) + offset;
-        float factor = Lanes.get(Lanes.address(clip) + 4);
+        long gradient = address(this.gradient) + offset;
+        long buffer = address(this.buffer) + offset;
+        long update = address(this.update) + offset;
+        float factor = get(address(clip) + 4);
+        float share = (float) (1 - momentum);
+        float ahead = (float) momentum;
         int i = 0;
         long at = 0;
-        for (; i <= count - Lanes.COUNT; i += Lanes.COUNT, at += Lanes.BYTES) {
-            FloatVector g = Lanes.load(gradient + at).mul(factor);
-            FloatVector average = towards(Lanes.load(buffer + at), g, 1 - momentum);
-            Lanes.store(average, buffer + at);
-            Lanes.store(towards(g, average, momentum), update + at);
+        for (; i <= count - LANES; i += LANES, at += BYTES) {
+            FloatVector g = load(gradient + at).mul(factor);
+            FloatVector b = load(buffer + at);
+            b = g.sub(b).mul(share).add(b);
+            store(b, buffer + at);
+            store(b.sub(g).mul(ahead).add(g), update + at);
         }
-        if (i < count) {
-            VectorMask<Float> tail = Lanes.first(count - i);
-            FloatVector g = Lanes.load(gradient + at, tail).mul(factor);
-            FloatVector average = towards(Lanes.load(buffer + at, tail), g, 1 - momentum);
-            Lanes.store(average, buffer + at, tail);
-            Lanes.store(towards(g, average, momentum), update + at, tail);
+        for (; i < count; i++, at += Float.BYTES) {
+            float g = get(gradient + at) * factor;
+            float b = get(buffer + at);
+            b = (g - b) * share + b;
+            put(buffer + at, b);
+            put(update + at, (b - g) * ahead + g);
         }
-    }
-
-    /// from + share * (to - from).
-    private static FloatVector towards(FloatVector from, FloatVector to, double share) {
-        return to.sub(from).fma(Lanes.broadcast((float) share), from);
     }
 }

@@ -1,5 +1,7 @@
 package org.quern.kernels.cpu;
 
+import static org.quern.kernels.cpu.Buffers.address;
+
 import java.lang.foreign.MemorySegment;
 
 /// out = x / (the Frobenius norm of x + eps).
@@ -14,8 +16,8 @@ public final class Normalize implements Kernel {
     /// @param out [count]; may be `x`
     /// @param workspace [#workspaceBytes] bytes
     public Normalize(MemorySegment x, MemorySegment out, MemorySegment workspace, long count, double eps) {
-        this.x = Lanes.floats(x, count);
-        this.out = Lanes.floats(out, count);
+        this.x = Buffers.floats(x, count);
+        this.out = Buffers.floats(out, count);
         this.squares = new SquareSum(x, workspace, count);
         this.count = count;
         this.eps = eps;
@@ -45,7 +47,7 @@ public final class Normalize implements Kernel {
             int size = (int) Math.min(SquareSum.BLOCK, count - from);
             float factor = (float) (1 / (Math.sqrt(squares.total()) + eps));
             long offset = from * Float.BYTES;
-            Lanes.scale(Lanes.address(x) + offset, factor, Lanes.address(out) + offset, size);
+            Rows.scale(address(x) + offset, factor, address(out) + offset, size);
         }
     }
 }

@@ -1,9 +1,15 @@
 package org.quern.kernels.cpu;
 
+import static org.quern.kernels.cpu.Buffers.address;
+import static org.quern.kernels.cpu.Native.BYTES;
+import static org.quern.kernels.cpu.Native.LANES;
+import static org.quern.kernels.cpu.Native.get;
+import static org.quern.kernels.cpu.Native.load;
+import static org.quern.kernels.cpu.Native.put;
+import static org.quern.kernels.cpu.Native.store;
+
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
-import jdk.incubator.vector.VectorOperators;
 
 /// max(x, 0)^2 (So et al., 2021), element by element.
 public final class ReluSquared {
@@ -18,26 +24,29 @@ public final class ReluSquared {
         /// @param y [count]; may be `x`
         public Forward(MemorySegment x, MemorySegment y, long count) {
             super(count);
-            this.x = Lanes.floats(x, count);
-            this.y = Lanes.floats(y, count);
+            this.x = Buffers.floats(x, count);
+            this.y = Buffers.floats(y, count);
         }
 
         @Override
         void block(long offset, int count) {
-            long x = Lanes.address(this.x) + offset;
-            long y = Lanes.address(this.y) + offset;
+            long x = address(this.x) + offset;
+            long y = address(this.y) + offset;
             int i = 0;
-            for (; i <= count - Lanes.COUNT; i += Lanes.COUNT, x += Lanes.BYTES, y += Lanes.BYTES) {
-                Lanes.store(value(Lanes.load(x)), y);
+            for (; i <= count - LANES; i += LANES, x += BYTES, y += BYTES) {
+                store(value(load(x)), y);
             }
-            if (i < count) {
-                VectorMask<Float> tail = Lanes.first(count - i);
-                Lanes.store(value(Lanes.load(x, tail)), y, tail);
+            for (; i < count; i++, x += Float.BYTES, y += Float.BYTES) {
+                put(y, value(get(x)));
             }
         }
 
         private static FloatVector value(FloatVector x) {
-            return x.mul(x.blend(0f, x.compare(VectorOperators.LT, 0f)));
+            return x.mul(x.max(0f));
+        }
+
+        private static float value(float x) {
+            return x * Math.max(x, 0);
         }
     }
 
@@ -53,30 +62,33 @@ public final class ReluSquared {
         /// @param dx [count]; may be `dy` or `x` unless it accumulates
         public Backward(MemorySegment x, MemorySegment dy, MemorySegment dx, boolean accumulate, long count) {
             super(count);
-            this.x = Lanes.floats(x, count);
-            this.dy = Lanes.floats(dy, count);
-            this.dx = Lanes.floats(dx, count);
+            this.x = Buffers.floats(x, count);
+            this.dy = Buffers.floats(dy, count);
+            this.dx = Buffers.floats(dx, count);
             this.accumulate = accumulate;
         }
 
         @Override
         void block(long offset, int count) {
-            long x = Lanes.address(this.x) + offset;
-            long dy = Lanes.address(this.dy) + offset;
-            long dx = Lanes.address(this.dx) + offset;
+            long x = address(this.x) + offset;
+            long dy = address(this.dy) + offset;
+            long dx = address(this.dx) + offset;
             int i = 0;
             long at = 0;
-            for (; i <= count - Lanes.COUNT; i += Lanes.COUNT, at += Lanes.BYTES) {
-                Lanes.put(slope(Lanes.load(x + at)).mul(Lanes.load(dy + at)), dx + at, accumulate);
+            for (; i <= count - LANES; i += LANES, at += BYTES) {
+                Rows.put(dx + at, slope(load(x + at)).mul(load(dy + at)), accumulate);
             }
-            if (i < count) {
-                VectorMask<Float> tail = Lanes.first(count - i);
-                Lanes.put(slope(Lanes.load(x + at, tail)).mul(Lanes.load(dy + at, tail)), dx + at, tail, accumulate);
+            for (; i < count; i++, at += Float.BYTES) {
+                Rows.put(dx + at, slope(get(x + at)) * get(dy + at), accumulate);
             }
         }
 
         private static FloatVector slope(FloatVector x) {
-            return x.add(x).blend(0f, x.compare(VectorOperators.LT, 0f));
+            return x.max(0f).mul(2f);
+        }
+
+        private static float slope(float x) {
+            return Math.max(x, 0) * 2;
         }
     }
 }

@@ -1,8 +1,16 @@
 package org.quern.kernels.cpu;
 
+import static org.quern.kernels.cpu.Buffers.address;
+import static org.quern.kernels.cpu.Native.BYTES;
+import static org.quern.kernels.cpu.Native.LANES;
+import static org.quern.kernels.cpu.Native.SPECIES;
+import static org.quern.kernels.cpu.Native.get;
+import static org.quern.kernels.cpu.Native.load;
+import static org.quern.kernels.cpu.Native.put;
+import static org.quern.kernels.cpu.Native.store;
+
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 
 /// Root-mean-square normalisation of rows (Zhang and Sennrich, 2019).
 public final class RmsNorm {
@@ -30,24 +38,24 @@ public final class RmsNorm {
                 int width,
                 double eps) {
             super(rows, width);
-            this.x = Lanes.floats(x, (long) rows * width);
-            this.weight = Lanes.floats(weight, width);
-            this.y = Lanes.floats(y, (long) rows * width);
-            this.rstd = Lanes.floats(rstd, rows);
+            this.x = Buffers.floats(x, (long) rows * width);
+            this.weight = Buffers.floats(weight, width);
+            this.y = Buffers.floats(y, (long) rows * width);
+            this.rstd = Buffers.floats(rstd, rows);
             this.width = width;
             this.eps = eps;
         }
 
         @Override
         void rows(int from, int to) {
-            long weight = Lanes.address(this.weight);
+            long weight = address(this.weight);
             long rowBytes = (long) width * Float.BYTES;
-            long x = Lanes.address(this.x) + from * rowBytes;
-            long y = Lanes.address(this.y) + from * rowBytes;
-            long rstd = Lanes.address(this.rstd);
+            long x = address(this.x) + from * rowBytes;
+            long y = address(this.y) + from * rowBytes;
+            long rstd = address(this.rstd);
             for (int row = from; row < to; row++, x += rowBytes, y += rowBytes) {
-                float scale = (float) (1 / Math.sqrt((double) Lanes.dot(x, x, width) / width + eps));
-                Lanes.set(rstd + 4L * row, scale);
+                float scale = (float) (1 / Math.sqrt((double) Rows.dot(x, x, width) / width + eps));
+                put(rstd + 4L * row, scale);
                 row(x, weight, y, scale);
             }
         }
@@ -55,12 +63,11 @@ public final class RmsNorm {
         private void row(long x, long weight, long y, float scale) {
             int i = 0;
             long at = 0;
-            for (; i <= width - Lanes.COUNT; i += Lanes.COUNT, at += Lanes.BYTES) {
-                Lanes.store(Lanes.load(x + at).mul(scale).mul(Lanes.load(weight + at)), y + at);
+            for (; i <= width - LANES; i += LANES, at += BYTES) {
+                store(load(x + at).mul(scale).mul(load(weight + at)), y + at);
             }
-            if (i < width) {
-                VectorMask<Float> tail = Lanes.first(width - i);
-                Lanes.store(Lanes.load(x + at, tail).mul(scale).mul(Lanes.load(weight + at, tail)), y + at, tail);
+            for (; i < width; i++, at += Float.BYTES) {
+                put(y + at, get(x + at) * scale * get(weight + at));
             }
         }
     }
@@ -97,13 +104,13 @@ public final class RmsNorm {
                 MemorySegment workspace,
                 int rows,
                 int width) {
-            this.x = Lanes.floats(x, (long) rows * width);
-            this.weight = Lanes.floats(weight, width);
-            this.rstd = Lanes.floats(rstd, rows);
-            this.dy = Lanes.floats(dy, (long) rows * width);
-            this.dx = Lanes.floats(dx, (long) rows * width);
+            this.x = Buffers.floats(x, (long) rows * width);
+            this.weight = Buffers.floats(weight, width);
+            this.rstd = Buffers.floats(rstd, rows);
+            this.dy = Buffers.floats(dy, (long) rows * width);
+            this.dx = Buffers.floats(dx, (long) rows * width);
             this.accumulateX = accumulateX;
-            this.dWeight = Lanes.floats(dWeight, width);
+            this.dWeight = Buffers.floats(dWeight, width);
             this.accumulateWeight = accumulateWeight;
             this.width = width;
             this.sums = new RowSums(rows, width, workspace);
@@ -130,58 +137,55 @@ public final class RmsNorm {
                 sums.combine(task, dWeight, accumulateWeight);
                 return;
             }
-            long weight = Lanes.address(this.weight);
-            long rstd = Lanes.address(this.rstd);
+            long weight = address(this.weight);
+            long rstd = address(this.rstd);
             long rowBytes = (long) width * Float.BYTES;
             int from = sums.from(task);
             int to = sums.from(task + 1);
-            long x = Lanes.address(this.x) + from * rowBytes;
-            long dy = Lanes.address(this.dy) + from * rowBytes;
-            long dx = Lanes.address(this.dx) + from * rowBytes;
+            long x = address(this.x) + from * rowBytes;
+            long dy = address(this.dy) + from * rowBytes;
+            long dx = address(this.dx) + from * rowBytes;
             long partial = sums.partial(task);
-            Lanes.zero(partial, width);
+            Rows.fill(partial, 0, width);
             for (int row = from; row < to; row++, x += rowBytes, dy += rowBytes, dx += rowBytes) {
-                float scale = Lanes.get(rstd + 4L * row);
-                float mean = dot(x, weight, dy, width) / width;
+                float scale = get(rstd + 4L * row);
+                float mean = product(x, weight, dy, width) / width;
                 row(x, weight, dy, dx, partial, scale, mean * scale * scale);
             }
+        }
+
+        /// The sum of dy * weight * x.
+        private static float product(long x, long weight, long dy, int count) {
+            FloatVector sum = FloatVector.zero(SPECIES);
+            int i = 0;
+            long at = 0;
+            for (; i <= count - LANES; i += LANES, at += BYTES) {
+                sum = load(dy + at).mul(load(weight + at)).fma(load(x + at), sum);
+            }
+            float rest = 0;
+            for (; i < count; i++, at += Float.BYTES) {
+                rest += get(dy + at) * get(weight + at) * get(x + at);
+            }
+            return Rows.sum(sum) + rest;
         }
 
         private void row(long x, long weight, long dy, long dx, long partial, float scale, float slope) {
             int i = 0;
             long at = 0;
-            for (; i <= width - Lanes.COUNT; i += Lanes.COUNT, at += Lanes.BYTES) {
-                FloatVector input = Lanes.load(x + at);
-                FloatVector gradient = Lanes.load(dy + at);
-                Lanes.store(input.mul(scale).fma(gradient, Lanes.load(partial + at)), partial + at);
-                FloatVector g = gradient.mul(Lanes.load(weight + at));
-                Lanes.put(g.sub(input.mul(slope)).mul(scale), dx + at, accumulateX);
+            for (; i <= width - LANES; i += LANES, at += BYTES) {
+                FloatVector input = load(x + at);
+                FloatVector gradient = load(dy + at);
+                store(gradient.mul(input.mul(scale)).add(load(partial + at)), partial + at);
+                FloatVector g = gradient.mul(load(weight + at));
+                Rows.put(dx + at, g.sub(input.mul(slope)).mul(scale), accumulateX);
             }
-            if (i < width) {
-                VectorMask<Float> tail = Lanes.first(width - i);
-                FloatVector input = Lanes.load(x + at, tail);
-                FloatVector gradient = Lanes.load(dy + at, tail);
-                Lanes.store(input.mul(scale).fma(gradient, Lanes.load(partial + at, tail)), partial + at, tail);
-                FloatVector g = gradient.mul(Lanes.load(weight + at, tail));
-                Lanes.put(g.sub(input.mul(slope)).mul(scale), dx + at, tail, accumulateX);
+            for (; i < width; i++, at += Float.BYTES) {
+                float input = get(x + at);
+                float gradient = get(dy + at);
+                put(partial + at, gradient * (input * scale) + get(partial + at));
+                float g = gradient * get(weight + at);
+                Rows.put(dx + at, (g - input * slope) * scale, accumulateX);
             }
-        }
-
-        private static float dot(long a, long b, long c, int count) {
-            FloatVector sum0 = FloatVector.zero(Lanes.SPECIES);
-            FloatVector sum1 = sum0;
-            int i = 0;
-            long at = 0;
-            for (; i <= count - 2 * Lanes.COUNT; i += 2 * Lanes.COUNT, at += 2 * Lanes.BYTES) {
-                long next = at + Lanes.BYTES;
-                sum0 = Lanes.load(a + at).mul(Lanes.load(b + at)).fma(Lanes.load(c + at), sum0);
-                sum1 = Lanes.load(a + next).mul(Lanes.load(b + next)).fma(Lanes.load(c + next), sum1);
-            }
-            for (; i < count; i += Lanes.COUNT, at += Lanes.BYTES) {
-                VectorMask<Float> mask = Lanes.first(count - i);
-                sum0 = Lanes.load(a + at, mask).mul(Lanes.load(b + at, mask)).fma(Lanes.load(c + at, mask), sum0);
-            }
-            return Lanes.sum(sum0.add(sum1));
         }
     }
 }

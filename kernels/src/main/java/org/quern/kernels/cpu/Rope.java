@@ -1,10 +1,16 @@
 package org.quern.kernels.cpu;
 
+import static org.quern.kernels.cpu.Buffers.address;
+import static org.quern.kernels.cpu.Native.BYTES;
+import static org.quern.kernels.cpu.Native.LANES;
+import static org.quern.kernels.cpu.Native.get;
+import static org.quern.kernels.cpu.Native.getInt;
+import static org.quern.kernels.cpu.Native.load;
+
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Objects;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 
 /// Rotary positions (Su et al., 2021) on fused queries, keys and values, and their gradient.
 ///
@@ -47,12 +53,12 @@ public final class Rope extends Rowwise {
             throw new IllegalArgumentException("headDim must be even: got " + headDim);
         }
         long size = (long) rows * (heads + 2 * keyValueHeads) * headDim;
-        this.x = Lanes.floats(x, size);
-        this.positions = Lanes.ints(positions, rows);
-        this.cos = Lanes.floats(cos, (long) tablePositions * (headDim / 2));
-        this.sin = Lanes.floats(sin, (long) tablePositions * (headDim / 2));
+        this.x = Buffers.floats(x, size);
+        this.positions = Buffers.ints(positions, rows);
+        this.cos = Buffers.floats(cos, (long) tablePositions * (headDim / 2));
+        this.sin = Buffers.floats(sin, (long) tablePositions * (headDim / 2));
         this.backwards = backwards;
-        this.out = Lanes.floats(out, size);
+        this.out = Buffers.floats(out, size);
         this.accumulate = accumulate;
         this.tablePositions = tablePositions;
         this.rotatedHeads = heads + keyValueHeads;
@@ -101,23 +107,23 @@ public final class Rope extends Rowwise {
 
     @Override
     void rows(int from, int to) {
-        long positions = Lanes.address(this.positions);
+        long positions = address(this.positions);
         long headBytes = (long) headDim * Float.BYTES;
         long rowBytes = (rotatedHeads + valueHeads) * headBytes;
         for (int row = from; row < to; row++) {
-            long x = Lanes.address(this.x) + row * rowBytes;
-            long out = Lanes.address(this.out) + row * rowBytes;
-            long table = Objects.checkIndex(Lanes.getInt(positions + 4L * row), tablePositions) * (headBytes / 2);
-            long cos = Lanes.address(this.cos) + table;
-            long sin = Lanes.address(this.sin) + table;
+            long x = address(this.x) + row * rowBytes;
+            long out = address(this.out) + row * rowBytes;
+            long table = Objects.checkIndex(getInt(positions + 4L * row), tablePositions) * (headBytes / 2);
+            long cos = address(this.cos) + table;
+            long sin = address(this.sin) + table;
             for (int head = 0; head < rotatedHeads; head++) {
                 rotate(x + head * headBytes, out + head * headBytes, cos, sin);
             }
             long values = rotatedHeads * headBytes;
             if (accumulate) {
-                Lanes.add(x + values, out + values, valueHeads * headDim);
+                Rows.add(out + values, x + values, out + values, valueHeads * headDim);
             } else if (x != out) {
-                Lanes.copy(x + values, out + values, valueHeads * headDim);
+                Rows.copy(x + values, out + values, valueHeads * headDim);
             }
         }
     }
@@ -125,16 +131,24 @@ public final class Rope extends Rowwise {
     private void rotate(long x, long out, long cos, long sin) {
         int half = headDim / 2;
         long halfBytes = (long) half * Float.BYTES;
+        float sign = backwards ? -1 : 1;
+        int i = 0;
         long at = 0;
-        for (int i = 0; i < half; i += Lanes.COUNT, at += Lanes.BYTES) {
-            VectorMask<Float> mask = Lanes.first(half - i);
-            FloatVector first = Lanes.load(x + at, mask);
-            FloatVector second = Lanes.load(x + halfBytes + at, mask);
-            FloatVector c = Lanes.load(cos + at, mask);
-            FloatVector s = Lanes.load(sin + at, mask);
-            s = backwards ? s.neg() : s;
-            Lanes.put(first.mul(c).sub(second.mul(s)), out + at, mask, accumulate);
-            Lanes.put(second.mul(c).add(first.mul(s)), out + halfBytes + at, mask, accumulate);
+        for (; i <= half - LANES; i += LANES, at += BYTES) {
+            FloatVector first = load(x + at);
+            FloatVector second = load(x + halfBytes + at);
+            FloatVector c = load(cos + at);
+            FloatVector s = load(sin + at).mul(sign);
+            Rows.put(out + at, first.mul(c).sub(second.mul(s)), accumulate);
+            Rows.put(out + halfBytes + at, second.mul(c).add(first.mul(s)), accumulate);
+        }
+        for (; i < half; i++, at += Float.BYTES) {
+            float first = get(x + at);
+            float second = get(x + halfBytes + at);
+            float c = get(cos + at);
+            float s = get(sin + at) * sign;
+            Rows.put(out + at, first * c - second * s, accumulate);
+            Rows.put(out + halfBytes + at, second * c + first * s, accumulate);
         }
     }
 }

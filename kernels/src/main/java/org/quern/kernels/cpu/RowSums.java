@@ -1,8 +1,8 @@
 package org.quern.kernels.cpu;
 
+import static org.quern.kernels.cpu.Buffers.address;
+
 import java.lang.foreign.MemorySegment;
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 
 /// Sums over the rows of a matrix in a fixed order: each block of rows into a partial row, then the partial rows.
 ///
@@ -21,7 +21,7 @@ final class RowSums {
         this.rows = rows;
         this.width = width;
         this.blocks = blocks(rows);
-        this.partials = Lanes.check(partials, bytes(rows, width));
+        this.partials = Buffers.bytes(partials, bytes(rows, width));
     }
 
     static long bytes(int rows, int width) {
@@ -47,20 +47,22 @@ final class RowSums {
 
     /// The address of the partial row of a block.
     long partial(int block) {
-        return Lanes.address(partials) + (long) block * width * Float.BYTES;
+        return address(partials) + (long) block * width * Float.BYTES;
     }
 
     /// Sets (or adds to) the columns of a slice of `out`.
     void combine(int slice, MemorySegment out, boolean accumulate) {
-        int to = Math.min(width, (slice + 1) * SLICE);
-        for (int column = slice * SLICE; column < to; column += Lanes.COUNT) {
-            VectorMask<Float> mask = Lanes.first(to - column);
-            long at = (long) column * Float.BYTES;
-            FloatVector sum = Lanes.load(partial(0) + at, mask);
-            for (int block = 1; block < blocks; block++) {
-                sum = sum.add(Lanes.load(partial(block) + at, mask));
-            }
-            Lanes.put(sum, Lanes.address(out) + at, mask, accumulate);
+        int from = slice * SLICE;
+        int count = Math.min(SLICE, width - from);
+        long sum = partial(0) + (long) from * Float.BYTES;
+        for (int block = 1; block < blocks; block++) {
+            Rows.add(sum, partial(block) + (long) from * Float.BYTES, sum, count);
+        }
+        long to = address(out) + (long) from * Float.BYTES;
+        if (accumulate) {
+            Rows.add(to, sum, to, count);
+        } else {
+            Rows.copy(sum, to, count);
         }
     }
 }

@@ -1,24 +1,26 @@
 package org.quern.kernels.cpu;
 
+import static org.quern.kernels.cpu.Buffers.address;
+
 import java.lang.foreign.MemorySegment;
 
 /// out = factor * x.
 public final class Scale extends Elementwise {
     private final MemorySegment x;
-    private final float factor;
     private final MemorySegment out;
+    private final float factor;
 
     /// @param x [count]
     /// @param out [count]; may be `x`
     public Scale(MemorySegment x, float factor, MemorySegment out, long count) {
         super(count);
-        this.x = Lanes.floats(x, count);
+        this.x = Buffers.floats(x, count);
+        this.out = Buffers.floats(out, count);
         this.factor = factor;
-        this.out = Lanes.floats(out, count);
     }
 
     @Override
     void block(long offset, int count) {
-        Lanes.scale(Lanes.address(x) + offset, factor, Lanes.address(out) + offset, count);
+        Rows.scale(address(x) + offset, factor, address(out) + offset, count);
     }
 }

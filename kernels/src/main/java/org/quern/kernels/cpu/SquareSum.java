@@ -1,6 +1,10 @@
 package org.quern.kernels.cpu;
 
+import static org.quern.kernels.cpu.Buffers.address;
+import static org.quern.kernels.cpu.Native.MEMORY;
+
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 
 /// The sum of the squares of a tensor in a fixed order: short runs in fp32, the rest in double.
 ///
@@ -17,8 +21,8 @@ final class SquareSum {
     /// @param x [count]
     /// @param partials [#bytes] bytes
     SquareSum(MemorySegment x, MemorySegment partials, long count) {
-        this.x = Lanes.floats(x, count);
-        this.partials = Lanes.check(partials, bytes(count));
+        this.x = Buffers.floats(x, count);
+        this.partials = Buffers.bytes(partials, bytes(count));
         this.count = count;
     }
 
@@ -34,21 +38,21 @@ final class SquareSum {
     void block(int block) {
         long from = (long) block * BLOCK;
         int size = (int) Math.min(BLOCK, count - from);
-        long x = Lanes.address(this.x) + from * Float.BYTES;
+        long x = address(this.x) + from * Float.BYTES;
         double sum = 0;
         for (int i = 0; i < size; i += RUN) {
             long run = x + (long) i * Float.BYTES;
-            sum += Lanes.dot(run, run, Math.min(RUN, size - i));
+            sum += Rows.dot(run, run, Math.min(RUN, size - i));
         }
-        Lanes.setDouble(Lanes.address(partials) + (long) block * Double.BYTES, sum);
+        MEMORY.set(ValueLayout.JAVA_DOUBLE_UNALIGNED, address(partials) + (long) block * Double.BYTES, sum);
     }
 
     /// The sum of all blocks.
     double total() {
-        long partials = Lanes.address(this.partials);
+        long partials = address(this.partials);
         double sum = 0;
         for (int block = 0; block < blocks(); block++) {
-            sum += Lanes.getDouble(partials + (long) block * Double.BYTES);
+            sum += MEMORY.get(ValueLayout.JAVA_DOUBLE_UNALIGNED, partials + (long) block * Double.BYTES);
         }
         return sum;
     }

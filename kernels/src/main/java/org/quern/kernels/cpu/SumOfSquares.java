@@ -1,5 +1,8 @@
 package org.quern.kernels.cpu;
 
+import static org.quern.kernels.cpu.Buffers.address;
+import static org.quern.kernels.cpu.Native.put;
+
 import java.lang.foreign.MemorySegment;
 
 /// out = the sum of x^2.
@@ -12,7 +15,7 @@ public final class SumOfSquares implements Kernel {
     /// @param workspace [#workspaceBytes] bytes
     public SumOfSquares(MemorySegment x, MemorySegment out, MemorySegment workspace, long count) {
         this.squares = new SquareSum(x, workspace, count);
-        this.out = Lanes.floats(out, 1);
+        this.out = Buffers.floats(out, 1);
     }
 
     /// The scratch that the kernel needs.
@@ -35,7 +38,7 @@ public final class SumOfSquares implements Kernel {
         if (phase == 0) {
             squares.block(task);
         } else {
-            Lanes.set(Lanes.address(out), (float) squares.total());
+            put(address(out), (float) squares.total());
         }
     }
 }

@@ -1,8 +1,15 @@
 package org.quern.kernels.cpu;
 
+import static org.quern.kernels.cpu.Buffers.address;
+import static org.quern.kernels.cpu.Native.BYTES;
+import static org.quern.kernels.cpu.Native.LANES;
+import static org.quern.kernels.cpu.Native.get;
+import static org.quern.kernels.cpu.Native.load;
+import static org.quern.kernels.cpu.Native.put;
+import static org.quern.kernels.cpu.Native.store;
+
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 
 /// Gated activation (Shazeer, 2020) on fused gate and up projections.
 public final class SwiGlu {
@@ -18,16 +25,16 @@ public final class SwiGlu {
         /// @param out [rows, width]
         public Forward(MemorySegment gateUp, MemorySegment out, int rows, int width) {
             super(rows, width);
-            this.gateUp = Lanes.floats(gateUp, 2L * rows * width);
-            this.out = Lanes.floats(out, (long) rows * width);
+            this.gateUp = Buffers.floats(gateUp, 2L * rows * width);
+            this.out = Buffers.floats(out, (long) rows * width);
             this.width = width;
         }
 
         @Override
         void rows(int from, int to) {
             long rowBytes = (long) width * Float.BYTES;
-            long gate = Lanes.address(gateUp) + 2 * from * rowBytes;
-            long out = Lanes.address(this.out) + from * rowBytes;
+            long gate = address(gateUp) + 2 * from * rowBytes;
+            long out = address(this.out) + from * rowBytes;
             for (int row = from; row < to; row++, gate += 2 * rowBytes, out += rowBytes) {
                 row(gate, gate + rowBytes, out);
             }
@@ -36,17 +43,14 @@ public final class SwiGlu {
         private void row(long gate, long up, long out) {
             int i = 0;
             long at = 0;
-            for (; i <= width - Lanes.COUNT; i += Lanes.COUNT, at += Lanes.BYTES) {
-                Lanes.store(value(Lanes.load(gate + at), Lanes.load(up + at)), out + at);
+            for (; i <= width - LANES; i += LANES, at += BYTES) {
+                FloatVector g = load(gate + at);
+                store(g.mul(VectorMath.sigmoid(g)).mul(load(up + at)), out + at);
             }
-            if (i < width) {
-                VectorMask<Float> tail = Lanes.first(width - i);
-                Lanes.store(value(Lanes.load(gate + at, tail), Lanes.load(up + at, tail)), out + at, tail);
+            for (; i < width; i++, at += Float.BYTES) {
+                float g = get(gate + at);
+                put(out + at, g * VectorMath.sigmoid(g) * get(up + at));
             }
-        }
-
-        private static FloatVector value(FloatVector gate, FloatVector up) {
-            return gate.mul(VectorMath.sigmoid(gate)).mul(up);
         }
     }
 
@@ -69,9 +73,9 @@ public final class SwiGlu {
                 int rows,
                 int width) {
             super(rows, width);
-            this.gateUp = Lanes.floats(gateUp, 2L * rows * width);
-            this.dOut = Lanes.floats(dOut, (long) rows * width);
-            this.dGateUp = Lanes.floats(dGateUp, 2L * rows * width);
+            this.gateUp = Buffers.floats(gateUp, 2L * rows * width);
+            this.dOut = Buffers.floats(dOut, (long) rows * width);
+            this.dGateUp = Buffers.floats(dGateUp, 2L * rows * width);
             this.accumulate = accumulate;
             this.width = width;
         }
@@ -79,9 +83,9 @@ public final class SwiGlu {
         @Override
         void rows(int from, int to) {
             long rowBytes = (long) width * Float.BYTES;
-            long gate = Lanes.address(gateUp) + 2 * from * rowBytes;
-            long dGate = Lanes.address(dGateUp) + 2 * from * rowBytes;
-            long dOut = Lanes.address(this.dOut) + from * rowBytes;
+            long gate = address(gateUp) + 2 * from * rowBytes;
+            long dGate = address(dGateUp) + 2 * from * rowBytes;
+            long dOut = address(this.dOut) + from * rowBytes;
             for (int row = from; row < to; row++, gate += 2 * rowBytes, dGate += 2 * rowBytes, dOut += rowBytes) {
                 row(gate, gate + rowBytes, dOut, dGate, dGate + rowBytes);
             }
@@ -90,28 +94,24 @@ public final class SwiGlu {
         private void row(long gate, long up, long dOut, long dGate, long dUp) {
             int i = 0;
             long at = 0;
-            for (; i <= width - Lanes.COUNT; i += Lanes.COUNT, at += Lanes.BYTES) {
-                FloatVector g = Lanes.load(gate + at);
+            for (; i <= width - LANES; i += LANES, at += BYTES) {
+                FloatVector g = load(gate + at);
                 FloatVector s = VectorMath.sigmoid(g);
-                FloatVector gradient = Lanes.load(dOut + at).mul(s);
-                FloatVector forGate = gradient.mul(Lanes.load(up + at)).mul(slope(g, s));
-                Lanes.put(forGate, dGate + at, accumulate);
-                Lanes.put(gradient.mul(g), dUp + at, accumulate);
+                FloatVector gradient = load(dOut + at).mul(s);
+                FloatVector slope = g.sub(g.mul(s)).add(1f);
+                FloatVector forGate = gradient.mul(load(up + at)).mul(slope);
+                Rows.put(dGate + at, forGate, accumulate);
+                Rows.put(dUp + at, gradient.mul(g), accumulate);
             }
-            if (i < width) {
-                VectorMask<Float> tail = Lanes.first(width - i);
-                FloatVector g = Lanes.load(gate + at, tail);
-                FloatVector s = VectorMath.sigmoid(g);
-                FloatVector gradient = Lanes.load(dOut + at, tail).mul(s);
-                FloatVector forGate = gradient.mul(Lanes.load(up + at, tail)).mul(slope(g, s));
-                Lanes.put(forGate, dGate + at, tail, accumulate);
-                Lanes.put(gradient.mul(g), dUp + at, tail, accumulate);
+            for (; i < width; i++, at += Float.BYTES) {
+                float g = get(gate + at);
+                float s = VectorMath.sigmoid(g);
+                float gradient = get(dOut + at) * s;
+                float slope = g - g * s + 1;
+                float forGate = gradient * get(up + at) * slope;
+                Rows.put(dGate + at, forGate, accumulate);
+                Rows.put(dUp + at, gradient * g, accumulate);
             }
-        }
-
-        /// 1 + gate * (1 - s).
-        private static FloatVector slope(FloatVector gate, FloatVector s) {
-            return gate.sub(gate.mul(s)).add(1f);
         }
     }
 }

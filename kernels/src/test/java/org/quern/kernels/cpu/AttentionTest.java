@@ -167,7 +167,6 @@ class AttentionTest {
     }
 
     @Test
-    @org.junit.jupiter.api.Disabled
     void allocatesNothingOnceCompiled() {
         Shape shape = new Shape(1, 130, 2, 1, 32, 0);
         MemorySegment qkv = tensors.random((long) shape.rows() * shape.fusedWidth());

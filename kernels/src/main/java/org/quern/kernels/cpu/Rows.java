@@ -1,0 +1,122 @@
+package org.quern.kernels.cpu;
+
+import static org.quern.kernels.cpu.Native.BYTES;
+import static org.quern.kernels.cpu.Native.LANES;
+import static org.quern.kernels.cpu.Native.SPECIES;
+import static org.quern.kernels.cpu.Native.get;
+import static org.quern.kernels.cpu.Native.load;
+import static org.quern.kernels.cpu.Native.store;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShuffle;
+
+/// Simple operations on rows of floats in memory. Sums have a fixed order.
+final class Rows {
+    private static final VectorShuffle<Float> ROTATE_8 = VectorShuffle.iota(SPECIES, 8, 1, true);
+    private static final VectorShuffle<Float> ROTATE_4 = VectorShuffle.iota(SPECIES, 4, 1, true);
+    private static final VectorShuffle<Float> ROTATE_2 = VectorShuffle.iota(SPECIES, 2, 1, true);
+    private static final VectorShuffle<Float> ROTATE_1 = VectorShuffle.iota(SPECIES, 1, 1, true);
+
+    private Rows() {}
+
+    /// The sum of the lanes, halves onto halves: `reduceLanes(ADD)` may change its order once the code is compiled.
+    static float sum(FloatVector vector) {
+        if (LANES > 8) {
+            vector = vector.add(vector.rearrange(ROTATE_8));
+        }
+        if (LANES > 4) {
+            vector = vector.add(vector.rearrange(ROTATE_4));
+        }
+        if (LANES > 2) {
+            vector = vector.add(vector.rearrange(ROTATE_2));
+        }
+        return vector.add(vector.rearrange(ROTATE_1)).lane(0);
+    }
+
+    /// The larger, lane by lane; the first where one is not a number.
+    static FloatVector max(FloatVector a, FloatVector b) {
+        return a.blend(b, b.compare(VectorOperators.GT, a));
+    }
+
+    /// The inner product of two rows.
+    static float dot(long a, long b, int count) {
+        FloatVector sum0 = FloatVector.zero(SPECIES);
+        FloatVector sum1 = sum0;
+        int i = 0;
+        long at = 0;
+        for (; i <= count - 2 * LANES; i += 2 * LANES, at += 2 * BYTES) {
+            sum0 = load(a + at).fma(load(b + at), sum0);
+            sum1 = load(a + at + BYTES).fma(load(b + at + BYTES), sum1);
+        }
+        if (i <= count - LANES) {
+            sum0 = load(a + at).fma(load(b + at), sum0);
+            i += LANES;
+            at += BYTES;
+        }
+        float rest = 0;
+        for (; i < count; i++, at += Float.BYTES) {
+            rest += get(a + at) * get(b + at);
+        }
+        return sum(sum0.add(sum1)) + rest;
+    }
+
+    /// to = from.
+    static void copy(long from, long to, int count) {
+        int i = 0;
+        long at = 0;
+        for (; i <= count - LANES; i += LANES, at += BYTES) {
+            store(load(from + at), to + at);
+        }
+        for (; i < count; i++, at += Float.BYTES) {
+            Native.put(to + at, get(from + at));
+        }
+    }
+
+    /// to = value.
+    static void fill(long to, float value, int count) {
+        FloatVector values = FloatVector.broadcast(SPECIES, value);
+        int i = 0;
+        long at = 0;
+        for (; i <= count - LANES; i += LANES, at += BYTES) {
+            store(values, to + at);
+        }
+        for (; i < count; i++, at += Float.BYTES) {
+            Native.put(to + at, value);
+        }
+    }
+
+    /// to = from * factor.
+    static void scale(long from, float factor, long to, int count) {
+        int i = 0;
+        long at = 0;
+        for (; i <= count - LANES; i += LANES, at += BYTES) {
+            store(load(from + at).mul(factor), to + at);
+        }
+        for (; i < count; i++, at += Float.BYTES) {
+            Native.put(to + at, get(from + at) * factor);
+        }
+    }
+
+    /// to = a + b.
+    static void add(long a, long b, long to, int count) {
+        int i = 0;
+        long at = 0;
+        for (; i <= count - LANES; i += LANES, at += BYTES) {
+            store(load(a + at).add(load(b + at)), to + at);
+        }
+        for (; i < count; i++, at += Float.BYTES) {
+            Native.put(to + at, get(a + at) + get(b + at));
+        }
+    }
+
+    /// Sets a vector, or adds to it.
+    static void put(long address, FloatVector vector, boolean accumulate) {
+        store(accumulate ? load(address).add(vector) : vector, address);
+    }
+
+    /// Sets a float, or adds to it.
+    static void put(long address, float value, boolean accumulate) {
+        Native.put(address, accumulate ? get(address) + value : value);
+    }
+}
