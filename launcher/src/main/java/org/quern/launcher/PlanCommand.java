@@ -3,6 +3,7 @@ package org.quern.launcher;
 import java.util.concurrent.Callable;
 import org.quern.base.ExitCode;
 import org.quern.config.RunConfig;
+import org.quern.train.RunPlan;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
@@ -15,7 +16,11 @@ final class PlanCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         RunConfig config = arguments.read();
-        System.out.println(config.model());
+        RunPlan plan = RunPlan.of(config);
+        System.out.println(plan);
+        if (!plan.fits()) {
+            System.out.println(plan.howToFit());
+        }
         return ExitCode.OK.code();
     }
 }

@@ -2,11 +2,12 @@ package org.quern.launcher;
 
 import java.time.Duration;
 import java.util.function.LongSupplier;
+import org.quern.train.Preparation;
 import org.quern.train.TrainEvent;
 
 /// Shows a training run on standard error: on a terminal as a bar that moves, elsewhere as a line every ten seconds;
 /// evaluations, samples and what is out of the ordinary as lines of their own.
-final class ProgressDisplay implements TrainEvent.Listener {
+final class ProgressDisplay implements TrainEvent.Listener, Preparation {
     private static final int BAR_CELLS = 24;
     private static final double REDRAW_SECONDS = 0.1;
     private static final double LINE_SECONDS = 10;
@@ -54,6 +55,15 @@ final class ProgressDisplay implements TrainEvent.Listener {
         }
         // What is not a step takes time of its own, which is not that of the next step.
         lastStep = nanos.getAsLong();
+    }
+
+    @Override
+    public void update(String what, long done, long total) {
+        if (done < total) {
+            terminal.status("%s %s  %d %%".formatted(bar(done, total), what, 100 * done / total));
+        } else {
+            terminal.status("");
+        }
     }
 
     private void started(TrainEvent.Started event) {

@@ -7,6 +7,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import org.quern.base.QuernException;
+import org.quern.config.RunConfig;
+import org.quern.config.TokenizerSection;
 import org.quern.graph.Graph;
 import org.quern.graph.MemoryPlan;
 import org.quern.graph.Schedule;
@@ -15,6 +17,7 @@ import org.quern.model.Model;
 import org.quern.model.ModelGraphs;
 import org.quern.optimizer.OptimizerGraphs;
 import org.quern.optimizer.OptimizerSettings;
+import org.quern.tokenizer.Tokenizer;
 
 /// What a run needs, computed without running anything.
 ///
@@ -44,10 +47,27 @@ public record RunPlan(
     /// What is left for the JVM, the kernels' scratch and the operating system.
     private static final double USABLE = 0.9;
 
+    /// Plans the run of a config, whose data need not be there; a tokenizer's file must be.
+    public static RunPlan of(RunConfig config) {
+        TokenizerSection tokenizer = config.tokenizer();
+        int vocabSize = tokenizer
+                .train()
+                .map(TokenizerSection.Training::vocabSize)
+                .or(tokenizer::vocabSize)
+                .orElseGet(() -> Tokenizer.read(tokenizer.file().orElseThrow()).vocabSize());
+        return of(config, Model.of(config.modelConfig(vocabSize)));
+    }
+
+    /// Plans the run of a config whose model is known.
+    static RunPlan of(RunConfig config, Model model) {
+        RunConfig.Train train = config.train();
+        return of(model, config.optimizerSettings(), train.globalBatch(), train.microBatch(), train.sequenceLength());
+    }
+
     /// Plans a run.
     ///
     /// @param microBatch sequences at once; chosen if empty
-    public static RunPlan of(
+    static RunPlan of(
             Model model, OptimizerSettings optimizer, int globalBatch, Optional<Integer> microBatch, int length) {
         if (microBatch.isPresent()) {
             return of(model, optimizer, globalBatch, microBatch.get(), length);
@@ -102,25 +122,27 @@ public record RunPlan(
     }
 
     /// @throws QuernException if the run does not fit, with what would make it fit
-    public void requireFit() {
-        if (fits()) {
-            return;
+    void requireFit() {
+        if (!fits()) {
+            throw QuernException.data(this + "\n" + howToFit());
         }
+    }
+
+    /// What would make a run fit that does not.
+    public String howToFit() {
         List<String> ways = new ArrayList<>();
         if (microBatch > 1 && totalBytes() - activationBytes < USABLE * machineBytes) {
-            ways.add("a smaller train.micro_batch than " + microBatch);
+            ways.add("a train.micro_batch below " + microBatch);
         }
-        ways.add("a shorter train.sequence_length");
+        ways.add("a train.sequence_length shorter than %d".formatted(tokensPerStep / microBatch / microBatches));
         ways.add("a smaller model");
-        ways.add("a machine with at least " + Units.bytes((long) (totalBytes() / USABLE)));
-        throw QuernException.data(
-                "the run must fit into %.0f %% of this machine's memory of %s: it needs %s%n%s%nTry %s."
-                        .formatted(
-                                USABLE * 100,
-                                Units.bytes(machineBytes),
-                                Units.bytes(totalBytes()),
-                                this,
-                                String.join(", or ", ways)));
+        ways.add("a machine with %s of memory".formatted(Units.bytes((long) (totalBytes() / USABLE))));
+        return "a run must fit into %.0f %% of the machine's memory, %s: this one needs %s (try %s)"
+                .formatted(
+                        USABLE * 100,
+                        Units.bytes((long) (USABLE * machineBytes)),
+                        Units.bytes(totalBytes()),
+                        String.join(", or ", ways));
     }
 
     /// The plan as a table for people.

@@ -76,7 +76,7 @@ public final class TrainingRun {
         Model model = Model.of(modelConfig);
         OptimizerSettings settings = config.optimizerSettings();
         RunConfig.Train train = config.train();
-        RunPlan plan = RunPlan.of(model, settings, train.globalBatch(), train.microBatch(), train.sequenceLength());
+        RunPlan plan = RunPlan.of(config, model);
         plan.requireFit();
         TrainingStep step = new TrainingStep(
                 executor, model, settings, plan.microBatch(), plan.microBatches(), train.sequenceLength());
