@@ -65,12 +65,13 @@ public final class MatMul implements Kernel {
                 transposeA,
                 transposeB,
                 accumulate);
-        method = new PackedProduct(product, address("workspace", workspace, workspaceBytes(m, n, k) / Float.BYTES));
+        long start = address("workspace", workspace, workspaceBytes(m, n, k) / Float.BYTES);
+        method = ThinProduct.fits(product) ? new ThinProduct(product, start) : new PackedProduct(product, start);
     }
 
     /// The bytes of workspace that a product of this size needs: at most about 13 MB.
     public static long workspaceBytes(int m, int n, int k) {
-        return PackedProduct.workspaceBytes(m, n, k);
+        return Math.max(PackedProduct.workspaceBytes(m, n, k), ThinProduct.workspaceBytes(m, n));
     }
 
     @Override

@@ -6,6 +6,8 @@ import static org.quern.kernels.cpu.Native.load;
 import static org.quern.kernels.cpu.Native.put;
 import static org.quern.kernels.cpu.Native.store;
 
+import java.lang.foreign.Arena;
+
 /// The operands of a matrix product by address: C = op(A) op(B) + bias, or C += op(A) op(B).
 ///
 /// @param bias 0 if there is none
@@ -20,6 +22,10 @@ record Product(
         boolean transposeA,
         boolean transposeB,
         boolean accumulate) {
+
+    /// As many zeros as the widest tile has columns.
+    private static final long ZEROS =
+            Arena.global().allocate(8L * LANES * Float.BYTES).address();
 
     /// Bytes from one row of C to the next.
     long rowBytes() {
@@ -52,27 +58,17 @@ record Product(
         long stride = rowBytes();
         long tile = c + row * stride + column * 4L;
         boolean fresh = first && !accumulate;
-        long start = bias + column * 4L;
+        long other = !fresh ? tile : bias == 0 ? ZEROS : bias + column * 4L;
+        long otherStride = fresh ? 0 : stride;
         for (int i = 0; i < rows; i++) {
-            long to = tile + i * stride;
-            long from = sums + i * width * 4L;
-            if (fresh && bias == 0) {
-                int j = 0;
-                for (; j <= columns - LANES; j += LANES) {
-                    store(load(from + j * 4L), to + j * 4L);
-                }
-                for (; j < columns; j++) {
-                    put(to + j * 4L, get(from + j * 4L));
-                }
-            } else {
-                long other = fresh ? start : to;
-                int j = 0;
-                for (; j <= columns - LANES; j += LANES) {
-                    store(load(other + j * 4L).add(load(from + j * 4L)), to + j * 4L);
-                }
-                for (; j < columns; j++) {
-                    put(to + j * 4L, get(other + j * 4L) + get(from + j * 4L));
-                }
+            int j = 0;
+            for (; j <= columns - LANES; j += LANES) {
+                long at = j * 4L;
+                store(load(other + i * otherStride + at).add(load(sums + i * width * 4L + at)), tile + i * stride + at);
+            }
+            for (; j < columns; j++) {
+                long at = j * 4L;
+                put(tile + i * stride + at, get(other + i * otherStride + at) + get(sums + i * width * 4L + at));
             }
         }
     }
