@@ -5,22 +5,16 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BiConsumer;
+import org.quern.base.Json;
 import org.quern.base.QuernException;
-import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
 
 /// A value in a JSON file that knows its place, so that every complaint names file and field.
 ///
 /// @param path the field, empty for the whole file
 record JsonPart(Path file, String path, JsonNode node) {
     static JsonPart read(Path file) {
-        String text = TextFile.read(file);
-        try {
-            return new JsonPart(file, "", JsonMapper.shared().readTree(text));
-        } catch (JacksonException e) {
-            throw QuernException.data("%s: expected JSON, found: %s".formatted(file, e.getOriginalMessage()));
-        }
+        return new JsonPart(file, "", Json.readObject(file));
     }
 
     JsonPart get(String name) {

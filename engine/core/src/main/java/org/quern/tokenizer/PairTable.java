@@ -10,7 +10,7 @@ final class PairTable {
     private int size;
 
     PairTable(int expected) {
-        slots = allocate(Math.max(16, Integer.highestOneBit(Math.max(1, expected)) * 4));
+        slots = allocate(Math.max(16, Integer.highestOneBit(expected) * 4));
     }
 
     private static long[] allocate(int entries) {

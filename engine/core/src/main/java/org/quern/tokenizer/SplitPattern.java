@@ -8,6 +8,10 @@ import static org.quern.tokenizer.Characters.SPACE;
 import static org.quern.tokenizer.Characters.classIn;
 import static org.quern.tokenizer.Characters.lengthIn;
 
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+
 /// How text is cut into words before byte pairs are merged; no token crosses a cut. Each constant follows a published
 /// regular expression exactly, on UTF-8 bytes and in one pass.
 public enum SplitPattern {
@@ -20,6 +24,8 @@ public enum SplitPattern {
     LLAMA3("(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*"
             + "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+");
 
+    private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+    private static final long EACH_BYTE = 0x0101_0101_0101_0101L;
     private static final int MAX_DIGITS = 3;
 
     private final String regex;
@@ -54,6 +60,9 @@ public enum SplitPattern {
             first = Characters.at(text, start, to);
         }
         int kind = classIn(first);
+        if (kind == LETTER) {
+            return letters(text, start + lengthIn(first), to);
+        }
         return kind <= OTHER
                 ? run(text, start + lengthIn(first), to, kind)
                 : beforeLast(text, from, endOfSpace(text, from, to), to);
@@ -70,7 +79,7 @@ public enum SplitPattern {
         int second = from + lengthIn(first);
         switch (classIn(first)) {
             case LETTER:
-                return run(text, second, to, LETTER);
+                return letters(text, second, to);
             case NUMBER:
                 return digits(text, second, to);
             case NEWLINE:
@@ -82,7 +91,7 @@ public enum SplitPattern {
         }
         int next = Characters.at(text, second, to);
         if (classIn(next) == LETTER) {
-            return run(text, second + lengthIn(next), to, LETTER);
+            return letters(text, second + lengthIn(next), to);
         }
         if (classIn(first) == OTHER) {
             return run(text, run(text, second, to, OTHER), to, NEWLINE);
@@ -128,6 +137,31 @@ public enum SplitPattern {
             i += lengthIn(c);
         }
         return i;
+    }
+
+    /// The end of the letters from `from` on, eight bytes at a time where they are ASCII.
+    private static int letters(byte[] text, int from, int to) {
+        int i = from;
+        while (i + Long.BYTES <= to) {
+            long eight = (long) LONG.get(text, i);
+            long folded = (eight | 0x20 * EACH_BYTE) & 0x7F * EACH_BYTE;
+            long fromA = folded + (0x80 - 'a') * EACH_BYTE;
+            long beyondZ = folded + (0x80 - 'z' - 1) * EACH_BYTE;
+            long others = ~(fromA & ~beyondZ & ~eight) & 0x80 * EACH_BYTE;
+            i += Long.numberOfTrailingZeros(others) / Byte.SIZE;
+            if (others == 0) {
+                continue;
+            }
+            if (text[i] >= 0) {
+                return i;
+            }
+            int c = Characters.at(text, i, to);
+            if (classIn(c) != LETTER) {
+                return i;
+            }
+            i += lengthIn(c);
+        }
+        return run(text, i, to, LETTER);
     }
 
     private static int run(byte[] text, int from, int to, int kind) {

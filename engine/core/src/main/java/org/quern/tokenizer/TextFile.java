@@ -2,7 +2,6 @@ package org.quern.tokenizer;
 
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -26,9 +25,9 @@ final class TextFile {
         }
     }
 
-    static void write(Path file, CharSequence text) {
+    static void write(Path file, byte[] utf8) {
         try {
-            Files.writeString(file, text, StandardCharsets.UTF_8);
+            Files.write(file, utf8);
         } catch (IOException e) {
             throw QuernException.io("cannot write %s: %s".formatted(file, e), e);
         }

@@ -1,5 +1,6 @@
 package org.quern.tokenizer;
 
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Base64;
@@ -77,6 +78,6 @@ final class TiktokenFile {
                         .append('\n');
             }
         }
-        TextFile.write(file, text);
+        TextFile.write(file, text.toString().getBytes(StandardCharsets.US_ASCII));
     }
 }

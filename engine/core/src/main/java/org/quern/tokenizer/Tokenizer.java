@@ -121,18 +121,18 @@ public final class Tokenizer {
 
     /// Writes a `tokenizer.json`.
     public void write(Path tokenizerJson) {
-        TextFile.write(tokenizerJson, toJson());
+        TextFile.write(tokenizerJson, TokenizerJson.json(this));
     }
 
     /// The text of a `tokenizer.json`.
     public String toJson() {
-        return TokenizerJson.json(this);
+        return new String(TokenizerJson.json(this), StandardCharsets.UTF_8);
     }
 
     /// The text of the `tokenizer_config.json` with which transformers' AutoTokenizer reads the `tokenizer.json` beside
     /// it.
     public String toConfigJson(int contextLength) {
-        return TokenizerJson.configJson(this, contextLength);
+        return new String(TokenizerJson.configJson(this, contextLength), StandardCharsets.UTF_8);
     }
 
     /// Writes a tiktoken rank file; special tokens are not in such a file.

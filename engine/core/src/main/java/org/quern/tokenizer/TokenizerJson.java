@@ -6,9 +6,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalInt;
+import org.quern.base.Json;
 import org.quern.base.QuernException;
-import tools.jackson.databind.SerializationFeature;
-import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -16,9 +15,6 @@ import tools.jackson.databind.node.ObjectNode;
 /// padding
 /// or truncation are not read.
 final class TokenizerJson {
-    private static final JsonMapper MAPPER =
-            JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
-
     private TokenizerJson() {}
 
     static Tokenizer read(Path file) {
@@ -201,8 +197,8 @@ final class TokenizerJson {
                 .toArray();
     }
 
-    static String json(Tokenizer tokenizer) {
-        ObjectNode root = MAPPER.createObjectNode();
+    static byte[] json(Tokenizer tokenizer) {
+        ObjectNode root = Json.MAPPER.createObjectNode();
         root.put("version", "1.0").putNull("truncation").putNull("padding");
         ArrayNode added = root.putArray("added_tokens");
         for (AddedToken token : tokenizer.addedTokens()) {
@@ -220,7 +216,7 @@ final class TokenizerJson {
         writePrefix(root.putObject("post_processor"), tokenizer);
         putByteLevel(root.putObject("decoder"), true);
         writeModel(root.putObject("model"), tokenizer);
-        return MAPPER.writeValueAsString(root) + "\n";
+        return Json.pretty(root);
     }
 
     private static void writePattern(ObjectNode preTokenizer, SplitPattern pattern) {
@@ -290,14 +286,14 @@ final class TokenizerJson {
         }
     }
 
-    static String configJson(Tokenizer tokenizer, int contextLength) {
-        ObjectNode config = MAPPER.createObjectNode()
+    static byte[] configJson(Tokenizer tokenizer, int contextLength) {
+        ObjectNode config = Json.MAPPER.createObjectNode()
                 .put("tokenizer_class", "PreTrainedTokenizerFast")
                 .put("model_max_length", contextLength)
                 .put("clean_up_tokenization_spaces", false);
         putToken(config, "bos_token", tokenizer, tokenizer.beginOfText());
         putToken(config, "eos_token", tokenizer, tokenizer.endOfText());
-        return MAPPER.writeValueAsString(config) + "\n";
+        return Json.pretty(config);
     }
 
     private static void putToken(ObjectNode config, String name, Tokenizer tokenizer, OptionalInt id) {
