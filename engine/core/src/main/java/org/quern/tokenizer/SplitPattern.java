@@ -26,6 +26,7 @@ public enum SplitPattern {
 
     private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
     private static final long EACH_BYTE = 0x0101_0101_0101_0101L;
+    private static final long HIGH_BITS = 0x8080_8080_8080_8080L;
     private static final int MAX_DIGITS = 3;
 
     private final String regex;
@@ -144,10 +145,10 @@ public enum SplitPattern {
         int i = from;
         while (i + Long.BYTES <= to) {
             long eight = (long) LONG.get(text, i);
-            long folded = (eight | 0x20 * EACH_BYTE) & 0x7F * EACH_BYTE;
+            long folded = (eight | 0x20 * EACH_BYTE) & ~HIGH_BITS;
             long fromA = folded + (0x80 - 'a') * EACH_BYTE;
             long beyondZ = folded + (0x80 - 'z' - 1) * EACH_BYTE;
-            long others = ~(fromA & ~beyondZ & ~eight) & 0x80 * EACH_BYTE;
+            long others = ~(fromA & ~beyondZ & ~eight) & HIGH_BITS;
             i += Long.numberOfTrailingZeros(others) / Byte.SIZE;
             if (others == 0) {
                 continue;

@@ -287,7 +287,8 @@ final class TokenizerJson {
     }
 
     static byte[] configJson(Tokenizer tokenizer, int contextLength) {
-        ObjectNode config = Json.MAPPER.createObjectNode()
+        ObjectNode config = Json.MAPPER
+                .createObjectNode()
                 .put("tokenizer_class", "PreTrainedTokenizerFast")
                 .put("model_max_length", contextLength)
                 .put("clean_up_tokenization_spaces", false);
