@@ -25,7 +25,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
         scope = ScopeType.INHERIT,
         usageHelpAutoWidth = true,
         versionProvider = Main.Versions.class,
-        subcommands = {TrainCommand.class, PlanCommand.class, DoctorCommand.class})
+        subcommands = {TrainCommand.class, PlanCommand.class, DoctorCommand.class, BenchCommand.class})
 public final class Main {
     @Option(
             names = "--stacktrace",

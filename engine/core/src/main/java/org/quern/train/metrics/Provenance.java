@@ -58,7 +58,18 @@ public record Provenance(
     /// @param cores that the JVM may use
     /// @param memoryBytes that the machine, or the container, has
     /// @param vectorBits width of the vectors that the Vector API prefers for floats
-    public record Machine(String os, String architecture, String cpu, int cores, long memoryBytes, int vectorBits) {}
+    public record Machine(String os, String architecture, String cpu, int cores, long memoryBytes, int vectorBits) {
+        public static Machine current() {
+            return new Machine(
+                    System.getProperty("os.name") + " " + System.getProperty("os.version"),
+                    System.getProperty("os.arch"),
+                    cpuModel(),
+                    Runtime.getRuntime().availableProcessors(),
+                    ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class)
+                            .getTotalMemorySize(),
+                    FloatVector.SPECIES_PREFERRED.vectorBitSize());
+        }
+    }
 
     private static final JsonMapper JSON = JsonMapper.builder()
             .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
@@ -81,14 +92,7 @@ public record Provenance(
                         System.getProperty("java.vendor"),
                         System.getProperty("java.vm.name"),
                         ManagementFactory.getRuntimeMXBean().getInputArguments()),
-                new Machine(
-                        System.getProperty("os.name") + " " + System.getProperty("os.version"),
-                        System.getProperty("os.arch"),
-                        cpuModel(),
-                        Runtime.getRuntime().availableProcessors(),
-                        ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class)
-                                .getTotalMemorySize(),
-                        FloatVector.SPECIES_PREFERRED.vectorBitSize()),
+                Machine.current(),
                 config);
     }
 
