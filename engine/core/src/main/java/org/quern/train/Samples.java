@@ -4,6 +4,7 @@ import java.util.Set;
 import java.util.function.BooleanSupplier;
 import org.quern.config.RunConfig;
 import org.quern.executor.Executor;
+import org.quern.generate.FinishReason;
 import org.quern.generate.Generation;
 import org.quern.generate.Generator;
 import org.quern.generate.GraphDecoder;
@@ -33,7 +34,7 @@ final class Samples implements Trainer.SampleWriter {
     }
 
     @Override
-    public void write(long step, BooleanSupplier stop, TrainEvent.Listener listener) {
+    public boolean write(long step, int written, BooleanSupplier stop, TrainEvent.Listener listener) {
         Generator.Listener untilStopped = new Generator.Listener() {
             @Override
             public void text(int sample, String piece) {}
@@ -43,12 +44,17 @@ final class Samples implements Trainer.SampleWriter {
                 return stop.getAsBoolean();
             }
         };
-        for (String prompt : config.prompts()) {
-            Generation generation = generator.generate(prompt, settings, untilStopped);
-            if (!stop.getAsBoolean()) {
-                listener.on(new TrainEvent.Sample(
-                        step, prompt, generation.completions().getFirst().text()));
+        for (String prompt : config.prompts().stream().skip(written).toList()) {
+            if (stop.getAsBoolean()) {
+                return false;
             }
+            Generation generation = generator.generate(prompt, settings, untilStopped);
+            Generation.Completion completion = generation.completions().getFirst();
+            if (completion.finishReason() == FinishReason.CANCELLED) {
+                return false;
+            }
+            listener.on(new TrainEvent.Sample(step, prompt, completion.text()));
         }
+        return true;
     }
 }

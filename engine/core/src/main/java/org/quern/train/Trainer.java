@@ -42,7 +42,14 @@ public final class Trainer {
 
     /// Lets the model write.
     public interface SampleWriter {
-        void write(long step, BooleanSupplier stop, TrainEvent.Listener listener);
+        /// @param written how many samples of the step were written before
+        /// @return whether none is missing; otherwise it was stopped
+        boolean write(long step, int written, BooleanSupplier stop, TrainEvent.Listener listener);
+    }
+
+    /// What was made at a step after its update: a run that goes on from there makes the rest.
+    public record Made(boolean evaluation, int samples) {
+        static final Made NOTHING = new Made(false, 0);
     }
 
     private final Plan plan;
@@ -90,18 +97,16 @@ public final class Trainer {
     /// Trains until the last step, or until asked to stop; a checkpoint is on disk either way.
     ///
     /// @param from where the run is; its weights and moments are on the device
-    /// @param finishFrom whether the evaluation and samples of `from` are still to be made
-    /// @return whether all steps are done
+    /// @param made what is there of the evaluation and the samples of `from`
+    /// @return whether everything is done
     /// @throws QuernException if the loss or the gradient is no number any more, or the last checkpoint could
     ///     not be written
-    public boolean run(Progress from, boolean finishFrom) {
+    public boolean run(Progress from, Made made) {
         progress = from;
         startNanos = System.nanoTime();
         secondsBefore = from.seconds();
         savedStep = from.step() == 0 ? -1 : from.step();
-        if (finishFrom) {
-            evaluateAndSample();
-        }
+        boolean finished = from.step() == 0 || evaluateAndSample(made);
         while (progress.step() < plan.steps() && !stop.getAsBoolean()) {
             oneStep();
             if (isDue(plan.checkpointEvery()) && progress.step() < plan.steps()) {
@@ -109,12 +114,12 @@ public final class Trainer {
             } else if (progress.step() == plan.steps()) {
                 save();
             }
-            evaluateAndSample();
+            finished = evaluateAndSample(Made.NOTHING);
         }
         if (savedStep != progress.step()) {
             save();
         }
-        boolean complete = progress.step() == plan.steps();
+        boolean complete = finished && progress.step() >= plan.steps();
         listener.on(new TrainEvent.Finished(progress.step(), complete, seconds()));
         return complete;
     }
@@ -151,17 +156,19 @@ public final class Trainer {
                 spike.isPresent()));
     }
 
-    private void evaluateAndSample() {
-        if (evaluation.isPresent() && isDue(plan.evaluateEvery())) {
-            evaluation
-                    .get()
-                    .run(stop)
-                    .ifPresent(result -> listener.on(new TrainEvent.Evaluation(
-                            progress.step(), result.loss(), result.bitsPerByte(), seconds())));
+    /// @return whether nothing is missing; otherwise it was stopped
+    private boolean evaluateAndSample(Made made) {
+        boolean complete = true;
+        if (evaluation.isPresent() && isDue(plan.evaluateEvery()) && !made.evaluation()) {
+            Optional<Evaluation.Result> result = evaluation.get().run(stop);
+            result.ifPresent(found -> listener.on(
+                    new TrainEvent.Evaluation(progress.step(), found.loss(), found.bitsPerByte(), seconds())));
+            complete = result.isPresent();
         }
-        if (samples.isPresent() && isDue(plan.sampleEvery()) && !stop.getAsBoolean()) {
-            samples.get().write(progress.step(), stop, listener);
+        if (samples.isPresent() && isDue(plan.sampleEvery())) {
+            complete &= samples.get().write(progress.step(), made.samples(), stop, listener);
         }
+        return complete;
     }
 
     private boolean isDue(long every) {

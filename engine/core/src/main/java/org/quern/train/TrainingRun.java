@@ -125,7 +125,8 @@ public final class TrainingRun {
                         data.corpus().train().fingerprint(),
                         data.tokenizer().map(Tokenizer::hash).orElse(""))
                 .appendTo(folder);
-        boolean evaluated = MetricsFile.hasEvaluation(folder, from.step());
+        Trainer.Made made = new Trainer.Made(
+                MetricsFile.hasEvaluation(folder, from.step()), MetricsFile.samples(folder, from.step()));
         try (MetricsFile metrics = new MetricsFile();
                 TensorBoardWriter tensorBoard = new TensorBoardWriter()) {
             List<TrainEvent.Listener> listeners = List.of(metrics, tensorBoard, new Report(), listener);
@@ -151,7 +152,7 @@ public final class TrainingRun {
                             checkpoints,
                             all,
                             stop)
-                    .run(from, from.step() > 0 && !evaluated);
+                    .run(from, made);
         }
     }
 

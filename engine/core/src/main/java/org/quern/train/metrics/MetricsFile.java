@@ -21,6 +21,9 @@ import org.quern.train.TrainEvent;
 /// When a run goes on from a step, metrics and samples of later steps, which a killed run may have left, are removed.
 /// `logs/events.jsonl` keeps everything: it is what happened.
 public final class MetricsFile implements TrainEvent.Listener, AutoCloseable {
+    private static final String METRICS = "metrics.jsonl";
+    private static final String SAMPLES = "samples.jsonl";
+
     private JsonLines metrics;
     private JsonLines samples;
     private JsonLines events;
@@ -70,16 +73,25 @@ public final class MetricsFile implements TrainEvent.Listener, AutoCloseable {
 
     /// Whether a run's file has an evaluation of a step.
     public static boolean hasEvaluation(Path run, long step) {
-        Path file = run.resolve("metrics.jsonl");
+        return count(run.resolve(METRICS), step, "val_loss") > 0;
+    }
+
+    /// How many samples of a step a run's file has.
+    public static int samples(Path run, long step) {
+        return count(run.resolve(SAMPLES), step, "text");
+    }
+
+    private static int count(Path file, long step, String key) {
         if (!Files.exists(file)) {
-            return false;
+            return 0;
         }
-        boolean[] found = {false};
+        int[] found = {0};
         try {
-            JsonLines.read(
-                    file,
-                    line -> found[0] |=
-                            line.has("val_loss") && line.path("step").asLong() == step);
+            JsonLines.read(file, line -> {
+                if (line.has(key) && line.path("step").asLong() == step) {
+                    found[0]++;
+                }
+            });
         } catch (IOException e) {
             throw QuernException.io("cannot read %s: %s".formatted(file, e.getMessage()), e);
         }
@@ -87,8 +99,8 @@ public final class MetricsFile implements TrainEvent.Listener, AutoCloseable {
     }
 
     private void open(Path run, long step) {
-        metrics = new JsonLines(run.resolve("metrics.jsonl"), step);
-        samples = new JsonLines(run.resolve("samples.jsonl"), step);
+        metrics = new JsonLines(run.resolve(METRICS), step);
+        samples = new JsonLines(run.resolve(SAMPLES), step);
         events = new JsonLines(run.resolve("logs/events.jsonl"), Long.MAX_VALUE);
     }
 
