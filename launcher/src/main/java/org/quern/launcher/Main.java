@@ -25,7 +25,13 @@ import picocli.CommandLine.UnmatchedArgumentException;
         scope = ScopeType.INHERIT,
         usageHelpAutoWidth = true,
         versionProvider = Main.Versions.class,
-        subcommands = {TrainCommand.class, PlanCommand.class, DoctorCommand.class, BenchCommand.class})
+        subcommands = {
+            TrainCommand.class,
+            PlanCommand.class,
+            DoctorCommand.class,
+            BenchCommand.class,
+            GenerateCommand.class
+        })
 public final class Main {
     @Option(
             names = "--stacktrace",

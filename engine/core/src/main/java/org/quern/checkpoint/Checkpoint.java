@@ -21,7 +21,8 @@ import tools.jackson.databind.JsonNode;
 /// @param folder its folder, such as `checkpoints/step-00001000`
 /// @param step optimiser steps done
 public record Checkpoint(Path folder, long step) {
-    static final String MANIFEST = "manifest.json";
+    /// The list of its files, which only a checkpoint has.
+    public static final String MANIFEST = "manifest.json";
 
     /// The weights, under Hugging Face's names and shapes.
     public static final String MODEL = "model.safetensors";

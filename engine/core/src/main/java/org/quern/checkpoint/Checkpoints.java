@@ -17,6 +17,7 @@ import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.quern.base.ExitCode;
 import org.quern.base.QuernException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -84,7 +85,7 @@ public final class Checkpoints {
         try {
             Files.createDirectories(folder);
             removeLeftovers();
-            requireSpace(files);
+            requireSpace(target, files);
             write(temporary, step, files);
             if (Files.exists(target)) {
                 remove(target);
@@ -103,11 +104,14 @@ public final class Checkpoints {
         return target;
     }
 
-    private void requireSpace(List<CheckpointFile> files) throws IOException {
+    private void requireSpace(Path target, List<CheckpointFile> files) throws IOException {
         long needed = files.stream().mapToLong(CheckpointFile::bytes).sum();
         long free = Files.getFileStore(folder).getUsableSpace();
         if (needed > free) {
-            throw new IOException("it takes %d MiB, the disk has %d MiB left".formatted(needed >> 20, free >> 20));
+            throw new QuernException(
+                    ExitCode.IO,
+                    "checkpoint %s could not be written: it takes %d MiB, the disk has %d MiB left"
+                            .formatted(target, needed >> 20, free >> 20));
         }
     }
 

@@ -22,9 +22,8 @@ import tools.jackson.databind.PropertyNamingStrategies;
 import tools.jackson.databind.json.JsonMapper;
 
 /// `config.json` as transformers reads and writes it: the `model_type`s gpt2, llama and mistral (a Llama with a
-/// sliding window). Models that no class of transformers computes (a Llama whose feed-forward layer is not
-/// gated, a GPT-2 with a sliding window) are written with the `model_type` quern, which transformers refuses
-/// and only Quern reads.
+/// sliding window). What no class of transformers computes (a Llama whose feed-forward layer is not gated, a GPT-2
+/// with a sliding window) is written with the `model_type` quern, which transformers refuses and only Quern reads.
 final class HuggingFaceConfig {
     private static final String SUPPORTED = "gpt2, llama, mistral or quern";
 

@@ -10,16 +10,20 @@ import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeSet;
 import org.quern.base.QuernException;
+import org.quern.checkpoint.Checkpoint;
 import org.quern.checkpoint.CheckpointFile;
+import org.quern.checkpoint.Checkpoints;
 import org.quern.checkpoint.NamedTensor;
 import org.quern.checkpoint.Safetensors;
+import org.quern.executor.TensorStore;
+import org.quern.model.Model;
 import org.quern.model.ModelConfig;
 import org.quern.model.ModelConfig.Architecture;
 import org.quern.tokenizer.Tokenizer;
 
 /// A model as a folder in Hugging Face's layout: `config.json`, `model.safetensors` (or its parts and
-/// `model.safetensors.index.json`), and maybe `tokenizer.json` and `generation_config.json`. Quern's
-/// checkpoints are such folders too.
+/// `model.safetensors.index.json`), and maybe `tokenizer.json` and `generation_config.json`. A checkpoint of
+/// Quern is such a folder with more in it.
 public final class HuggingFaceFolder {
     private static final String CONFIG = "config.json";
     private static final String GENERATION_CONFIG = "generation_config.json";
@@ -28,6 +32,24 @@ public final class HuggingFaceFolder {
     private final Path folder;
     private final ModelConfig config;
 
+    /// Finds the model that a person means.
+    ///
+    /// @param place the folder of a run (then its newest whole checkpoint), of a checkpoint, or of a model
+    /// @throws QuernException if there is none, or a checkpoint that is named is not whole
+    public static HuggingFaceFolder find(Path place) {
+        Path checkpoints = place.resolve("checkpoints");
+        if (Files.isDirectory(checkpoints)) {
+            return new HuggingFaceFolder(Checkpoints.newestValid(checkpoints)
+                    .orElseThrow(() -> QuernException.data(
+                            "%s: expected a checkpoint of the run, found none yet".formatted(checkpoints)))
+                    .folder());
+        }
+        if (Files.exists(place.resolve(Checkpoint.MANIFEST))) {
+            return new HuggingFaceFolder(Checkpoint.open(place).folder());
+        }
+        return new HuggingFaceFolder(place);
+    }
+
     /// Reads the shape of the model.
     ///
     /// @throws QuernException if the folder holds no model, or none that Quern has
@@ -35,9 +57,14 @@ public final class HuggingFaceFolder {
         this.folder = folder;
         if (!Files.isRegularFile(folder.resolve(CONFIG))) {
             throw QuernException.data(
-                    "%s: expected the folder of a model with its %s, found none".formatted(folder, CONFIG));
+                    "%s: expected the folder of a run, a checkpoint or a model with its %s, found none"
+                            .formatted(folder, CONFIG));
         }
         config = HuggingFaceConfig.read(folder.resolve(CONFIG));
+    }
+
+    public Path path() {
+        return folder;
     }
 
     public ModelConfig config() {
@@ -78,27 +105,27 @@ public final class HuggingFaceFolder {
         return Tokenizer.read(folder.resolve(TOKENIZER));
     }
 
-    /// Fills a model's weights.
+    /// Puts the weights on a device.
     ///
-    /// @param into fp32, every tensor of the model under Hugging Face's name and shape
+    /// @param model of this folder's config
     /// @throws QuernException naming all tensors that are missing, unknown or misshaped
-    public void copyWeights(List<NamedTensor> into) {
+    public void load(Model model, TensorStore tensors) {
+        try (Arena arena = Arena.ofConfined()) {
+            ModelWeights.push(model, tensors, folder.toString(), weights(arena));
+        }
+    }
+
+    /// Maps the weights into memory, under the names that transformers writes today. Left out is what is no
+    /// weight: masks and frequencies that old versions saved, and the output layer where it is the embedding.
+    List<NamedTensor> weights(Arena arena) {
         if (!Files.exists(folder.resolve("model.safetensors")) && Files.exists(folder.resolve("pytorch_model.bin"))) {
             throw QuernException.data(
                     "%s: expected model.safetensors, found pytorch_model.bin: save it with safe_serialization=True"
                             .formatted(folder));
         }
-        try (Arena arena = Arena.ofShared()) {
-            NamedTensor.copyAll(folder.toString(), canonical(Safetensors.readFolder(folder, arena)), into);
-        }
-    }
-
-    /// The tensors under the names that transformers writes today. Left out is what is no weight: masks and
-    /// frequencies that old versions saved, and the output layer where it is the embedding.
-    private List<NamedTensor> canonical(List<NamedTensor> tensors) {
         String prefix = config.architecture() == Architecture.GPT2 ? "transformer." : "model.";
         List<NamedTensor> canonical = new ArrayList<>();
-        for (NamedTensor tensor : tensors) {
+        for (NamedTensor tensor : Safetensors.readFolder(folder, arena)) {
             String name = tensor.name();
             boolean head = name.equals("lm_head.weight");
             boolean buffer = name.endsWith(".attn.bias")

@@ -140,7 +140,7 @@ class HuggingFaceFolderTest {
         HuggingFaceFolder golden = new HuggingFaceFolder(GOLDEN.resolve(name));
         List<NamedTensor> weights = weights(golden.config());
 
-        golden.copyWeights(weights);
+        copy(golden, weights);
 
         for (NamedTensor expected : Safetensors.readFolder(GOLDEN.resolve(name), arena)) {
             NamedTensor found = weights.stream()
@@ -165,7 +165,7 @@ class HuggingFaceFolderTest {
         Safetensors.write(folder.resolve("model.safetensors"), old);
         List<NamedTensor> weights = weights(GPT2);
 
-        new HuggingFaceFolder(folder).copyWeights(weights);
+        copy(new HuggingFaceFolder(folder), weights);
 
         assertThat(weights)
                 .noneMatch(tensor ->
@@ -181,7 +181,7 @@ class HuggingFaceFolderTest {
         Files.copy(GOLDEN.resolve("llama-untied/model.safetensors"), folder.resolve("model.safetensors"));
         HuggingFaceFolder broken = new HuggingFaceFolder(folder);
 
-        assertThatThrownBy(() -> broken.copyWeights(weights(broken.config())))
+        assertThatThrownBy(() -> copy(broken, weights(broken.config())))
                 .isInstanceOf(QuernException.class)
                 .hasMessageContainingAll(
                         folder.toString(),
@@ -193,14 +193,19 @@ class HuggingFaceFolderTest {
     @Test
     void namesWhatIsMissing() throws IOException {
         assertThatThrownBy(() -> new HuggingFaceFolder(folder))
-                .hasMessage(folder + ": expected the folder of a model with its config.json, found none");
+                .hasMessage(folder
+                        + ": expected the folder of a run, a checkpoint or a model with its config.json, found none");
         write(config("gpt2"));
         HuggingFaceFolder empty = new HuggingFaceFolder(folder);
-        assertThatThrownBy(() -> empty.copyWeights(weights(GPT2)))
+        assertThatThrownBy(() -> empty.weights(arena))
                 .hasMessageContaining("model.safetensors: expected a safetensors file, found none");
         Files.createFile(folder.resolve("pytorch_model.bin"));
-        assertThatThrownBy(() -> empty.copyWeights(weights(GPT2)))
+        assertThatThrownBy(() -> empty.weights(arena))
                 .hasMessageContaining("expected model.safetensors, found pytorch_model.bin");
+    }
+
+    private void copy(HuggingFaceFolder from, List<NamedTensor> into) {
+        NamedTensor.copyAll(from.path().toString(), from.weights(arena), into);
     }
 
     private static ModelConfig gpt2(Activation activation, int slidingWindow) {

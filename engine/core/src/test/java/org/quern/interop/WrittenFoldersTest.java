@@ -74,7 +74,7 @@ class WrittenFoldersTest {
         List<CheckpointFile> files = new ArrayList<>(HuggingFaceFolder.files(config, Optional.of(tokenizer())));
         files.add(new CheckpointFile.Tensors("model.safetensors", weights(config)));
 
-        Path written = new Checkpoints(WRITTEN.resolve(folder.name()), 1, 0).commit(0, files);
+        Path written = new Checkpoints(WRITTEN.resolve(folder.name()).resolve("checkpoints"), 1, 0).commit(0, files);
 
         Path golden = GOLDEN.resolve(folder.name());
         assertThat(names(written)).isEqualTo(names(golden));
@@ -85,6 +85,9 @@ class WrittenFoldersTest {
         assertThat(read.config()).isEqualTo(config);
         assertThat(read.endTokens()).containsExactly(0);
         assertThat(read.tokenizer().hash()).isEqualTo(tokenizer().hash());
+        assertThat(HuggingFaceFolder.find(WRITTEN.resolve(folder.name())).path())
+                .isEqualTo(written);
+        assertThat(HuggingFaceFolder.find(written).path()).isEqualTo(written);
     }
 
     private static List<String> names(Path folder) throws IOException {
@@ -106,7 +109,7 @@ class WrittenFoldersTest {
                 long size = part.shape().size();
                 MemorySegment data = arena.allocate(4 * size);
                 for (long i = 0; i < size; i++) {
-                    data.setAtIndex(JAVA_FLOAT, i, (float) (0.3 * Philox.uniform(1, 0, weights.size(), i) - 0.1));
+                    data.setAtIndex(JAVA_FLOAT, i, (float) (3 * Philox.uniform(1, 0, weights.size(), i) - 1.5));
                 }
                 long[] shape = part.shape().dims().stream()
                         .mapToLong(Integer::longValue)

@@ -201,8 +201,7 @@ class GoldenModelTest {
     }
 
     private void readWeights() {
-        folder.copyWeights(ModelWeights.pull(model, tensors));
-        model.parameters().forEach(parameter -> tensors.push(parameter.name()));
+        folder.load(model, tensors);
     }
 
     /// Puts batch `index` of the golden file's into the model's inputs.
