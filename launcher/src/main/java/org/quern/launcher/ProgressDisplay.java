@@ -1,9 +1,9 @@
 package org.quern.launcher;
 
-import java.time.Duration;
 import java.util.function.LongSupplier;
 import org.quern.train.Preparation;
 import org.quern.train.TrainEvent;
+import org.quern.train.Units;
 
 /// Shows a training run on standard error: on a terminal as a bar that moves, elsewhere as a line every ten seconds;
 /// evaluations, samples and what is out of the ordinary as lines of their own.
@@ -16,6 +16,7 @@ final class ProgressDisplay implements TrainEvent.Listener, Preparation {
 
     private final Terminal terminal;
     private final LongSupplier nanos;
+    private String preparation = "";
     private long steps;
     private long shown;
     private long lastStep;
@@ -50,7 +51,7 @@ final class ProgressDisplay implements TrainEvent.Listener, Preparation {
             case TrainEvent.Finished f -> {
                 terminal.status("");
                 line("%s at step %d after %s"
-                        .formatted(f.complete() ? "done" : "stopped", f.step(), duration(f.seconds())));
+                        .formatted(f.complete() ? "done" : "stopped", f.step(), Units.duration(f.seconds())));
             }
         }
         // What is not a step takes time of its own, which is not that of the next step.
@@ -59,11 +60,12 @@ final class ProgressDisplay implements TrainEvent.Listener, Preparation {
 
     @Override
     public void update(String what, long done, long total) {
-        if (done < total) {
-            terminal.status("%s %s  %d %%".formatted(bar(done, total), what, 100 * done / total));
-        } else {
-            terminal.status("");
+        if (!what.equals(preparation)) {
+            preparation = what;
+            terminal.print(what);
         }
+        boolean ended = done == total;
+        terminal.status(ended ? "" : "%s %d %%".formatted(bar(done, total), 100 * done / total));
     }
 
     private void started(TrainEvent.Started event) {
@@ -92,7 +94,7 @@ final class ProgressDisplay implements TrainEvent.Listener, Preparation {
                         step.loss(),
                         step.lr(),
                         step.tokensPerSecond(),
-                        duration((steps - step.step()) * meanStepNanos / 1e9));
+                        Units.duration((steps - step.step()) * meanStepNanos / 1e9));
         if (terminal.isInteractive()) {
             terminal.status("%s %d/%d  %s".formatted(bar(step.step(), steps), step.step(), steps, numbers));
         } else {
@@ -107,13 +109,5 @@ final class ProgressDisplay implements TrainEvent.Listener, Preparation {
     private static String bar(long done, long all) {
         int full = (int) (BAR_CELLS * done / all);
         return "━".repeat(full) + "─".repeat(BAR_CELLS - full);
-    }
-
-    /// Such as `3:07` or `26:02:11`.
-    private static String duration(double seconds) {
-        Duration duration = Duration.ofSeconds(Math.round(seconds));
-        return duration.toHours() == 0
-                ? "%d:%02d".formatted(duration.toMinutesPart(), duration.toSecondsPart())
-                : "%d:%02d:%02d".formatted(duration.toHours(), duration.toMinutesPart(), duration.toSecondsPart());
     }
 }

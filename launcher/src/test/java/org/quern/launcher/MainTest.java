@@ -43,7 +43,7 @@ class MainTest {
     @Test
     void rejectsAConfigurationThatIsMissingOrWrong() {
         assertThat(Main.run("plan", "no.yaml")).isEqualTo(65);
-        assertThat(Main.run("plan", CONFIGS.resolve("quickstart.yaml").toString(), "--set", "train.steps=0"))
+        assertThat(Main.run("plan", CONFIGS.resolve("quickstart.yaml").toString(), "--set", "train.steps=-1"))
                 .isEqualTo(65);
     }
 

@@ -334,8 +334,11 @@ public record RunConfig(
             problems.add("tokenizer.vocab_size alone cannot turn data.text into ids: give tokenizer.file or"
                     + " tokenizer.train");
         }
-        if (data.text().isEmpty() && tokenizer.train().isPresent()) {
+        if (data.train().isPresent() && tokenizer.train().isPresent()) {
             problems.add("tokenizer.train needs data.text to train on: give tokenizer.file");
+        }
+        if (data.shards().isPresent() && tokenizer.file().isEmpty()) {
+            problems.add("data.shards needs tokenizer.file, the tokenizer that made them");
         }
         if (data.documentMask()
                 && tokenizer.vocabSize().isPresent()

@@ -1,11 +1,12 @@
 package org.quern.train;
 
+import java.time.Duration;
 import java.util.Locale;
 
 /// Numbers for people.
 public final class Units {
     private static final String[] BINARY = {"B", "KiB", "MiB", "GiB", "TiB"};
-    private static final String[] DECIMAL = {"", " k", " M", " G", " T", " P"};
+    private static final String[] DECIMAL = {"", " k", " M", " G", " T", " P", " E", " Z"};
 
     private Units() {}
 
@@ -17,6 +18,17 @@ public final class Units {
     /// Such as `27.3 M`.
     public static String count(double count) {
         return scaled(count, 1000, DECIMAL, "");
+    }
+
+    /// Such as `3:07`, `26:02:11` or `12 days`.
+    public static String duration(double seconds) {
+        Duration duration = Duration.ofSeconds(Math.round(seconds));
+        if (duration.toDays() > 2) {
+            return "%,d days".formatted(duration.toDays());
+        }
+        return duration.toHours() == 0
+                ? "%d:%02d".formatted(duration.toMinutesPart(), duration.toSecondsPart())
+                : "%d:%02d:%02d".formatted(duration.toHours(), duration.toMinutesPart(), duration.toSecondsPart());
     }
 
     private static String scaled(double value, double base, String[] units, String separator) {

@@ -175,6 +175,18 @@ class RunConfigTest {
     }
 
     @Test
+    void rejectsATokenizerThatDoesNotGoWithTheData() {
+        assertThatThrownBy(() -> read(SMALL, "data={shards: x}", "tokenizer={vocab_size: 300}"))
+                .hasMessage("--set data: data.shards needs tokenizer.file, the tokenizer that made them");
+        assertThatThrownBy(() -> read(SMALL, "data={train: [x]}", "tokenizer={train: {vocab_size: 300}}"))
+                .hasMessage("--set tokenizer: tokenizer.train needs data.text to train on: give tokenizer.file");
+        assertThatThrownBy(() -> read(SMALL, "data={train: [x], document_mask: true}", "tokenizer={vocab_size: 300}"))
+                .hasMessage(
+                        "--set tokenizer: tokenizer.end_of_text is missing: data.document_mask sees the documents of"
+                                + " .bin shards by it");
+    }
+
+    @Test
     void pointsAtTheLineOfTheKeyAtFault() {
         String yaml = """
                 model:
