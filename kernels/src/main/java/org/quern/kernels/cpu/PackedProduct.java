@@ -1,7 +1,6 @@
 package org.quern.kernels.cpu;
 
 import static java.lang.Math.ceilDiv;
-import static org.quern.kernels.cpu.Native.SPECIES;
 import static org.quern.kernels.cpu.RegisterTile.COLUMNS;
 import static org.quern.kernels.cpu.RegisterTile.ROWS;
 import static org.quern.kernels.cpu.RegisterTile.SHORT_ROWS;
@@ -17,8 +16,9 @@ import static org.quern.kernels.cpu.RegisterTile.SHORT_ROWS;
 /// multiply-adds from zero. So it has the same bits on any number of threads, with vectors of any width, and whatever
 /// other rows and columns are computed beside it.
 final class PackedProduct implements Kernel {
-    /// The length of a partial sum: a panel of B of this depth stays in the first-level cache, and a task's part of A
-    /// in the second.
+    /// The length of a partial sum. The longer, the fewer are added to C; the shorter, the more of a panel of B stays
+    /// in
+    /// the first-level cache, and of a task's part of A in the second.
     static final int DEPTH = 512;
 
     private static final int BLOCK_ROWS = 1056;
@@ -28,12 +28,10 @@ final class PackedProduct implements Kernel {
     /// The part of C that a task computes is at most this large.
     private static final int TASK_ROWS = 132;
 
-    private static final int TASK_COLUMNS = 256;
+    private static final int TASK_COLUMNS = 128;
 
-    private static final int ALIGNMENT = 64;
-    private static final long VECTOR_BYTES = SPECIES.vectorByteSize();
-    private static final long SUMS_STRIDE = (long) COLUMNS * Float.BYTES;
-    private static final long SCRATCH_BYTES = Math.max(ROWS * SUMS_STRIDE, Panel.SCRATCH_BYTES);
+    private static final long ALIGNMENT = 64;
+    private static final long SCRATCH_BYTES = Math.max(ROWS * COLUMNS * 4L, Panel.SCRATCH_BYTES);
 
     /// How a product of a certain size is cut: blocks, tasks and the workspace of a block.
     private record Cut(int rows, int columns, int depth, int taskRows, int taskColumns) {
@@ -46,15 +44,11 @@ final class PackedProduct implements Kernel {
 
         /// The size of the parts, a multiple of `unit`, when `length` is cut into as few as `limit` allows, evenly.
         private static int part(int length, int limit, int unit) {
-            return roundUp(ceilDiv(length, ceilDiv(length, limit)), unit);
-        }
-
-        private static int roundUp(int value, int unit) {
-            return ceilDiv(value, unit) * unit;
+            return ceilDiv(ceilDiv(length, ceilDiv(length, limit)), unit) * unit;
         }
 
         long bytesOfA() {
-            return roundUp((int) (rows / ROWS * panelABytes(depth)), ALIGNMENT);
+            return ceilDiv(rows / ROWS * panelABytes(depth), ALIGNMENT) * ALIGNMENT;
         }
 
         long bytesOfB() {
@@ -192,7 +186,6 @@ final class PackedProduct implements Kernel {
         int endRow = Math.min(firstRow + cut.taskRows, rows(block));
         int endColumn = Math.min(firstColumn + cut.taskColumns, columns(block));
         int depth = depth(block);
-        long stride = product.rowBytes();
         for (int p = 0; p < depth; p += DEPTH) {
             int steps = Math.min(DEPTH, depth - p);
             boolean first = step(block) + p == 0;

@@ -12,7 +12,7 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorSpecies;
 
 /// Packs panels: `width` columns of a matrix, step by step over its depth, so that the numbers of a step lie side by
-/// side. A panel at the edge, with fewer columns than its width, is filled up with zeros.
+/// side. What hangs over the edge of the matrix is zero.
 final class Panel {
     /// Floats behind a panel that packing it may overwrite.
     static final int OVERRUN = LANES;
@@ -33,6 +33,15 @@ final class Panel {
     static void copy(long source, int stride, int columns, int depth, long target, int width) {
         long rowBytes = (long) stride * Float.BYTES;
         long stepBytes = (long) width * Float.BYTES;
+        if (width == 2 * LANES && columns >= width) {
+            for (int p = 0; p < depth; p++) {
+                long from = source + p * rowBytes;
+                long to = target + p * stepBytes;
+                store(load(from), to);
+                store(load(from + VECTOR_BYTES), to + VECTOR_BYTES);
+            }
+            return;
+        }
         // From right to left, for a vector overwrites what hangs over from the one to its right.
         for (int i = (width - 1) / LANES * LANES; i >= 0; i -= LANES) {
             long from = source + i * 4L;

@@ -29,7 +29,9 @@ final class ThinProduct implements Kernel {
     private static final int TASK_COLUMNS = 8 * DOTS;
 
     private static final long VECTOR = LANES * 4L;
-    private static final long SCRATCH_BYTES = 9 * VECTOR;
+
+    /// Eight vectors, and what eight dot products add up to.
+    private static final long SCRATCH_BYTES = DOTS * (VECTOR + Float.BYTES);
 
     private final Product product;
     private final long scratch;
