@@ -1,5 +1,7 @@
 package org.quern.tokenizer;
 
+import java.nio.charset.StandardCharsets;
+
 /// A token that is found in text as a whole, before words are split.
 ///
 /// @param special a mark such as end-of-text, which plain [Tokenizer#encode] does not look for
@@ -8,5 +10,9 @@ public record AddedToken(int id, String content, boolean special, boolean normal
     /// A mark such as end-of-text.
     public static AddedToken special(int id, String content) {
         return new AddedToken(id, content, true, false);
+    }
+
+    byte[] utf8() {
+        return content.getBytes(StandardCharsets.UTF_8);
     }
 }

@@ -1,6 +1,5 @@
 package org.quern.tokenizer;
 
-import java.nio.charset.StandardCharsets;
 import java.util.List;
 
 /// Finds added tokens in text: leftmost first, then the longest.
@@ -17,7 +16,7 @@ final class AddedTokenFinder {
                 [1 + tokens.stream().mapToInt(t -> 4 * t.content().length()).sum()];
         int nodes = 1;
         for (AddedToken token : tokens) {
-            byte[] content = token.content().getBytes(StandardCharsets.UTF_8);
+            byte[] content = token.utf8();
             starts[content[0] & 0xFF] = true;
             int node = 0;
             for (byte b : content) {

@@ -3,7 +3,6 @@ package org.quern.tokenizer;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
 
 /// Encodes text into ids, remembering the words it has met. Not thread-safe: one for each thread.
 ///
@@ -83,7 +82,7 @@ public final class Encoder {
             }
             AddedToken token = finders[level].at(text, found, to);
             out.add(token.id());
-            start = found + token.content().getBytes(StandardCharsets.UTF_8).length;
+            start = found + token.utf8().length;
         }
     }
 

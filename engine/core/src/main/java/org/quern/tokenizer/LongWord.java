@@ -1,7 +1,5 @@
 package org.quern.tokenizer;
 
-import java.util.Arrays;
-
 /// Merges a long word in O(n log n): the tokens are a linked list through their first bytes, the possible merges a heap
 /// of
 /// (rank, position), in which entries that no longer hold are recognised when they come up.
@@ -28,7 +26,7 @@ final class LongWord {
             ids = new int[length];
             previous = new int[length];
             following = new int[length];
-            // One entry for each pair at first, at most two for each merge, which takes one out.
+            // An entry for each pair at first; a merge takes one out and brings two.
             heap = new long[2 * length];
         }
         heapSize = 0;
@@ -71,9 +69,6 @@ final class LongWord {
         long merge = merges.get(PairTable.pair(ids[left], ids[right]), -1);
         if (merge < 0) {
             return;
-        }
-        if (heapSize == heap.length) {
-            heap = Arrays.copyOf(heap, 2 * heapSize);
         }
         long entry = merge >>> 32 << 32 | left;
         int i = heapSize++;

@@ -35,6 +35,7 @@ final class TextFile {
 
     /// A line of a file as it can be shown in a message.
     static String shorten(String line) {
-        return line.length() <= SHOWN ? line : line.substring(0, SHOWN) + "...";
+        String start = line.length() <= SHOWN ? line : line.substring(0, SHOWN) + "...";
+        return start.replaceAll("\\p{Cntrl}", "?");
     }
 }

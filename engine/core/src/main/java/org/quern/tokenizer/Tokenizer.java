@@ -11,8 +11,10 @@ import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import org.quern.base.QuernException;
@@ -32,6 +34,7 @@ public final class Tokenizer {
     private final Merges merges;
     private final boolean ignoreMerges;
     private final List<AddedToken> added;
+    private final Map<Integer, AddedToken> addedById = new HashMap<>();
     private final int[] prefix;
 
     /// The bytes of each id, null where there is none.
@@ -59,20 +62,21 @@ public final class Tokenizer {
                 added.stream().sorted(Comparator.comparingInt(AddedToken::id)).toList();
         this.prefix = prefix;
 
-        int size = vocabulary.size();
         for (AddedToken token : added) {
-            if (token.content().isEmpty() || token.id() < 0 || token.id() >= Vocabulary.MAX_SIZE) {
-                throw QuernException.data("%s: added token \"%s\" has id %d: expected some content and an id below %d"
-                        .formatted(vocabulary.source(), token.content(), token.id(), Vocabulary.MAX_SIZE));
+            check(token);
+            if (addedById.put(token.id(), token) != null) {
+                throw QuernException.data("%s: two added tokens have id %d".formatted(vocabulary.source(), token.id()));
             }
-            size = Math.max(size, token.id() + 1);
         }
+        int size = Math.max(
+                vocabulary.size(),
+                this.added.isEmpty() ? 0 : this.added.getLast().id() + 1);
         contents = new byte[size][];
         for (int id = 0; id < size; id++) {
             contents[id] = vocabulary.token(id);
         }
         for (AddedToken token : added) {
-            contents[token.id()] = token.content().getBytes(StandardCharsets.UTF_8);
+            contents[token.id()] = token.utf8();
         }
         for (int b = 0; b < byteIds.length; b++) {
             byteIds[b] = vocabulary.find(new byte[] {(byte) b});
@@ -85,6 +89,22 @@ public final class Tokenizer {
         mergeTable = merges.table();
         plainAdded = finders(added.stream().filter(t -> !t.special()).toList());
         allAdded = finders(added);
+    }
+
+    private void check(AddedToken token) {
+        if (token.content().isEmpty() || token.id() < 0 || token.id() >= Vocabulary.MAX_SIZE) {
+            throw QuernException.data("%s: added token \"%s\" has id %d: expected some content and an id below %d"
+                    .formatted(vocabulary.source(), token.content(), token.id(), Vocabulary.MAX_SIZE));
+        }
+        byte[] word = vocabulary.token(token.id());
+        if (word != null && !Arrays.equals(word, token.utf8())) {
+            throw QuernException.data("%s: added token \"%s\" has id %d, which is that of \"%s\""
+                    .formatted(
+                            vocabulary.source(),
+                            token.content(),
+                            token.id(),
+                            new String(word, StandardCharsets.UTF_8)));
+        }
     }
 
     /// Those that are not `normalized` are looked for first.
@@ -251,7 +271,7 @@ public final class Tokenizer {
 
     /// The added token with this id.
     public Optional<AddedToken> addedToken(int id) {
-        return added.stream().filter(t -> t.id() == id).findFirst();
+        return Optional.ofNullable(addedById.get(id));
     }
 
     /// All added tokens, by id.
@@ -288,7 +308,7 @@ public final class Tokenizer {
             update(digest, added.size());
             for (AddedToken token : added) {
                 update(digest, token.id());
-                update(digest, token.content().getBytes(StandardCharsets.UTF_8));
+                update(digest, token.utf8());
                 digest.update((byte) ((token.special() ? 1 : 0) | (token.normalized() ? 2 : 0)));
             }
             for (int id : prefix) {

@@ -6,6 +6,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.quern.base.Json;
 import org.quern.base.QuernException;
 import tools.jackson.databind.node.ArrayNode;
@@ -132,7 +134,7 @@ final class TokenizerJson {
     /// Reads `{"token": id, ...}` in the [ByteAlphabet]; added tokens stand there as they are.
     static Vocabulary vocabulary(JsonPart part, List<AddedToken> added) {
         Vocabulary vocabulary = new Vocabulary(part.file().toString());
-        List<String> contents = added.stream().map(AddedToken::content).toList();
+        Set<String> contents = added.stream().map(AddedToken::content).collect(Collectors.toSet());
         part.forEachField((name, id) -> {
             byte[] token = contents.contains(name) ? name.getBytes(StandardCharsets.UTF_8) : ByteAlphabet.read(name);
             if (token == null) {

@@ -125,6 +125,7 @@ class TokenizerFilesTest {
             /added_tokens/0/lstrip                         | true            | added_tokens[0].lstrip: expected false
             /added_tokens/0/id                             | 2000000000      | has id 2000000000
             /added_tokens/0/content                        | ""              | expected some content
+            /added_tokens/0/content                        | "<end>"         | added token "<end>" has id 0, which is that of "<|endoftext|>"
             """)
     void rejectsWhatItCannotFollow(String pointer, String value, String message) throws IOException {
         int name = pointer.lastIndexOf('/');
