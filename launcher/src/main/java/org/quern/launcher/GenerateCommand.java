@@ -9,7 +9,6 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Locale;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import org.quern.base.ExitCode;
@@ -49,13 +48,13 @@ final class GenerateCommand implements Callable<Integer> {
     /// What to continue; nothing: a new document.
     private static final class Prompt {
         @Option(names = "--prompt", paramLabel = "TEXT", description = "What to continue. Without it: a new document.")
-        private Optional<String> text = Optional.empty();
+        private String text = "";
 
         @Option(names = "--prompt-file", paramLabel = "FILE", description = "The same from a file in UTF-8.")
-        private Optional<Path> file = Optional.empty();
+        private Path file;
 
         String read() throws IOException {
-            return file.isPresent() ? read(file.get()) : text.orElse("");
+            return file == null ? text : read(file);
         }
 
         private static String read(Path file) throws IOException {
