@@ -58,21 +58,23 @@ def in_double(model):
     double = copy.deepcopy(model).double()
     for module in double.modules():
         if hasattr(module, "inv_freq"):
-            frequencies = llama3_frequencies(double.config)
+            frequencies = rotary_frequencies(double.config)
             torch.testing.assert_close(module.inv_freq, frequencies, rtol=1e-6, atol=0)
             module.inv_freq = frequencies
     return double
 
 
-def llama3_frequencies(config):
-    """Llama 3.1's scaled rotary frequencies in float64, written independently of transformers."""
+def rotary_frequencies(config):
+    """The rotary frequencies in float64, with Llama 3.1's scaling, written independently of transformers."""
     rope, frequencies = config.rope_parameters, []
     for i in range(0, config.head_dim, 2):
         frequency = rope["rope_theta"] ** (-i / config.head_dim)
-        turns = rope["original_max_position_embeddings"] * frequency / (2 * math.pi)
-        low, high = rope["low_freq_factor"], rope["high_freq_factor"]
-        keep = min(1.0, max(0.0, (turns - low) / (high - low)))
-        frequencies.append(frequency * (keep + (1 - keep) / rope["factor"]))
+        if rope["rope_type"] == "llama3":
+            turns = rope["original_max_position_embeddings"] * frequency / (2 * math.pi)
+            low, high = rope["low_freq_factor"], rope["high_freq_factor"]
+            keep = min(1.0, max(0.0, (turns - low) / (high - low)))
+            frequency *= keep + (1 - keep) / rope["factor"]
+        frequencies.append(frequency)
     return torch.tensor(frequencies, dtype=torch.float64)
 
 

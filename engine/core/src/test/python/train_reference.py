@@ -1,6 +1,6 @@
 """Trains the model of a Quern run in PyTorch: same initial weights, data, order, schedule, optimiser and evaluation.
 
-    python train_reference.py RUN [--threads N] [--micro-batch N] [--steps N] [--every N]
+    python train_reference.py RUN [--threads N] [--micro-batch N] [--steps N] [--every N] [--double]
 
 needs torch, transformers, numpy, pyyaml (written with 2.13, 5.18). RUN is the folder of a finished run whose data are
 text or token shards (no document mask) and whose optimiser is AdamW. It reads config.yaml, the token shards, the
@@ -9,9 +9,11 @@ Quern: initial weights and order of samples are computed here from the seed, by 
 Quern's spike guard left out are left out here too.
 
 Prints both losses every N steps, then both final validation losses and their ratio. SDPA attention, fp32, fused AdamW.
+With --double PyTorch computes in float64 instead, several times as long: the arbiter where two float32 programs differ.
 """
 
 import argparse
+import contextlib
 import json
 import math
 import sys
@@ -22,6 +24,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 import yaml
+from golden_models import in_double, no_float32
 from transformers import AutoConfig, AutoModelForCausalLM
 
 MASK64 = (1 << 64) - 1
@@ -201,8 +204,14 @@ def main():
     parser.add_argument("--micro-batch", type=int, help="sequences at once (default: the global batch)")
     parser.add_argument("--steps", type=int, help="stop after so many (the schedule stays that of the run)")
     parser.add_argument("--every", type=int, default=50, help="steps between two printed lines")
+    parser.add_argument("--double", action="store_true", help="compute in float64")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    with no_float32() if args.double else contextlib.nullcontext():
+        repeat(args)
+
+
+def repeat(args):
 
     run = yaml.safe_load((args.run / "config.yaml").read_text())
     settings, seed, train = run["optimizer"], run["run"]["seed"], run["train"]
@@ -220,6 +229,8 @@ def main():
     checkpoint = sorted((args.run / "checkpoints").glob("step-*"))[-1]
     model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(checkpoint), attn_implementation="sdpa")
     initialise(model, seed)
+    if args.double:
+        model = in_double(model)
     groups = [
         {"params": [p for p in model.parameters() if p.dim() >= 2], "weight_decay": settings["weight_decay"]},
         {"params": [p for p in model.parameters() if p.dim() < 2], "weight_decay": 0.0},
@@ -250,14 +261,15 @@ def main():
         if done <= 3 or done % args.every == 0 or done == last:
             quern = quern_losses[done]
             print(f"{done:7d} {quern:8.4f} {loss:8.4f} {quern - loss:+.2e}", flush=True)
-        if done % run["evaluate"]["every"] == 0 or done == last:
+        if done % run["evaluate"]["every"] == 0 or done == steps:
             validation_loss = evaluate(model, validation_tokens, length, sequences, micro_batch)
             quern = quern_validation.get(done, math.nan)
             print(f"{done:7d} {quern:8.4f} {validation_loss:8.4f} {quern - validation_loss:+.2e}  validation", flush=True)
     seconds = time.perf_counter() - began
-    quern = quern_validation.get(last, math.nan)
     print(f"PyTorch {torch.__version__}, {args.threads} threads, {seconds:.0f} s with evaluations")
-    print(f"final validation loss: Quern {quern:.4f}, PyTorch {validation_loss:.4f}, ratio {quern / validation_loss:.5f}")
+    if last == steps:
+        ratio = quern_validation[steps] / validation_loss
+        print(f"final validation loss: Quern {quern_validation[steps]:.4f}, PyTorch {validation_loss:.4f}, ratio {ratio:.5f}")
 
 
 if __name__ == "__main__":
