@@ -2,8 +2,6 @@ package org.quern.launcher;
 
 import com.sun.management.OperatingSystemMXBean;
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.SymbolLookup;
 import java.lang.management.ManagementFactory;
 import java.nio.file.FileStore;
 import java.nio.file.Files;
@@ -12,6 +10,7 @@ import java.util.concurrent.Callable;
 import jdk.incubator.vector.FloatVector;
 import org.quern.base.ExitCode;
 import org.quern.base.Version;
+import org.quern.gpu.CudaDriver;
 import picocli.CommandLine.Command;
 
 /// `quern doctor`: what this machine has, and what is missing.
@@ -46,12 +45,9 @@ final class DoctorCommand implements Callable<Integer> {
     }
 
     private static String driver() {
-        try (Arena arena = Arena.ofConfined()) {
-            SymbolLookup.libraryLookup("libcuda.so.1", arena);
-            return "libcuda.so.1 found, but this version of Quern trains on the CPU only";
-        } catch (IllegalArgumentException _) {
-            return "none (libcuda.so.1 not found); nothing in this version needs it";
-        }
+        return CudaDriver.isInstalled()
+                ? CudaDriver.LIBRARY + " found, but this version of Quern trains on the CPU only"
+                : "none (%s not found); nothing in this version needs it".formatted(CudaDriver.LIBRARY);
     }
 
     private static void show(String what, String value) {

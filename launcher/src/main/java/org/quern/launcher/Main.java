@@ -27,10 +27,11 @@ import picocli.CommandLine.UnmatchedArgumentException;
         versionProvider = Main.Versions.class,
         subcommands = {
             TrainCommand.class,
+            GenerateCommand.class,
             PlanCommand.class,
-            DoctorCommand.class,
+            TokenizerCommand.class,
             BenchCommand.class,
-            GenerateCommand.class
+            DoctorCommand.class
         })
 public final class Main {
     @Option(

@@ -1,0 +1,2 @@
+/// Access to GPUs.
+package org.quern.gpu;
