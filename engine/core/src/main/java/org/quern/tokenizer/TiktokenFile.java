@@ -19,11 +19,11 @@ final class TiktokenFile {
         for (Iterator<String> lines = TextFile.read(file).lines().iterator(); lines.hasNext(); ) {
             String line = lines.next();
             number++;
-            int space = Math.max(0, line.indexOf(' '));
+            int space = line.indexOf(' ');
             byte[] token;
             int rank;
             try {
-                token = Base64.getDecoder().decode(line.substring(0, space));
+                token = Base64.getDecoder().decode(line.substring(0, Math.max(0, space)));
                 rank = Integer.parseInt(line.substring(space + 1));
             } catch (IllegalArgumentException e) {
                 throw QuernException.data("%s:%d: expected a token in base64, a space and its rank, found \"%s\""

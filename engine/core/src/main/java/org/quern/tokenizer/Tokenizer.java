@@ -78,6 +78,12 @@ public final class Tokenizer {
         for (AddedToken token : added) {
             contents[token.id()] = token.utf8();
         }
+        for (int id : prefix) {
+            if (!addedById.containsKey(id)) {
+                throw QuernException.data("%s: the template before a text has id %d, which is no added token"
+                        .formatted(vocabulary.source(), id));
+            }
+        }
         for (int b = 0; b < byteIds.length; b++) {
             byteIds[b] = vocabulary.find(new byte[] {(byte) b});
             if (byteIds[b] < 0) {

@@ -33,7 +33,7 @@ final class TokenizerJson {
             throw model.get("byte_fallback").unexpected("false: only byte-level BPE is supported");
         }
         JsonPart dropout = model.get("dropout");
-        if (!dropout.isAbsent() && dropout.node().doubleValue() != 0) {
+        if (!dropout.isAbsent() && dropout.node().asDouble(1) != 0) {
             throw dropout.unexpected("null: dropout makes ids random");
         }
         JsonPart decoder = root.get("decoder");

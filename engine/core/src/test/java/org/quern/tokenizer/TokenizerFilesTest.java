@@ -107,6 +107,7 @@ class TokenizerFilesTest {
             /model/byte_fallback                           | true            | model.byte_fallback: expected false
             /model/continuing_subword_prefix               | "##"            | model.continuing_subword_prefix: expected null
             /model/dropout                                 | 0.1             | model.dropout: expected null
+            /model/dropout                                 | [1]             | model.dropout: expected null
             /model/vocab                                   | [1]             | model.vocab: expected an object, found [1]
             /model/vocab/the                               | -1              | has id -1: expected 0 to
             /model/vocab/the                               | 3               | id 3 is given twice
@@ -117,6 +118,8 @@ class TokenizerFilesTest {
             /model/merges                                  | ["q z"]         | merge 0 ("q z") needs token "qz"
             /decoder                                       | {"type":"WordPiece"} | decoder.type: expected "ByteLevel"
             /post_processor                                | {"type":"BertProcessing"} | post_processor.type: expected
+            /post_processor                                | {"type":"TemplateProcessing","single":[]} | post_processor.single: expected special tokens, then the text
+            /post_processor                                | {"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"x"}},{"Sequence":{"id":"A"}}],"special_tokens":{"x":{"ids":[5]}}} | has id 5, which is no added token
             /pre_tokenizer                                 | null            | pre_tokenizer: expected ByteLevel
             /pre_tokenizer                                 | {"type":"Whitespace"} | pre_tokenizer.type: expected
             /pre_tokenizer                                 | {"type":"ByteLevel","add_prefix_space":true} | add_prefix_space: expected false
@@ -169,6 +172,7 @@ class TokenizerFilesTest {
 
     @ParameterizedTest
     @CsvSource({
+        "'', a token in base64",
         "'IQ==', a token in base64",
         "'IQ== x', a token in base64",
         "'I? 5', a token in base64",
