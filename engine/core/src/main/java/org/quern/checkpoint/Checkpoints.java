@@ -53,9 +53,15 @@ public final class Checkpoints {
     /// @return empty if there are no checkpoints
     /// @throws QuernException if there are some, but not one is whole
     public static Optional<Checkpoint> newestValid(Path folder) {
+        return newestValid(folder, Long.MAX_VALUE);
+    }
+
+    /// The same of those before a step.
+    public static Optional<Checkpoint> newestValid(Path folder, long before) {
         QuernException first = null;
         try {
-            for (Map.Entry<Long, Path> entry : steps(folder).descendingMap().entrySet()) {
+            for (Map.Entry<Long, Path> entry :
+                    steps(folder).headMap(before, false).descendingMap().entrySet()) {
                 try {
                     return Optional.of(open(entry.getKey(), entry.getValue()));
                 } catch (QuernException e) {

@@ -26,57 +26,69 @@ import org.slf4j.LoggerFactory;
 final class RunCheckpoints implements Trainer.CheckpointWriter {
     private static final Logger LOG = LoggerFactory.getLogger(RunCheckpoints.class);
 
-    /// What decides the order of samples: whoever goes on from a checkpoint must have the same.
-    ///
-    /// @param data fingerprint of the token shards
-    record Order(long seed, String data, int globalBatch, int sequenceLength, boolean documentMask) {}
+    /// What decides the order of samples, beside the data: whoever goes on from a checkpoint must have the same.
+    record Order(long seed, int globalBatch, int sequenceLength, boolean documentMask) {
+        static Order of(RunConfig config) {
+            return new Order(
+                    config.run().seed(),
+                    config.train().globalBatch(),
+                    config.train().sequenceLength(),
+                    config.data().documentMask());
+        }
+    }
 
     /// What `state.json` holds.
-    record State(Progress progress, Order order) {}
+    ///
+    /// @param data fingerprint of the token shards
+    record State(Progress progress, Order order, String data) {}
 
     private final Path folder;
     private final Checkpoints checkpoints;
     private final Order order;
+    private final String data;
     private final Model model;
     private final List<String> moments;
     private final TensorStore tensors;
     private final List<CheckpointFile> description;
 
+    /// @param data fingerprint of the token shards
     /// @param moments the optimiser's states
     RunCheckpoints(
             Path folder,
-            RunConfig.Checkpoint config,
-            Order order,
+            RunConfig config,
+            String data,
             Model model,
             List<String> moments,
             TensorStore tensors,
             Optional<Tokenizer> tokenizer) {
         this.folder = folder;
-        this.order = order;
+        order = Order.of(config);
+        this.data = data;
         this.model = model;
         this.moments = moments;
         this.tensors = tensors;
         checkpoints = new Checkpoints(
                 folder,
-                config.keep().orElse(Integer.MAX_VALUE),
-                config.keepEvery().orElse(0L));
+                config.checkpoint().keep().orElse(Integer.MAX_VALUE),
+                config.checkpoint().keepEvery().orElse(0L));
         description = HuggingFaceFolder.files(model.config(), tokenizer);
     }
 
-    /// Puts the newest valid checkpoint on the device.
-    ///
-    /// @return where the run is; empty if there is no checkpoint
-    Optional<Progress> restore() {
-        return Checkpoints.newestValid(folder).map(this::restore);
+    /// Requires a config to have the order of samples of a checkpoint.
+    static void requireSameOrder(Checkpoint checkpoint, Order now) {
+        Order then = state(checkpoint).order();
+        require(checkpoint, "run.seed", then.seed(), now.seed());
+        require(checkpoint, "train.global_batch", then.globalBatch(), now.globalBatch());
+        require(checkpoint, "train.sequence_length", then.sequenceLength(), now.sequenceLength());
+        require(checkpoint, "data.document_mask", then.documentMask(), now.documentMask());
     }
 
-    private Progress restore(Checkpoint checkpoint) {
-        State state = checkpoint.json(Checkpoint.STATE, State.class);
-        require(checkpoint, "run.seed", state.order().seed(), order.seed());
-        require(checkpoint, "train.global_batch", state.order().globalBatch(), order.globalBatch());
-        require(checkpoint, "train.sequence_length", state.order().sequenceLength(), order.sequenceLength());
-        require(checkpoint, "data.document_mask", state.order().documentMask(), order.documentMask());
-        require(checkpoint, "the training data's hash", state.order().data(), order.data());
+    /// Puts a checkpoint on the device.
+    ///
+    /// @return where the run is
+    Progress restore(Checkpoint checkpoint) {
+        State state = state(checkpoint);
+        require(checkpoint, "the training data's hash", state.data(), data);
         try (Arena arena = Arena.ofConfined()) {
             ModelWeights.push(
                     model, tensors, checkpoint.folder().toString(), checkpoint.tensors(Checkpoint.MODEL, arena));
@@ -88,6 +100,10 @@ final class RunCheckpoints implements Trainer.CheckpointWriter {
         }
         LOG.info("going on from {}", checkpoint.folder());
         return state.progress();
+    }
+
+    private static State state(Checkpoint checkpoint) {
+        return checkpoint.json(Checkpoint.STATE, State.class);
     }
 
     private static void require(Checkpoint checkpoint, String what, Object then, Object now) {
@@ -105,15 +121,15 @@ final class RunCheckpoints implements Trainer.CheckpointWriter {
         List<CheckpointFile> files = new ArrayList<>(description);
         files.add(new CheckpointFile.Tensors(Checkpoint.MODEL, ModelWeights.pull(model, tensors)));
         files.add(new CheckpointFile.Tensors(Checkpoint.OPTIMIZER, momentViews()));
-        files.add(CheckpointFile.json(Checkpoint.STATE, new State(progress, order)));
+        files.add(CheckpointFile.json(Checkpoint.STATE, new State(progress, order, data)));
         Path written = checkpoints.commit(progress.step(), files);
         long bytes = files.stream().mapToLong(CheckpointFile::bytes).sum();
         return new TrainEvent.CheckpointSaved(progress.step(), written, bytes, (System.nanoTime() - began) / 1e9);
     }
 
     @Override
-    public Optional<Path> newest() {
-        return Checkpoints.newestValid(folder).map(Checkpoint::folder);
+    public Optional<Path> newest(long before) {
+        return Checkpoints.newestValid(folder, before).map(Checkpoint::folder);
     }
 
     private List<NamedTensor> momentViews() {

@@ -36,8 +36,8 @@ public final class Trainer {
         /// @throws QuernException if the checkpoint could not be written; the ones before are still there
         TrainEvent.CheckpointSaved write(Progress progress);
 
-        /// The newest checkpoint, if there is one.
-        Optional<Path> newest();
+        /// The newest checkpoint before a step, if there is one.
+        Optional<Path> newest(long before);
     }
 
     /// Lets the model write.
@@ -204,14 +204,17 @@ public final class Trainer {
 
     private QuernException notFinite(double loss, double gradNorm) {
         String newest = checkpoints
-                .newest()
+                .newest(progress.step())
                 .map(folder -> "The last good checkpoint is " + folder + ".")
-                .orElse("There is no checkpoint yet.");
+                .orElse("There is no good checkpoint.");
+        String bad = savedStep == progress.step()
+                ? " That of step %d has these weights: remove its folder.".formatted(savedStep)
+                : "";
         return new QuernException(ExitCode.DO_NOT_RESTART, """
-                step %d: the loss must be a number: got %s (gradient norm %s). The weights were left alone.
-                %s Going on from it repeats this step: lower optimizer.lr, lengthen schedule.warmup_steps, or look at \
-                the documents of this batch:
+                step %d: the loss and the norm of its gradient must be finite: got %s and %s. The weights were left alone.
+                %s%s Going on from there comes to this step again: lower optimizer.lr, lengthen schedule.warmup_steps, \
+                or look at the documents of this batch:
                   %s""".formatted(
-                        progress.step() + 1, loss, gradNorm, newest, String.join("\n  ", documents())));
+                        progress.step() + 1, loss, gradNorm, newest, bad, String.join("\n  ", documents())));
     }
 }

@@ -9,6 +9,8 @@ import java.util.function.BooleanSupplier;
 import java.util.function.IntUnaryOperator;
 import java.util.stream.IntStream;
 import org.quern.base.QuernException;
+import org.quern.checkpoint.Checkpoint;
+import org.quern.checkpoint.Checkpoints;
 import org.quern.config.ConfigWriter;
 import org.quern.config.RunConfig;
 import org.quern.data.Batches;
@@ -33,6 +35,8 @@ import org.slf4j.LoggerFactory;
 /// A training run in its folder: starts it, or goes on from its newest checkpoint.
 public final class TrainingRun {
     private static final Logger LOG = LoggerFactory.getLogger(TrainingRun.class);
+
+    private static final String CHECKPOINTS = "checkpoints";
 
     private final RunConfig config;
     private final Path folder;
@@ -61,17 +65,19 @@ public final class TrainingRun {
     public boolean run() {
         int threads = config.run().threads().orElse(Runtime.getRuntime().availableProcessors());
         createFolder();
+        Optional<Checkpoint> newest = Checkpoints.newestValid(folder.resolve(CHECKPOINTS));
+        newest.ifPresent(checkpoint -> RunCheckpoints.requireSameOrder(checkpoint, RunCheckpoints.Order.of(config)));
         RunData data = RunData.open(config, folder, threads, preparation);
         try (Executor executor = new CpuExecutor(threads)) {
             LOG.info(
                     "device: {} ({} was asked for)",
                     executor.description(),
                     config.run().device());
-            return run(data, executor);
+            return run(newest, data, executor);
         }
     }
 
-    private boolean run(RunData data, Executor executor) {
+    private boolean run(Optional<Checkpoint> newest, RunData data, Executor executor) {
         ModelConfig modelConfig = config.modelConfig(data.vocabSize());
         Model model = Model.of(modelConfig);
         OptimizerSettings settings = config.optimizerSettings();
@@ -101,19 +107,14 @@ public final class TrainingRun {
                         sample, seed, executor, model, data.tokenizer().orElseThrow()));
         List<String> moments = new OptimizerGraphs(settings, model.parameters()).states();
         RunCheckpoints checkpoints = new RunCheckpoints(
-                folder.resolve("checkpoints"),
-                config.checkpoint(),
-                new RunCheckpoints.Order(
-                        seed,
-                        data.corpus().train().fingerprint(),
-                        train.globalBatch(),
-                        train.sequenceLength(),
-                        config.data().documentMask()),
+                folder.resolve(CHECKPOINTS),
+                config,
+                data.corpus().train().fingerprint(),
                 model,
                 moments,
                 executor.tensors(),
                 data.tokenizer());
-        Progress from = checkpoints.restore().orElseGet(() -> {
+        Progress from = newest.map(checkpoints::restore).orElseGet(() -> {
             initialize(model, executor, seed);
             return Progress.START;
         });

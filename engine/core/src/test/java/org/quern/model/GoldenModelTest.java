@@ -32,7 +32,6 @@ import org.quern.graph.Op;
 import org.quern.graph.Shape;
 import org.quern.graph.Value;
 import org.quern.interop.HuggingFaceFolder;
-import org.quern.interop.ModelWeights;
 import org.quern.optimizer.OptimizerGraphs;
 import org.quern.optimizer.OptimizerSettings;
 import tools.jackson.databind.JsonNode;

@@ -1,0 +1,45 @@
+package org.quern.train;
+
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.quern.config.ConfigReader;
+import org.quern.config.RunConfig;
+
+/// A training run in a process of its own, which a test can kill.
+final class TrainProcess {
+    private TrainProcess() {}
+
+    /// Starts it.
+    ///
+    /// @param config the file
+    /// @param output what it prints goes there
+    static Process start(Path config, Path run, File output, String... overrides) throws IOException {
+        List<String> command = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--add-modules=jdk.incubator.vector",
+                "--enable-native-access=ALL-UNNAMED",
+                "-XX:+UseSerialGC",
+                "-Xmx256m",
+                "-cp",
+                System.getProperty("java.class.path"),
+                TrainProcess.class.getName(),
+                config.toString(),
+                run.toString()));
+        command.addAll(List.of(overrides));
+        return new ProcessBuilder(command)
+                .redirectErrorStream(true)
+                .redirectOutput(ProcessBuilder.Redirect.appendTo(output))
+                .start();
+    }
+
+    /// @param arguments the config, the run's folder, overrides
+    public static void main(String[] arguments) {
+        List<String> overrides = Arrays.asList(arguments).subList(2, arguments.length);
+        RunConfig config = ConfigReader.read(Path.of(arguments[0]), RunConfig.class, overrides);
+        new TrainingRun(config, Path.of(arguments[1]), _ -> {}, (_, _, _) -> {}, () -> false).run();
+    }
+}
