@@ -1,7 +1,9 @@
 package org.quern.launcher;
 
+import com.sun.management.OperatingSystemMXBean;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.nio.CharBuffer;
 import java.nio.charset.StandardCharsets;
@@ -24,6 +26,7 @@ import org.quern.generate.Sampler;
 import org.quern.interop.HuggingFaceFolder;
 import org.quern.model.Model;
 import org.quern.tokenizer.Tokenizer;
+import org.quern.train.Units;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -117,8 +120,10 @@ final class GenerateCommand implements Callable<Integer> {
         // The cache has room for what was asked for, not for all that the model could read.
         long wanted = Math.max(1L, tokenizer.encodePrompt(text).length) + maxTokens;
         int context = (int) Math.min(model.config().maxPositionEmbeddings(), wanted);
+        int batch = Math.min(samples, MAX_BATCH);
+        requireMemory(folder, model, batch, context);
         try (Executor executor = new CpuExecutor(Runtime.getRuntime().availableProcessors());
-                GraphDecoder decoder = new GraphDecoder(executor, model, Math.min(samples, MAX_BATCH), context)) {
+                GraphDecoder decoder = new GraphDecoder(executor, model, batch, context)) {
             folder.load(model, executor.tensors());
             Generator generator = new Generator(decoder, tokenizer, folder.endTokens());
             PrintStream out = System.out;
@@ -130,6 +135,17 @@ final class GenerateCommand implements Callable<Integer> {
             }
         }
         return ExitCode.OK.code();
+    }
+
+    private static void requireMemory(HuggingFaceFolder folder, Model model, int batch, int context) {
+        long needed = GraphDecoder.bytes(model, batch, context);
+        long there =
+                ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getTotalMemorySize();
+        if (needed > there) {
+            throw QuernException.data(
+                    "%s takes %s of memory for %d texts of %d tokens, this machine has %s: a smaller model fits, or maybe a lower --max-tokens or --num-samples"
+                            .formatted(folder.path(), Units.bytes(needed), batch, context, Units.bytes(there)));
+        }
     }
 
     /// Prints the first text while it grows: the others grow at the same time.

@@ -161,6 +161,18 @@ class GenerateCommandTest {
     }
 
     @Test
+    void refusesAModelThatTheMemoryCannotHold() throws IOException {
+        String config = Files.readString(MODELS.resolve("llama/config.json"));
+        Files.writeString(
+                folder.resolve("config.json"),
+                config.replaceFirst("\"hidden_size\" : \\d+", "\"hidden_size\" : 400000")
+                        .replaceFirst("\"num_hidden_layers\" : \\d+", "\"num_hidden_layers\" : 500"));
+        Files.copy(MODELS.resolve("llama/tokenizer.json"), folder.resolve("tokenizer.json"));
+
+        assertFails(ExitCode.DATA, "for 3 texts of 64 tokens, this machine has", folder, "--num-samples", "3");
+    }
+
+    @Test
     void refusesACheckpointThatIsDamaged() throws IOException {
         Path damaged = Files.createDirectory(folder.resolve("step-00000007"));
         try (Stream<Path> files = Files.list(MODELS.resolve("gpt2"))) {

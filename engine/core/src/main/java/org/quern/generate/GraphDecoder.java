@@ -5,6 +5,10 @@ import java.lang.foreign.ValueLayout;
 import org.quern.executor.Executor;
 import org.quern.executor.Program;
 import org.quern.executor.TensorStore;
+import org.quern.graph.Graph;
+import org.quern.graph.MemoryPlan;
+import org.quern.graph.Schedule;
+import org.quern.graph.Value;
 import org.quern.model.Model;
 import org.quern.model.ModelGraphs;
 
@@ -33,10 +37,21 @@ public final class GraphDecoder implements Decoder {
         this.batch = batch;
         this.contextLength = contextLength;
         vocabSize = model.config().vocabSize();
-        int capacity = (contextLength + CHUNK - 1) / CHUNK * CHUNK;
+        int capacity = capacity(contextLength);
         chunk = executor.prepare(ModelGraphs.decoding(model, batch, CHUNK, capacity));
         one = executor.prepare(ModelGraphs.decoding(model, batch, 1, capacity));
         tensors = executor.tensors();
+    }
+
+    private static int capacity(int contextLength) {
+        return Math.ceilDiv(contextLength, CHUNK) * CHUNK;
+    }
+
+    /// Bytes of memory that a decoder takes, with the model's parameters.
+    public static long bytes(Model model, int batch, int contextLength) {
+        Graph graph = ModelGraphs.decoding(model, batch, CHUNK, capacity(contextLength));
+        long states = graph.states().values().stream().mapToLong(Value::bytes).sum();
+        return states + MemoryPlan.of(Schedule.of(graph)).bytes();
     }
 
     @Override
