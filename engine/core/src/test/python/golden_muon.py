@@ -33,10 +33,10 @@ LR, DECAY, MOMENTUM, STEPS = 0.02, 0.1, 0.95, 4
 SHAPES = {"tall": (24, 7), "wide": (5, 19), "square": (16, 16), "row": (1, 13)}
 
 
-def newton_schulz(update):
+def newton_schulz(update, steps=5):
     x = update.T if update.shape[0] > update.shape[1] else update
     x = x / (x.norm() + 1e-7)
-    for _ in range(5):
+    for _ in range(steps):
         a = x @ x.T
         x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
     return x.T if update.shape[0] > update.shape[1] else x

@@ -3,12 +3,13 @@
     python train_reference.py RUN [--threads N] [--micro-batch N] [--steps N] [--every N] [--double]
 
 needs torch, transformers, numpy, pyyaml (written with 2.13, 5.18). RUN is the folder of a finished run whose data are
-text or token shards (no document mask) and whose optimiser is AdamW. It reads config.yaml, the token shards, the
+text or token shards, without document mask. It reads config.yaml, the token shards, the
 model's shape from a checkpoint's config.json and, to print beside its own, metrics.jsonl. Nothing else is taken from
 Quern: initial weights and order of samples are computed here from the seed, by a port of its generator. Steps that
 Quern's spike guard left out are left out here too.
 
-Prints both losses every N steps, then both final validation losses and their ratio. SDPA attention, fp32, fused AdamW.
+Prints both losses every N steps, then both final validation losses and their ratio. SDPA attention, fp32, fused AdamW,
+and Muon as in golden_muon.py.
 With --double PyTorch computes in float64 instead, several times as long: the arbiter where two float32 programs differ.
 """
 
@@ -25,6 +26,7 @@ import torch
 import torch.nn.functional as F
 import yaml
 from golden_models import in_double, no_float32
+from golden_muon import newton_schulz
 from transformers import AutoConfig, AutoModelForCausalLM
 
 MASK64 = (1 << 64) - 1
@@ -166,6 +168,40 @@ def lr_fraction(schedule, step, steps):
             return 1.0 if step < start else 1 - progress(start) * (1 - final)
 
 
+# ---------------------------------------------------------------- optimiser: org.quern.optimizer.OptimizerGraphs
+
+
+class Optimizer:
+    """AdamW, without decay for vectors; with a section `muon`, Muon for the matrices between embedding and head."""
+
+    def __init__(self, model, settings):
+        self.settings, self.muon = settings, settings.get("muon")
+        self.transposed = model.config.model_type == "gpt2"
+        named = list(model.named_parameters())
+        is_layer = {n: p.dim() == 2 and not any(e in n for e in ("embed", "wte", "wpe", "lm_head")) for n, p in named}
+        self.matrices = [p for n, p in named if self.muon and is_layer[n]]
+        self.momenta = [torch.zeros_like(p) for p in self.matrices]
+        rest = [p for n, p in named if not (self.muon and is_layer[n])]
+        groups = [
+            {"params": [p for p in rest if p.dim() >= 2], "weight_decay": settings["weight_decay"]},
+            {"params": [p for p in rest if p.dim() < 2], "weight_decay": 0.0},
+        ]
+        self.adamw = torch.optim.AdamW(groups, lr=0.0, betas=settings["betas"], eps=float(settings["eps"]), fused=True)
+
+    @torch.no_grad()
+    def step(self, fraction):
+        for group in self.adamw.param_groups:
+            group["lr"] = self.settings["lr"] * fraction
+        self.adamw.step()
+        for weight, buffer in zip(self.matrices, self.momenta):
+            lr, momentum = self.muon["lr"] * fraction, self.muon["momentum"]
+            buffer.lerp_(weight.grad, 1 - momentum)
+            update = newton_schulz(weight.grad.lerp(buffer, momentum), self.muon["newton_schulz_steps"])
+            outputs, inputs = reversed(weight.shape) if self.transposed else weight.shape
+            weight.mul_(1 - lr * self.muon["weight_decay"])
+            weight.sub_(update, alpha=lr * max(1, outputs / inputs) ** 0.5)
+
+
 # ---------------------------------------------------------------- training
 
 
@@ -215,8 +251,8 @@ def repeat(args):
 
     run = yaml.safe_load((args.run / "config.yaml").read_text())
     settings, seed, train = run["optimizer"], run["run"]["seed"], run["train"]
-    if run["data"].get("document_mask") or "train" in run["data"] or settings["name"] != "adamw":
-        sys.exit("only runs on text or token shards, without document mask and with AdamW, can be repeated here")
+    if run["data"].get("document_mask") or "train" in run["data"]:
+        sys.exit("only runs on text or token shards, without document mask, can be repeated here")
     shards = Path(run["data"].get("shards", args.run / "data"))
     tokens, validation_tokens = read_tokens(shards / "train"), read_tokens(shards / "validation")
     length, global_batch, steps = train["sequence_length"], train["global_batch"], train["steps"]
@@ -231,11 +267,7 @@ def repeat(args):
     initialise(model, seed)
     if args.double:
         model = in_double(model)
-    groups = [
-        {"params": [p for p in model.parameters() if p.dim() >= 2], "weight_decay": settings["weight_decay"]},
-        {"params": [p for p in model.parameters() if p.dim() < 2], "weight_decay": 0.0},
-    ]
-    optimizer = torch.optim.AdamW(groups, lr=0.0, betas=settings["betas"], eps=float(settings["eps"]), fused=True)
+    optimizer = Optimizer(model, settings)
     quern_losses, skipped, quern_validation = read_metrics(args.run)
 
     print(f"{sum(p.numel() for p in model.parameters())} parameters, {samples} samples, {sequences} for validation")
@@ -253,10 +285,8 @@ def repeat(args):
         if step + 1 not in skipped:
             if clip != "off":
                 torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
-            for group in optimizer.param_groups:
-                group["lr"] = settings["lr"] * lr_fraction(run["schedule"], step, steps)
-            optimizer.step()
-        optimizer.zero_grad()
+            optimizer.step(lr_fraction(run["schedule"], step, steps))
+        model.zero_grad()
         done = step + 1
         if done <= 3 or done % args.every == 0 or done == last:
             quern = quern_losses[done]
