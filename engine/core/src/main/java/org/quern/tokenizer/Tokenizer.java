@@ -286,7 +286,7 @@ public final class Tokenizer {
     }
 
     /// The special tokens that go before a prompt.
-    public int[] prefix() {
+    int[] prefix() {
         return prefix.clone();
     }
 
