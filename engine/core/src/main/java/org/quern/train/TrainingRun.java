@@ -129,8 +129,9 @@ public final class TrainingRun {
         Trainer.Made made = new Trainer.Made(
                 MetricsFile.hasEvaluation(folder, from.step()), MetricsFile.samples(folder, from.step()));
         try (MetricsFile metrics = new MetricsFile();
-                TensorBoardWriter tensorBoard = new TensorBoardWriter()) {
-            List<TrainEvent.Listener> listeners = List.of(metrics, tensorBoard, new Report(), listener);
+                TensorBoardWriter tensorBoard = new TensorBoardWriter();
+                Report report = new Report()) {
+            List<TrainEvent.Listener> listeners = List.of(metrics, tensorBoard, report, listener);
             TrainEvent.Listener all = event -> listeners.forEach(each -> each.on(event));
             all.on(new TrainEvent.Started(folder, from.step(), train.steps(), step.tokens(), plan.toString()));
             return new Trainer(

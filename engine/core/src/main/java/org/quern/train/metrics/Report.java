@@ -29,8 +29,9 @@ import tools.jackson.databind.JsonNode;
 /// Writes `report.html` in the folder of a run: what came out of it, its curves, samples, config and machine, in one
 /// file that needs nothing else. It is made of the other files of the folder, so it can be made again at any time.
 ///
-/// As a listener (after [MetricsFile]) it writes the report at each checkpoint and at the end.
-public final class Report implements TrainEvent.Listener {
+/// As a listener (after [MetricsFile]) it writes the report at each checkpoint and, however the run ends, when it is
+/// closed.
+public final class Report implements TrainEvent.Listener, AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Report.class);
     private static final String STYLE = resource("report.css");
     private static final String SCRIPT = resource("report.js");
@@ -55,18 +56,28 @@ public final class Report implements TrainEvent.Listener {
     public void on(TrainEvent event) {
         switch (event) {
             case TrainEvent.Started e -> run = e.run();
-            case TrainEvent.CheckpointSaved _, TrainEvent.Finished _ -> {
-                try {
-                    write(run);
-                } catch (QuernException e) {
-                    LOG.warn("no report: {}", e.getMessage());
-                }
-            }
+            case TrainEvent.CheckpointSaved _ -> tryWrite();
             case TrainEvent.Step _,
                     TrainEvent.Evaluation _,
                     TrainEvent.Sample _,
                     TrainEvent.Spike _,
-                    TrainEvent.CheckpointFailed _ -> {}
+                    TrainEvent.CheckpointFailed _,
+                    TrainEvent.Finished _ -> {}
+        }
+    }
+
+    @Override
+    public void close() {
+        if (run != null) {
+            tryWrite();
+        }
+    }
+
+    private void tryWrite() {
+        try {
+            write(run);
+        } catch (QuernException e) {
+            LOG.warn("no report: {}", e.getMessage());
         }
     }
 
@@ -172,7 +183,9 @@ public final class Report implements TrainEvent.Listener {
                     ? "best %s at step %s".formatted(decimals(best.loss(), 4), count(best.step()))
                     : "its best";
             tile(html, "Validation loss", decimals(last.loss(), 4), note);
-            tile(html, "Bits per byte", decimals(last.bitsPerByte(), 4), "of validation text");
+            if (Double.isFinite(last.bitsPerByte())) {
+                tile(html, "Bits per byte", decimals(last.bitsPerByte(), 4), "of validation text");
+            }
         }
         if (!steps.isEmpty()) {
             int tail = Math.clamp(steps.size() / 20, 1, 100);
@@ -324,7 +337,10 @@ public final class Report implements TrainEvent.Listener {
         StringBuilder rows = new StringBuilder();
         for (RunHistory.Evaluation e : run.evaluations().values()) {
             rows.append("<tr><td>%s</td><td>%s</td><td>%s</td></tr>\n"
-                    .formatted(count(e.step()), decimals(e.loss(), 4), decimals(e.bitsPerByte(), 4)));
+                    .formatted(
+                            count(e.step()),
+                            decimals(e.loss(), 4),
+                            Double.isNaN(e.bitsPerByte()) ? "" : decimals(e.bitsPerByte(), 4)));
         }
         folded(html, "Evaluations", """
                 <table class="numbers"><thead><tr><th>Step</th><th>Validation loss</th><th>Bits per byte</th></tr></thead>

@@ -121,13 +121,28 @@ class ReportTest {
     }
 
     @Test
-    void isWrittenAtCheckpointsAndAtTheEnd() {
-        Report report = new Report();
-        report.on(new TrainEvent.Started(run, 0, 10, 1, ""));
-        report.on(new TrainEvent.Step(1, 1, 1, 1, 1, 1, 1, false));
-        assertThat(run.resolve("report.html")).doesNotExist();
-        report.on(new TrainEvent.Finished(1, false, 1));
-        assertThat(run.resolve("report.html")).exists();
+    void isWrittenAtCheckpointsAndHoweverTheRunEnds() throws IOException {
+        Path page = run.resolve("report.html");
+        try (Report report = new Report()) {
+            report.on(new TrainEvent.Started(run, 0, 10, 1, ""));
+            report.on(new TrainEvent.Step(1, 1, 1, 1, 1, 1, 1, false));
+            assertThat(page).doesNotExist();
+            report.on(new TrainEvent.CheckpointSaved(1, run, 1, 1));
+            assertThat(page).exists();
+            Files.delete(page);
+        }
+        assertThat(page).exists();
+    }
+
+    @Test
+    void leavesOutBitsPerByteThatNobodyKnows() throws Exception {
+        try (MetricsFile file = new MetricsFile()) {
+            file.on(new TrainEvent.Started(run, 0, 10, 1, ""));
+            file.on(new TrainEvent.Evaluation(1, 2.5, Double.NaN, 1));
+        }
+        Report.write(run);
+        assertThat(texts(parse(), "b")).containsExactly("2.5000");
+        assertThat(texts(parse(), "td")).startsWith("1", "2.5000", "");
     }
 
     @ParameterizedTest
