@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -19,8 +20,10 @@ import org.quern.launcher.bench.Rival;
 import org.quern.launcher.bench.Spread;
 import org.quern.train.metrics.Provenance;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.TypeConversionException;
 
 /// `quern bench cpu`: how fast this machine is, and beside it a rival that is measured in turns with it.
 @Command(
@@ -35,12 +38,28 @@ final class BenchCommand implements Callable<Integer> {
         CPU
     }
 
+    /// Benchmarks as people write them: `train-tokenizer`.
+    static final class KindName implements ITypeConverter<CpuBenchmarks.Kind> {
+        @Override
+        public CpuBenchmarks.Kind convert(String text) {
+            return Arrays.stream(CpuBenchmarks.Kind.values())
+                    .filter(kind -> kind.option().equals(text))
+                    .findFirst()
+                    .orElseThrow(() -> new TypeConversionException("must be one of "
+                            + Arrays.stream(CpuBenchmarks.Kind.values())
+                                    .map(CpuBenchmarks.Kind::option)
+                                    .toList()
+                            + ": got " + text));
+        }
+    }
+
     @Parameters(paramLabel = "DEVICE", description = "cpu")
     private Device device;
 
     @Option(
             names = "--only",
             paramLabel = "BENCH",
+            converter = KindName.class,
             description = "matmul, step, encode or train-tokenizer; by default the first two.")
     private Optional<CpuBenchmarks.Kind> only = Optional.empty();
 

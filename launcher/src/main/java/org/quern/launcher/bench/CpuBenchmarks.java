@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
@@ -48,7 +49,12 @@ public final class CpuBenchmarks {
         /// Encoding a text with the ranks of a tiktoken file, one thread.
         ENCODE,
         /// Training a vocabulary of 32,768 tokens on a text.
-        TRAIN_TOKENIZER
+        TRAIN_TOKENIZER;
+
+        /// Its name on the command line, such as `train-tokenizer`.
+        public String option() {
+            return name().toLowerCase(Locale.ROOT).replace('_', '-');
+        }
     }
 
     private static final Map<String, int[]> SQUARES =

@@ -5,7 +5,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -31,8 +30,7 @@ public final class Rival {
             Optional<Path> text,
             Optional<Path> ranks) {
         this.command = new ArrayList<>(List.of(command.trim().split("\\s+")));
-        only.ifPresent(kind ->
-                option("--only", kind.toString().toLowerCase(Locale.ROOT).replace('_', '-')));
+        only.ifPresent(kind -> option("--only", kind.option()));
         threads.ifPresent(count -> option("--threads", count));
         text.ifPresent(file -> option("--text", file));
         ranks.ifPresent(file -> option("--ranks", file));
