@@ -14,7 +14,8 @@ import java.util.zip.CRC32C;
 import org.quern.base.Json;
 import org.quern.base.QuernException;
 import tools.jackson.core.JacksonException;
-import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.DeserializationFeature;
+import tools.jackson.databind.json.JsonMapper;
 
 /// A checkpoint on disk whose files are all there and have the bytes that were written.
 ///
@@ -32,6 +33,14 @@ public record Checkpoint(Path folder, long step) {
 
     /// Where the run was.
     public static final String STATE = "state.json";
+
+    private static final JsonMapper STRICT = Json.MAPPER
+            .rebuild()
+            .enable(
+                    DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES,
+                    DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES,
+                    DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
+            .build();
 
     /// What a checkpoint's folder must hold: `manifest.json`.
     ///
@@ -57,7 +66,7 @@ public record Checkpoint(Path folder, long step) {
             throw QuernException.data("%s: expected the folder of a checkpoint, found none".formatted(folder));
         }
         Path manifestFile = folder.resolve(MANIFEST);
-        Manifest manifest = bind(manifestFile, Json.readObject(manifestFile), Manifest.class);
+        Manifest manifest = bind(Json.MAPPER, manifestFile, Manifest.class);
         if (manifest.files() == null || manifest.files().containsValue(null)) {
             throw QuernException.data("%s: expected files with their sizes, found none".formatted(manifestFile));
         }
@@ -71,15 +80,15 @@ public record Checkpoint(Path folder, long step) {
         return Safetensors.read(folder.resolve(file), arena);
     }
 
-    /// Reads one of its JSON files into a record.
+    /// Reads one of its JSON files into a record, whose fields it must have and no others: what another version
+    /// wrote is not to be guessed.
     public <T> T json(String file, Class<T> type) {
-        Path path = folder.resolve(file);
-        return bind(path, Json.readObject(path), type);
+        return bind(STRICT, folder.resolve(file), type);
     }
 
-    private static <T> T bind(Path file, JsonNode node, Class<T> type) {
+    private static <T> T bind(JsonMapper mapper, Path file, Class<T> type) {
         try {
-            return Json.MAPPER.treeToValue(node, type);
+            return mapper.treeToValue(Json.readObject(file), type);
         } catch (JacksonException e) {
             throw QuernException.data("%s: expected the fields of %s, found: %s"
                     .formatted(file, type.getSimpleName(), e.getOriginalMessage()));

@@ -120,6 +120,20 @@ class CheckpointsTest {
     }
 
     @Test
+    void rejectsAStateOfAnotherVersion() {
+        record Older(long step, String seed) {}
+        record Newer(long step, String seed, List<Double> window, int more) {}
+        checkpoints(9, 0).commit(2, files(2));
+        Checkpoint checkpoint = Checkpoints.newestValid(folder()).orElseThrow();
+
+        for (Class<?> version : List.of(Older.class, Newer.class)) {
+            assertThatThrownBy(() -> checkpoint.json(Checkpoint.STATE, version))
+                    .isInstanceOf(QuernException.class)
+                    .hasMessageContainingAll("state.json: expected the fields of " + version.getSimpleName());
+        }
+    }
+
+    @Test
     void rejectsManifestOfAnotherStep() throws IOException {
         Path written = checkpoints(9, 0).commit(2, files(2));
         Files.move(written, folder().resolve("step-00000003"));
