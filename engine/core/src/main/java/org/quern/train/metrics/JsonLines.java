@@ -1,16 +1,12 @@
 package org.quern.train.metrics;
 
 import java.io.BufferedReader;
-import java.io.BufferedWriter;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.RandomAccessFile;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.Map;
 import java.util.function.Consumer;
 import org.quern.base.QuernException;
@@ -74,19 +70,14 @@ final class JsonLines implements AutoCloseable {
     }
 
     private static void cut(Path path, long lastStep) throws IOException {
-        Path kept = path.resolveSibling(path.getFileName() + ".tmp");
-        try (BufferedWriter out = Files.newBufferedWriter(kept)) {
-            forEachLine(path, (line, object) -> {
-                if (keeps(object, lastStep)) {
-                    out.write(line);
-                    out.write('\n');
-                }
-            });
-        }
-        try (FileChannel channel = FileChannel.open(kept, StandardOpenOption.WRITE)) {
-            channel.force(true);
-        }
-        Files.move(kept, path, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        AtomicFile.write(
+                path,
+                out -> forEachLine(path, (line, object) -> {
+                    if (keeps(object, lastStep)) {
+                        out.write(line);
+                        out.write('\n');
+                    }
+                }));
     }
 
     private static boolean endsInNewline(Path path) throws IOException {

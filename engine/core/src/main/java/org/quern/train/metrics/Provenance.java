@@ -6,7 +6,6 @@ import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.time.Instant;
@@ -103,9 +102,7 @@ public record Provenance(
         read(run).forEach(starts::add);
         starts.add(this);
         try {
-            Path whole = run.resolve("provenance.json.tmp");
-            Files.writeString(whole, JSON.writeValueAsString(Map.of("starts", starts)) + "\n");
-            Files.move(whole, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+            AtomicFile.write(file, out -> out.write(JSON.writeValueAsString(Map.of("starts", starts)) + "\n"));
         } catch (IOException e) {
             throw QuernException.io("cannot write %s: %s".formatted(file, e.getMessage()), e);
         }

@@ -4,9 +4,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
@@ -85,9 +83,8 @@ public final class Report implements TrainEvent.Listener, AutoCloseable {
     public static void write(Path run) {
         Path file = run.resolve("report.html");
         try {
-            Path whole = run.resolve("report.html.tmp");
-            Files.writeString(whole, html(run.toAbsolutePath().getFileName().toString(), RunHistory.read(run)));
-            Files.move(whole, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+            String html = html(run.toAbsolutePath().getFileName().toString(), RunHistory.read(run));
+            AtomicFile.write(file, out -> out.write(html));
         } catch (IOException e) {
             throw QuernException.io("cannot write %s: %s".formatted(file, e.getMessage()), e);
         }

@@ -1,7 +1,5 @@
 package org.quern.train.metrics;
 
-import java.net.InetAddress;
-import java.net.UnknownHostException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
@@ -84,19 +82,14 @@ public final class TensorBoardWriter implements TrainEvent.Listener, AutoCloseab
 
     private void open(Path folder, long firstStep) {
         // TensorBoard reads the files of a folder in the order of their names.
-        file = new RecordFile(folder.resolve("events.out.tfevents." + System.currentTimeMillis() / 1000 + "."
-                + hostName() + "." + ProcessHandle.current().pid()));
+        String name = "events.out.tfevents.%s.quern.%s"
+                .formatted(
+                        Long.toString(System.currentTimeMillis() / 1000),
+                        Long.toString(ProcessHandle.current().pid()));
+        file = new RecordFile(folder.resolve(name));
         write(event(0).string(EVENT_FILE_VERSION, "brain.Event:2"));
         write(event(firstStep + 1)
                 .message(EVENT_SESSION_LOG, new Protobuf().integer(SESSION_LOG_STATUS, SESSION_LOG_START)));
-    }
-
-    private static String hostName() {
-        try {
-            return InetAddress.getLocalHost().getHostName();
-        } catch (UnknownHostException e) {
-            return "localhost";
-        }
     }
 
     private void summary(long step, Protobuf summary) {
