@@ -7,6 +7,7 @@ import org.quern.base.Version;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ExecutionException;
 import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -84,24 +85,36 @@ public final class Main {
     }
 
     private int failed(Exception e) {
+        // Picocli wraps what is no Exception.
+        Throwable failure = e instanceof ExecutionException && e.getCause() != null ? e.getCause() : e;
         Terminal terminal = Terminal.error();
         terminal.status("");
-        LoggerFactory.getLogger(Main.class).debug("failed", e);
+        LoggerFactory.getLogger(Main.class).debug("failed", failure);
         if (stacktrace) {
-            e.printStackTrace();
+            failure.printStackTrace();
         }
-        if (e instanceof QuernException explained) {
-            terminal.print(explained.getMessage());
-            return explained.exitCode().code();
-        }
-        boolean io = e instanceof IOException;
-        terminal.print((io ? "error: " : "This is a defect of Quern: ") + e);
-        if (!stacktrace) {
-            terminal.print(Logs.file()
-                    .map(file -> "More about it is in " + file)
-                    .orElse("The same command with --stacktrace shows more."));
-        }
-        return (io ? ExitCode.IO : ExitCode.INTERNAL).code();
+        return switch (failure) {
+            case QuernException explained -> {
+                terminal.print(explained.getMessage());
+                yield explained.exitCode().code();
+            }
+            case IOException io -> {
+                terminal.print("reading or writing failed: " + io);
+                yield ExitCode.IO.code();
+            }
+            case OutOfMemoryError memory -> {
+                terminal.print("memory ran out: %s%nTry a smaller train.micro_batch, or fewer programs beside this one."
+                        .formatted(memory.getMessage()));
+                yield ExitCode.DO_NOT_RESTART.code();
+            }
+            default -> {
+                terminal.print("This is a defect of Quern: " + failure);
+                terminal.print(Logs.file()
+                        .map(file -> "More about it is in " + file)
+                        .orElse("The same command with --stacktrace shows more."));
+                yield ExitCode.INTERNAL.code();
+            }
+        };
     }
 
     /// What `--version` prints.

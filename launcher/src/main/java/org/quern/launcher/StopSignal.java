@@ -1,10 +1,14 @@
 package org.quern.launcher;
 
+import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BooleanSupplier;
 import sun.misc.Signal;
+import sun.misc.SignalHandler;
 
-/// Ctrl-C (SIGINT) and SIGTERM as a request to stop at the next good moment. The second one ends the program at once.
+/// Ctrl-C (SIGINT), SIGTERM and the end of the terminal (SIGHUP) as a request to stop at the next good moment. The
+/// second
+/// one ends the program at once. What was ignored at the start (nohup) stays ignored.
 final class StopSignal implements BooleanSupplier {
     private static final int SIGNALLED = 128;
 
@@ -12,13 +16,17 @@ final class StopSignal implements BooleanSupplier {
 
     /// @param announcement shown at the first signal
     StopSignal(String announcement) {
-        for (String name : new String[] {"INT", "TERM"}) {
-            Signal.handle(new Signal(name), signal -> {
-                if (requested.getAndSet(true)) {
-                    Runtime.getRuntime().halt(SIGNALLED + signal.getNumber());
-                }
-                Terminal.error().print(announcement);
-            });
+        SignalHandler handler = signal -> {
+            if (requested.getAndSet(true)) {
+                Runtime.getRuntime().halt(SIGNALLED + signal.getNumber());
+            }
+            Terminal.error().print(announcement);
+        };
+        for (String name : List.of("INT", "TERM", "HUP")) {
+            Signal signal = new Signal(name);
+            if (Signal.handle(signal, handler) == SignalHandler.SIG_IGN) {
+                Signal.handle(signal, SignalHandler.SIG_IGN);
+            }
         }
     }
 

@@ -55,10 +55,14 @@ final class TokenizerCommand {
         @Option(
                 names = "--pattern",
                 paramLabel = "NAME",
-                description = "How text is cut into words first: ${COMPLETION-CANDIDATES}.")
+                description =
+                        "How text is cut into words first: ${COMPLETION-CANDIDATES}; by default ${DEFAULT-VALUE}.")
         private SplitPattern pattern = SplitPattern.LLAMA3;
 
-        @Option(names = "--special", paramLabel = "TOKEN", description = "A special token. May be repeated.")
+        @Option(
+                names = "--special",
+                paramLabel = "TOKEN",
+                description = "A special token; by default <|endoftext|>. May be repeated.")
         private List<String> special = List.of("<|endoftext|>");
 
         @Override

@@ -3,13 +3,21 @@ package org.quern.launcher;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.quern.base.Json;
+import tools.jackson.databind.JsonNode;
 
 class MainTest {
     private static final Path CONFIGS = Path.of("../configs");
@@ -51,5 +59,90 @@ class MainTest {
     void examinesTheMachine() {
         assertThat(Main.run("doctor")).isZero();
         assertThat(out.toString(StandardCharsets.UTF_8)).contains("cores", "vectors", "GPU driver");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "quickstart,",
+        "gpt2-124m, 124475904",
+        "gpt2-350m, 354871296",
+        "gpt2-774m, 774090240",
+        "gpt2-1558m, 1557686400",
+        "llama3.1-8b, 8030261248"
+    })
+    void plansEveryRecipe(String name, Long parameters) {
+        assertThat(Main.run("plan", CONFIGS.resolve(name + ".yaml").toString(), "--json"))
+                .isZero();
+        JsonNode plan = result();
+        assertThat(plan.get("total_bytes").asLong()).isPositive();
+        if (parameters != null) {
+            assertThat(plan.get("parameters").asLong()).isEqualTo(parameters);
+        }
+    }
+
+    @Test
+    void trainsAndGoesOn(@TempDir Path folder) throws IOException {
+        Path config = folder.resolve("tiny.yaml");
+        String text = IntStream.range(0, 99)
+                .mapToObj("All work and no play makes Jack %d a dull boy."::formatted)
+                .collect(Collectors.joining("\f"));
+        Files.writeString(folder.resolve("text.txt"), text);
+        Files.writeString(config, """
+                model: {architecture: llama, hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2}
+                tokenizer: {train: {vocab_size: 270}}
+                data: {text: [text.txt]}
+                train: {steps: 2, global_batch: 2, sequence_length: 8}
+                optimizer: {lr: 1e-3}
+                evaluate: {every: 1, sequences: 2}
+                """);
+        Path run = folder.resolve("run");
+        String[] command = {"train", config.toString(), "--run", run.toString(), "--json", "--set", "train.steps=3"};
+
+        assertThat(Main.run(command)).isZero();
+        JsonNode first = result();
+        assertThat(first.get("complete").asBoolean()).isTrue();
+        assertThat(first.get("step").asInt()).isEqualTo(3);
+        assertThat(first.get("loss").asDouble()).isPositive();
+        assertThat(first.get("val_bpb").asDouble()).isPositive();
+        assertThat(Path.of(first.get("checkpoint").asString())).isDirectory();
+        assertThat(run.resolve("logs/train.log")).content().contains("device: cpu");
+
+        assertThat(Main.run(command)).isZero();
+        assertThat(result().get("step").asInt()).isEqualTo(3);
+    }
+
+    @Test
+    void trainsATokenizerAndEncodes(@TempDir Path folder) throws IOException {
+        Path text = folder.resolve("text.txt");
+        Path tokenizer = folder.resolve("tokenizer.json");
+        Files.writeString(text, "low low low lower lowest");
+        assertThat(Main.run(
+                        "tokenizer",
+                        "train",
+                        text.toString(),
+                        "--vocab-size",
+                        "260",
+                        "--special",
+                        "<|end|>",
+                        "--out",
+                        tokenizer.toString()))
+                .isZero();
+        out.reset();
+        assertThat(Main.run("tokenizer", "encode", folder.toString(), "--text", "low <|end|>", "--json"))
+                .isZero();
+        JsonNode encoded = result();
+        assertThat(encoded.get("texts").toString())
+                .isEqualTo("[\"low\",\" \",\"<\",\"|\",\"e\",\"n\",\"d\",\"|\",\">\"]");
+        assertThat(Main.run("tokenizer", "encode", text.toString(), "--text", "low"))
+                .isEqualTo(65);
+        assertThat(Main.run("tokenizer", "train", text.toString(), "--vocab-size", "9", "--out", "x"))
+                .isEqualTo(65);
+    }
+
+    /// The JSON that was printed last.
+    private JsonNode result() {
+        JsonNode result = Json.parseObject(out.toByteArray(), "the result");
+        out.reset();
+        return result;
     }
 }
