@@ -13,8 +13,8 @@ import jdk.incubator.vector.FloatVector;
 
 /// A step of AdamW (Loshchilov and Hutter, 2019), as `torch.optim.AdamW` does it.
 ///
-/// With g = gradient * factor: parameter *= 1 - rate * weightDecay; moment1 += (1 - beta1) * (g - moment1); moment2 =
-/// beta2 * moment2 + (1 - beta2) * g^2; parameter -= rate / correction1 * moment1 / (sqrt(moment2) /
+/// With g = gradient * factor: parameter *= 1 - rate * weightDecay; moment1 += (1 - beta1) * (g - moment1);
+/// moment2 = beta2 * moment2 + (1 - beta2) * g^2; parameter -= rate / correction1 * moment1 / (sqrt(moment2) /
 /// sqrt(correction2) + eps).
 public final class AdamW extends Elementwise {
     private final MemorySegment parameter;
@@ -33,7 +33,8 @@ public final class AdamW extends Elementwise {
     /// @param moment1 [count]; changed
     /// @param moment2 [count]; changed
     /// @param clip [2], read when run: norm, factor, see [ClipFactor]
-    /// @param scalars [3], read when run: learning rate, correction1 = 1 - beta1^step, correction2 = 1 - beta2^step
+    /// @param scalars [3], read when run: learning rate, correction1 = 1 - beta1^step, correction2 = 1 -
+    /// beta2^step
     public AdamW(
             MemorySegment parameter,
             MemorySegment gradient,

@@ -10,7 +10,8 @@ import static org.quern.kernels.cpu.Native.store;
 
 import java.lang.foreign.MemorySegment;
 
-/// A step with decoupled weight decay: parameter = (1 - rate * weightDecay) * parameter - rate * scale * update.
+/// A step with decoupled weight decay: parameter = (1 - rate * weightDecay) * parameter - rate * scale *
+/// update.
 public final class ApplyUpdate extends Elementwise {
     private final MemorySegment parameter;
     private final MemorySegment update;

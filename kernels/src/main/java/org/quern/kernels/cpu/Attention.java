@@ -13,10 +13,10 @@ import jdk.incubator.vector.FloatVector;
 
 /// Causal attention for training (Dao et al., 2022): memory grows with the sequence, not with its square.
 ///
-/// Rows of fused queries, keys and values hold `heads` query heads, `keyValueHeads` key heads and as many value heads,
-/// each of `headDim` columns; `heads / keyValueHeads` neighbouring query heads share a key head (grouped queries).
-/// Token t of a sequence sees the tokens from max(start[t], t - window + 1) to t; scores are scaled by 1 /
-/// sqrt(headDim).
+/// Rows of fused queries, keys and values hold `heads` query heads, `keyValueHeads` key heads and as many
+/// value heads, each of `headDim` columns; `heads / keyValueHeads` neighbouring query heads share a key head
+/// (grouped queries). Token t of a sequence sees the tokens from max(start[t], t - window + 1) to t; scores
+/// are scaled by 1 / sqrt(headDim).
 public final class Attention {
     private Attention() {}
 
@@ -80,8 +80,8 @@ public final class Attention {
         }
     }
 
-    /// out = softmax(q k^T / sqrt(headDim)) v over the keys that each token sees, and lse, the log of the softmax's
-    /// denominator.
+    /// out = softmax(q k^T / sqrt(headDim)) v over the keys that each token sees, and lse, the log of the
+    /// softmax's denominator.
     ///
     /// A unit of work is a tile of queries of one head.
     public static final class Forward implements Kernel {
@@ -167,8 +167,9 @@ public final class Attention {
 
     /// dQkv (+)= the gradient of attention.
     ///
-    /// With p the weights: dV = p^T dOut, dp = dOut v^T, ds = p * (dp - rowsum(dOut * out)) / sqrt(headDim), dQ =
-    /// ds k, dK = ds^T q. The weights are computed again, a tile of queries against a tile of keys at a time.
+    /// With p the weights: dV = p^T dOut, dp = dOut v^T, ds = p * (dp - rowsum(dOut * out)) / sqrt(headDim),
+    /// dQ = ds k, dK = ds^T q. The weights are computed again, a tile of queries against a tile of keys at a
+    /// time.
     ///
     /// A unit of work is a key head of a sequence with all its query heads, so that dK and dV are added to in a
     /// fixed order.
@@ -263,9 +264,9 @@ public final class Attention {
             }
         }
 
-        /// The part of a tile of queries of one head. Scratch holds: q, dOut and dQ transposed [headDim, QUERIES],
-        /// weights and their gradients [KEYS, QUERIES], four rows [QUERIES], and with rows of padded width: q
-        /// and dOut [QUERIES], dK or dV [KEYS].
+        /// The part of a tile of queries of one head. Scratch holds: q, dOut and dQ transposed [headDim,
+        /// QUERIES], weights and their gradients [KEYS, QUERIES], four rows [QUERIES], and with rows of
+        /// padded width: q and dOut [QUERIES], dK or dV [KEYS].
         private void tile(long row, int keyHead, int head, int position, long scratch) {
             int headDim = shape.headDim();
             long stride = shape.fusedStride();
@@ -326,9 +327,7 @@ public final class Attention {
                 TileProduct.add(headDim, keys, k, 4, stride, dScores, AttentionTile.ROW, dQuery, AttentionTile.ROW);
             }
             long dQ = address(dQkv) + tileRow * stride + head * shape.headBytes();
-            for (int i = 0; i < queries; i++) {
-                AttentionTile.transposeBack(dQuery + 4L * i, 1, dQ + i * stride, headDim, accumulate);
-            }
+            AttentionTile.transposeBack(dQuery, dQ, stride, queries, headDim, accumulate);
         }
 
         /// Copies rows to rows of padded width, and zeroes the rest of QUERIES rows.
@@ -360,9 +359,15 @@ public final class Attention {
             }
         }
 
-        /// Adds tile [keys, QUERIES] times rows [QUERIES, padded] to the rows of a head.
+        /// Adds tile [keys, QUERIES] times rows [QUERIES, padded] to the rows of a head: directly, if they
+        /// are as wide.
         private void addProduct(long tile, int keys, long rows, long padded, long sums, long to) {
-            Rows.fill(sums, 0, (int) (keys * padded / Float.BYTES));
+            boolean direct = padded == shape.headBytes();
+            long target = direct ? to : sums;
+            long stride = direct ? shape.fusedStride() : padded;
+            if (!direct) {
+                Rows.fill(sums, 0, (int) (keys * padded / Float.BYTES));
+            }
             for (long column = 0; column < padded; column += AttentionTile.ROW) {
                 TileProduct.add(
                         keys,
@@ -372,11 +377,13 @@ public final class Attention {
                         4,
                         rows + column,
                         padded,
-                        sums + column,
-                        padded);
+                        target + column,
+                        stride);
             }
-            for (int i = 0; i < keys; i++, to += shape.fusedStride(), sums += padded) {
-                Rows.add(to, sums, to, shape.headDim());
+            if (!direct) {
+                for (int i = 0; i < keys; i++, to += shape.fusedStride(), sums += padded) {
+                    Rows.add(to, sums, to, shape.headDim());
+                }
             }
         }
     }

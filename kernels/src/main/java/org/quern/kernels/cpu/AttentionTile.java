@@ -2,10 +2,10 @@ package org.quern.kernels.cpu;
 
 import static org.quern.kernels.cpu.Native.BYTES;
 import static org.quern.kernels.cpu.Native.FLOAT;
+import static org.quern.kernels.cpu.Native.LANES;
 import static org.quern.kernels.cpu.Native.MEMORY;
 import static org.quern.kernels.cpu.Native.ORDER;
 import static org.quern.kernels.cpu.Native.SPECIES;
-import static org.quern.kernels.cpu.Native.get;
 import static org.quern.kernels.cpu.Native.getInt;
 import static org.quern.kernels.cpu.Native.put;
 
@@ -15,12 +15,13 @@ import jdk.incubator.vector.VectorOperators;
 
 /// What attention's kernels share: a tile of queries of one head against the keys that they see.
 ///
-/// Lanes are queries. A tile holds up to [#QUERIES] queries, transposed to [headDim, QUERIES]; scores are [keys,
-/// QUERIES], made of rows of keys as they lie in memory. So maxima and sums over keys need no sums over lanes, and
-/// keys and values are never rearranged (Dao et al., 2022, with the roles of queries and keys exchanged).
+/// Lanes are queries. A tile holds up to [#QUERIES] queries, transposed to [headDim, QUERIES]; scores are
+/// [keys, QUERIES], made of rows of keys as they lie in memory. So maxima and sums over keys need no sums
+/// over lanes, and keys and values are never rearranged (Dao et al., 2022, with the roles of queries and keys
+/// exchanged).
 ///
-/// A query at position p sees the keys of its sequence at positions from its `first` to p; both are kept as floats,
-/// which are exact up to 2^24.
+/// A query at position p sees the keys of its sequence at positions from its `first` to p; both are kept as
+/// floats, which are exact up to 2^24.
 final class AttentionTile {
     /// Queries of a tile.
     static final int QUERIES = TileProduct.WIDTH;
@@ -56,7 +57,8 @@ final class AttentionTile {
     ///
     /// @param queries how many, at most QUERIES
     /// @param position that of the first query in its sequence
-    /// @param starts the address of int32 [queries]: the first position of each query's document; 0: all start at 0
+    /// @param starts the address of int32 [queries]: the first position of each query's document; 0: all
+    /// start at 0
     /// @param window how many keys a query sees at most; 0: all
     /// @param q the address of the first query's row; rows are qStride bytes apart
     /// @param k the address of the key at position 0
@@ -103,20 +105,23 @@ final class AttentionTile {
             softmax(correction, keys, max, sum);
             softmax(correction + BYTES, keys, max + BYTES, sum + BYTES);
             if (key > lowest) {
-                correct(output, headDim, correction);
+                multiply(output, headDim, correction);
             }
             TileProduct.add(headDim, keys, v + key * vStride, 4, vStride, scores, ROW, output, ROW);
         }
-        for (int query = 0; query < queries; query++) {
-            float total = get(sum + 4L * query);
-            transposeBack(output + 4L * query, 1 / total, out + query * outStride, headDim, false);
-            if (lse != 0) {
-                put(lse + query * lseStride, (float) (get(max + 4L * query) + StrictMath.log(total)));
+        if (lse != 0) {
+            for (int query = 0; query < queries; query++, lse += lseStride) {
+                double log = StrictMath.log(MEMORY.get(FLOAT, sum + 4L * query));
+                MEMORY.set(FLOAT, lse, (float) (MEMORY.get(FLOAT, max + 4L * query) + log));
             }
         }
+        invert(sum);
+        multiply(output, headDim, sum);
+        transposeBack(output, out, outStride, queries, headDim, false);
     }
 
-    /// Writes the first and last position that each query sees; lanes without a query see what the last one does.
+    /// Writes the first and last position that each query sees; lanes without a query see what the last one
+    /// does.
     ///
     /// @return the first position that any sees
     static int visible(int queries, int position, long starts, int window, long first, long last) {
@@ -155,8 +160,9 @@ final class AttentionTile {
         }
     }
 
-    /// Turns a column of scores into weights relative to the maximum so far, and adds them to the sum so far. The row
-    /// before the scores becomes the factor that corrects what was summed relative to the maximum before.
+    /// Turns a column of scores into weights relative to the maximum so far, and adds them to the sum so far.
+    /// The row before the scores becomes the factor that corrects what was summed relative to the maximum
+    /// before.
     private static void softmax(long correction, int keys, long max, long sum) {
         FloatVector highest = FloatVector.fromMemorySegment(SPECIES, MEMORY, max, ORDER);
         highest.intoMemorySegment(MEMORY, correction, ORDER);
@@ -182,8 +188,17 @@ final class AttentionTile {
                 .intoMemorySegment(MEMORY, sum, ORDER);
     }
 
+    /// Turns a row into its reciprocals.
+    private static void invert(long row) {
+        for (long column = row; column < row + ROW; column += BYTES) {
+            FloatVector.broadcast(SPECIES, 1f)
+                    .div(FloatVector.fromMemorySegment(SPECIES, MEMORY, column, ORDER))
+                    .intoMemorySegment(MEMORY, column, ORDER);
+        }
+    }
+
     /// Multiplies each row by a row of factors.
-    private static void correct(long x, int rows, long factors) {
+    private static void multiply(long x, int rows, long factors) {
         FloatVector left = FloatVector.fromMemorySegment(SPECIES, MEMORY, factors, ORDER);
         FloatVector right = FloatVector.fromMemorySegment(SPECIES, MEMORY, factors + BYTES, ORDER);
         for (int i = 0; i < rows; i++, x += ROW) {
@@ -194,25 +209,58 @@ final class AttentionTile {
         }
     }
 
-    /// Copies rows of `width` floats into columns of [width, QUERIES], times a factor; columns without a row become 0.
+    /// Copies rows of `width` floats into columns of [width, QUERIES], times a factor; columns without a row
+    /// become 0.
     static void transpose(long from, long stride, int rows, int width, float factor, long to) {
         if (rows < QUERIES) {
             Rows.fill(to, 0, width * QUERIES);
         }
+        int blocks = width / LANES;
         for (int row = 0; row < rows; row++) {
             long source = from + row * stride;
-            long target = to + 4L * row;
-            for (int i = 0; i < width; i++, source += 4, target += ROW) {
+            long block = to + row / LANES * BYTES + row % LANES * ROW;
+            for (int i = 0; i < blocks; i++, source += BYTES, block += LANES * ROW) {
+                FloatVector.fromMemorySegment(SPECIES, MEMORY, source, ORDER)
+                        .mul(factor)
+                        .intoMemorySegment(MEMORY, block, ORDER);
+            }
+            long target = to + blocks * LANES * ROW + 4L * row;
+            for (int i = blocks * LANES; i < width; i++, source += 4, target += ROW) {
                 MEMORY.set(FLOAT, target, factor * MEMORY.get(FLOAT, source));
+            }
+        }
+        transposeBlocks(to, blocks);
+    }
+
+    /// Sets rows to columns of [width, QUERIES], or adds them. The columns are lost.
+    static void transposeBack(long from, long to, long stride, int rows, int width, boolean accumulate) {
+        int blocks = width / LANES;
+        transposeBlocks(from, blocks);
+        for (int row = 0; row < rows; row++) {
+            long target = to + row * stride;
+            long block = from + row / LANES * BYTES + row % LANES * ROW;
+            for (int i = 0; i < blocks; i++, target += BYTES, block += LANES * ROW) {
+                FloatVector value = FloatVector.fromMemorySegment(SPECIES, MEMORY, block, ORDER);
+                if (accumulate) {
+                    FloatVector.fromMemorySegment(SPECIES, MEMORY, target, ORDER)
+                            .add(value)
+                            .intoMemorySegment(MEMORY, target, ORDER);
+                } else {
+                    value.intoMemorySegment(MEMORY, target, ORDER);
+                }
+            }
+            long source = from + blocks * LANES * ROW + 4L * row;
+            for (int i = blocks * LANES; i < width; i++, source += ROW, target += 4) {
+                float value = MEMORY.get(FLOAT, source);
+                MEMORY.set(FLOAT, target, accumulate ? value + MEMORY.get(FLOAT, target) : value);
             }
         }
     }
 
-    /// Sets a row to a column of [width, QUERIES], times a factor, or adds that to it.
-    static void transposeBack(long from, float factor, long to, int width, boolean accumulate) {
-        for (int i = 0; i < width; i++, from += ROW, to += 4) {
-            float value = factor * MEMORY.get(FLOAT, from);
-            MEMORY.set(FLOAT, to, accumulate ? value + MEMORY.get(FLOAT, to) : value);
+    private static void transposeBlocks(long tile, int blocks) {
+        for (int i = 0; i < blocks; i++, tile += LANES * ROW) {
+            TileTranspose.transpose(tile, ROW);
+            TileTranspose.transpose(tile + BYTES, ROW);
         }
     }
 }

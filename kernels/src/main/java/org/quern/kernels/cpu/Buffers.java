@@ -5,8 +5,8 @@ import java.lang.foreign.MemorySegment;
 /// Checks of the buffers that a kernel is bound to.
 ///
 /// Inner loops read memory unchecked (see [Native]). So every kernel checks the sizes of its buffers when it is
-/// constructed, keeps hold of them, and asks for their addresses anew in each task, which fails if the memory was given
-/// back.
+/// constructed, keeps hold of them, and asks for their addresses anew in each task, which fails if the memory
+/// was given back.
 final class Buffers {
     private Buffers() {}
 

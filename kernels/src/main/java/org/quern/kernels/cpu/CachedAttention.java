@@ -2,7 +2,10 @@ package org.quern.kernels.cpu;
 
 import static org.quern.kernels.cpu.Buffers.address;
 import static org.quern.kernels.cpu.Native.BYTES;
+import static org.quern.kernels.cpu.Native.FLOAT;
 import static org.quern.kernels.cpu.Native.LANES;
+import static org.quern.kernels.cpu.Native.MEMORY;
+import static org.quern.kernels.cpu.Native.ORDER;
 import static org.quern.kernels.cpu.Native.SPECIES;
 import static org.quern.kernels.cpu.Native.get;
 import static org.quern.kernels.cpu.Native.getInt;
@@ -16,8 +19,8 @@ import jdk.incubator.vector.FloatVector;
 
 /// Attention for generation: appends the keys and values of new rows to a cache, then attends from it.
 ///
-/// As [Attention], for `shape.length()` new rows of each sequence that follow `position` rows in the cache, which are
-/// of one document. A unit of work is a key head of a sequence with all its query heads.
+/// As [Attention], for `shape.length()` new rows of each sequence that follow `position` rows in the cache,
+/// which are of one document. A unit of work is a key head of a sequence with all its query heads.
 public final class CachedAttention implements Kernel {
     private final MemorySegment qkv;
     private final MemorySegment keyCache;
@@ -33,8 +36,8 @@ public final class CachedAttention implements Kernel {
     /// @param qkv [sequences * length, (heads + 2 keyValueHeads) * headDim]: the new rows
     /// @param keyCache [sequences, keyValueHeads, capacity, headDim]; changed
     /// @param valueCache as `keyCache`
-    /// @param position int32 [1], read when run: that of the first new row; running fails if the rows overrun the
-    /// cache
+    /// @param position int32 [1], read when run: that of the first new row; running fails if the rows overrun
+    /// the cache
     /// @param out [sequences * length, heads * headDim]
     /// @param workspace [#workspaceBytes] bytes
     public CachedAttention(
@@ -143,49 +146,48 @@ public final class CachedAttention implements Kernel {
             max = Math.max(max, score);
             put(weights + 4L * i, score);
         }
-        float factor = 1 / softmax(weights, max, count);
+        exp(weights, max, count);
         long out = address(this.out) + row * shape.outStride() + head * headBytes;
-        weighted(weights, factor, count, values + first * headBytes, out);
+        average(weights, count, values + first * headBytes, out);
     }
 
-    /// Turns scores into weights relative to their maximum, and adds them up.
-    private static float softmax(long scores, float max, int count) {
-        FloatVector sum = FloatVector.zero(SPECIES);
+    /// Turns scores into weights relative to their maximum.
+    private static void exp(long scores, float max, int count) {
         int i = 0;
         for (; i <= count - LANES; i += LANES, scores += BYTES) {
-            FloatVector weight = VectorMath.exp(load(scores).sub(max));
-            sum = sum.add(weight);
-            store(weight, scores);
+            store(VectorMath.exp(load(scores).sub(max)), scores);
         }
-        float rest = 0;
         for (; i < count; i++, scores += Float.BYTES) {
-            float weight = (float) StrictMath.exp(get(scores) - max);
-            rest += weight;
-            put(scores, weight);
+            put(scores, (float) StrictMath.exp(get(scores) - max));
         }
-        return Rows.sum(sum) + rest;
     }
 
-    /// out = factor * the sum of weights[i] * values[i, :].
-    private void weighted(long weights, float factor, int count, long values, long out) {
+    /// out = the average of values[i, :], weighted.
+    private void average(long weights, int count, long values, long out) {
         int headDim = shape.headDim();
         long stride = shape.headBytes();
         int column = 0;
         for (; column <= headDim - LANES; column += LANES, values += BYTES, out += BYTES) {
             FloatVector sum = FloatVector.zero(SPECIES);
+            FloatVector total = sum;
             long value = values;
             for (int i = 0; i < count; i++, value += stride) {
-                sum = FloatVector.broadcast(SPECIES, get(weights + 4L * i)).fma(load(value), sum);
+                FloatVector weight = FloatVector.broadcast(SPECIES, MEMORY.get(FLOAT, weights + 4L * i));
+                sum = weight.fma(FloatVector.fromMemorySegment(SPECIES, MEMORY, value, ORDER), sum);
+                total = total.add(weight);
             }
-            store(sum.mul(factor), out);
+            sum.div(total).intoMemorySegment(MEMORY, out, ORDER);
         }
         for (; column < headDim; column++, values += Float.BYTES, out += Float.BYTES) {
             float sum = 0;
+            float total = 0;
             long value = values;
             for (int i = 0; i < count; i++, value += stride) {
-                sum += get(weights + 4L * i) * get(value);
+                float weight = MEMORY.get(FLOAT, weights + 4L * i);
+                sum += weight * MEMORY.get(FLOAT, value);
+                total += weight;
             }
-            put(out, sum * factor);
+            MEMORY.set(FLOAT, out, sum / total);
         }
     }
 }

@@ -7,9 +7,9 @@ import static org.quern.kernels.cpu.Native.put;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
-/// The norm of all gradients together and the factor that clips it, as `torch.nn.utils.clip_grad_norm_` does: norm =
-/// sqrt(sum of all sums), factor = min(1, maxNorm / (norm + 1e-6)). A norm that is not finite stays so, for the caller
-/// to see.
+/// The norm of all gradients together and the factor that clips it, as `torch.nn.utils.clip_grad_norm_` does:
+/// norm = sqrt(sum of all sums), factor = min(1, maxNorm / (norm + 1e-6)). A norm that is not finite stays
+/// so, for the caller to see.
 public final class ClipFactor implements Kernel {
     private final List<MemorySegment> sums;
     private final MemorySegment out;

@@ -13,8 +13,8 @@ import jdk.incubator.vector.FloatVector;
 
 /// GELU in its tanh form (Hendrycks and Gimpel, 2016; `gelu_new`), element by element.
 ///
-/// With u = sqrt(2 / pi) * (x + 0.044715 x^3), 0.5 * (1 + tanh(u)) is sigmoid(2u), which does not cancel for negative
-/// x.
+/// With u = sqrt(2 / pi) * (x + 0.044715 x^3), 0.5 * (1 + tanh(u)) is sigmoid(2u), which does not cancel for
+/// negative x.
 public final class Gelu {
     private static final float LINEAR = (float) (2 * Math.sqrt(2 / Math.PI));
     private static final float CUBIC = (float) (2 * Math.sqrt(2 / Math.PI) * 0.044715);

@@ -3,6 +3,8 @@ package org.quern.kernels.cpu;
 import static org.quern.kernels.cpu.Buffers.address;
 import static org.quern.kernels.cpu.Native.BYTES;
 import static org.quern.kernels.cpu.Native.LANES;
+import static org.quern.kernels.cpu.Native.MEMORY;
+import static org.quern.kernels.cpu.Native.ORDER;
 import static org.quern.kernels.cpu.Native.SPECIES;
 import static org.quern.kernels.cpu.Native.get;
 import static org.quern.kernels.cpu.Native.load;
@@ -64,7 +66,7 @@ public final class LayerNorm {
             long means = address(this.mean);
             long rstds = address(this.rstd);
             for (int row = from; row < to; row++, x += rowBytes, y += rowBytes) {
-                float mean = sum(x, width) / width;
+                float mean = Rows.sum(x, width) / width;
                 float rstd = (float) (1 / Math.sqrt((double) squares(x, mean, width) / width + eps));
                 put(means + 4L * row, mean);
                 put(rstds + 4L * row, rstd);
@@ -85,19 +87,6 @@ public final class LayerNorm {
             }
         }
 
-        private static float sum(long x, int count) {
-            FloatVector sum = FloatVector.zero(SPECIES);
-            int i = 0;
-            for (; i <= count - LANES; i += LANES, x += BYTES) {
-                sum = sum.add(load(x));
-            }
-            float rest = 0;
-            for (; i < count; i++, x += Float.BYTES) {
-                rest += get(x);
-            }
-            return Rows.sum(sum) + rest;
-        }
-
         /// The sum of (x - mean)^2.
         private static float squares(long x, float mean, int count) {
             FloatVector sum = FloatVector.zero(SPECIES);
@@ -115,8 +104,8 @@ public final class LayerNorm {
         }
     }
 
-    /// With n = (x - mean) * rstd and g = dy * weight: dx (+)= rstd * (g - mean(g) - n * mean(g * n)), dWeight (+)= the
-    /// sum of dy * n, dBias (+)= the sum of dy.
+    /// With n = (x - mean) * rstd and g = dy * weight: dx (+)= rstd * (g - mean(g) - n * mean(g * n)),
+    /// dWeight (+)= the sum of dy * n, dBias (+)= the sum of dy.
     public static final class Backward implements Kernel {
         private final MemorySegment x;
         private final MemorySegment weight;
@@ -246,13 +235,27 @@ public final class LayerNorm {
                 float slope) {
             int i = 0;
             long at = 0;
+            // Calls the vector API alone: see VectorMath on what C2 inlines.
             for (; i <= width - LANES; i += LANES, at += BYTES) {
-                FloatVector gradient = load(dy + at);
-                FloatVector normal = load(x + at).sub(mean).mul(rstd);
-                store(gradient.mul(normal).add(load(weightSum + at)), weightSum + at);
-                store(gradient.add(load(biasSum + at)), biasSum + at);
-                FloatVector g = gradient.mul(load(weight + at)).sub(shift);
-                Rows.put(dx + at, g.sub(normal.mul(slope)).mul(rstd), accumulateX);
+                FloatVector gradient = FloatVector.fromMemorySegment(SPECIES, MEMORY, dy + at, ORDER);
+                FloatVector normal = FloatVector.fromMemorySegment(SPECIES, MEMORY, x + at, ORDER)
+                        .sub(mean)
+                        .mul(rstd);
+                gradient.mul(normal)
+                        .add(FloatVector.fromMemorySegment(SPECIES, MEMORY, weightSum + at, ORDER))
+                        .intoMemorySegment(MEMORY, weightSum + at, ORDER);
+                gradient.add(FloatVector.fromMemorySegment(SPECIES, MEMORY, biasSum + at, ORDER))
+                        .intoMemorySegment(MEMORY, biasSum + at, ORDER);
+                FloatVector g = gradient.mul(FloatVector.fromMemorySegment(SPECIES, MEMORY, weight + at, ORDER))
+                        .sub(shift);
+                FloatVector change = g.sub(normal.mul(slope)).mul(rstd);
+                if (accumulateX) {
+                    FloatVector.fromMemorySegment(SPECIES, MEMORY, dx + at, ORDER)
+                            .add(change)
+                            .intoMemorySegment(MEMORY, dx + at, ORDER);
+                } else {
+                    change.intoMemorySegment(MEMORY, dx + at, ORDER);
+                }
             }
             for (; i < width; i++, at += Float.BYTES) {
                 float gradient = get(dy + at);

@@ -3,6 +3,8 @@ package org.quern.kernels.cpu;
 import static org.quern.kernels.cpu.Buffers.address;
 import static org.quern.kernels.cpu.Native.BYTES;
 import static org.quern.kernels.cpu.Native.LANES;
+import static org.quern.kernels.cpu.Native.MEMORY;
+import static org.quern.kernels.cpu.Native.ORDER;
 import static org.quern.kernels.cpu.Native.SPECIES;
 import static org.quern.kernels.cpu.Native.get;
 import static org.quern.kernels.cpu.Native.load;
@@ -72,7 +74,8 @@ public final class RmsNorm {
         }
     }
 
-    /// With g = dy * weight: dx (+)= rstd * (g - x * rstd^2 * mean(g * x)), dWeight (+)= the sum of dy * x * rstd.
+    /// With g = dy * weight: dx (+)= rstd * (g - x * rstd^2 * mean(g * x)), dWeight (+)= the sum of dy * x *
+    /// rstd.
     public static final class Backward implements Kernel {
         private final MemorySegment x;
         private final MemorySegment weight;
@@ -172,12 +175,22 @@ public final class RmsNorm {
         private void row(long x, long weight, long dy, long dx, long partial, float scale, float slope) {
             int i = 0;
             long at = 0;
+            // Calls the vector API alone: see VectorMath on what C2 inlines.
             for (; i <= width - LANES; i += LANES, at += BYTES) {
-                FloatVector input = load(x + at);
-                FloatVector gradient = load(dy + at);
-                store(gradient.mul(input.mul(scale)).add(load(partial + at)), partial + at);
-                FloatVector g = gradient.mul(load(weight + at));
-                Rows.put(dx + at, g.sub(input.mul(slope)).mul(scale), accumulateX);
+                FloatVector input = FloatVector.fromMemorySegment(SPECIES, MEMORY, x + at, ORDER);
+                FloatVector gradient = FloatVector.fromMemorySegment(SPECIES, MEMORY, dy + at, ORDER);
+                gradient.mul(input.mul(scale))
+                        .add(FloatVector.fromMemorySegment(SPECIES, MEMORY, partial + at, ORDER))
+                        .intoMemorySegment(MEMORY, partial + at, ORDER);
+                FloatVector g = gradient.mul(FloatVector.fromMemorySegment(SPECIES, MEMORY, weight + at, ORDER));
+                FloatVector change = g.sub(input.mul(slope)).mul(scale);
+                if (accumulateX) {
+                    FloatVector.fromMemorySegment(SPECIES, MEMORY, dx + at, ORDER)
+                            .add(change)
+                            .intoMemorySegment(MEMORY, dx + at, ORDER);
+                } else {
+                    change.intoMemorySegment(MEMORY, dx + at, ORDER);
+                }
             }
             for (; i < width; i++, at += Float.BYTES) {
                 float input = get(x + at);

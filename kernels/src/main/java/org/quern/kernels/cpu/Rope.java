@@ -14,8 +14,9 @@ import jdk.incubator.vector.FloatVector;
 
 /// Rotary positions (Su et al., 2021) on fused queries, keys and values, and their gradient.
 ///
-/// Rotates columns i and i + headDim / 2 of each query and key head by position * inverseFrequencies[i], as Hugging
-/// Face's Llama does. Values are copied, or left alone in place. The gradient is the rotation backwards.
+/// Rotates columns i and i + headDim / 2 of each query and key head by position * inverseFrequencies[i], as
+/// Hugging Face's Llama does. Values are copied, or left alone in place. The gradient is the rotation
+/// backwards.
 public final class Rope extends Rowwise {
     private final MemorySegment x;
     private final MemorySegment positions;

@@ -4,10 +4,11 @@ import static org.quern.kernels.cpu.Buffers.address;
 
 import java.lang.foreign.MemorySegment;
 
-/// Sums over the rows of a matrix in a fixed order: each block of rows into a partial row, then the partial rows.
+/// Sums over the rows of a matrix in a fixed order: each block of rows into a partial row, then the partial
+/// rows.
 ///
-/// For kernels of two phases: in the first, task `b` adds the rows `from(b)` to `from(b + 1)` onto [#partial]; in the
-/// second, [#combine] adds the partial rows of a slice of columns.
+/// For kernels of two phases: in the first, task `b` adds the rows `from(b)` to `from(b + 1)` onto
+/// [#partial]; in the second, [#combine] adds the partial rows of a slice of columns.
 final class RowSums {
     private static final int SLICE = 256;
 

@@ -2,6 +2,8 @@ package org.quern.kernels.cpu;
 
 import static org.quern.kernels.cpu.Native.BYTES;
 import static org.quern.kernels.cpu.Native.LANES;
+import static org.quern.kernels.cpu.Native.MEMORY;
+import static org.quern.kernels.cpu.Native.ORDER;
 import static org.quern.kernels.cpu.Native.SPECIES;
 import static org.quern.kernels.cpu.Native.get;
 import static org.quern.kernels.cpu.Native.load;
@@ -20,7 +22,8 @@ final class Rows {
 
     private Rows() {}
 
-    /// The sum of the lanes, halves onto halves: `reduceLanes(ADD)` may change its order once the code is compiled.
+    /// The sum of the lanes, halves onto halves: `reduceLanes(ADD)` may change its order once the code is
+    /// compiled.
     static float sum(FloatVector vector) {
         if (LANES > 8) {
             vector = vector.add(vector.rearrange(ROTATE_8));
@@ -37,6 +40,20 @@ final class Rows {
     /// The larger, lane by lane; the first where one is not a number.
     static FloatVector max(FloatVector a, FloatVector b) {
         return a.blend(b, b.compare(VectorOperators.GT, a));
+    }
+
+    /// The sum of a row.
+    static float sum(long x, int count) {
+        FloatVector sum = FloatVector.zero(SPECIES);
+        int i = 0;
+        for (; i <= count - LANES; i += LANES, x += BYTES) {
+            sum = sum.add(load(x));
+        }
+        float rest = 0;
+        for (; i < count; i++, x += Float.BYTES) {
+            rest += get(x);
+        }
+        return sum(sum) + rest;
     }
 
     /// The inner product of two rows.
@@ -111,8 +128,17 @@ final class Rows {
     }
 
     /// Sets a vector, or adds to it.
+    ///
+    /// Calls the vector API alone, which C2 inlines even into a branch that is seldom taken: a kernel that
+    /// accumulates is as fast where most do not.
     static void put(long address, FloatVector vector, boolean accumulate) {
-        store(accumulate ? load(address).add(vector) : vector, address);
+        if (accumulate) {
+            FloatVector.fromMemorySegment(SPECIES, MEMORY, address, ORDER)
+                    .add(vector)
+                    .intoMemorySegment(MEMORY, address, ORDER);
+        } else {
+            vector.intoMemorySegment(MEMORY, address, ORDER);
+        }
     }
 
     /// Sets a float, or adds to it.

@@ -11,12 +11,13 @@ import jdk.incubator.vector.FloatVector;
 
 /// Small matrix products in the first-level cache: the inner loops of attention.
 ///
-/// c[r, :] += the sum over k < depth of a[r, k] * b[k, :], where rows of b and c are [#WIDTH] floats. Element (r, k) of
-/// a lies at a + r * aRow + k * aStep, row k of b at b + k * bRow, row r of c at c + r * cRow; all strides are in
-/// bytes. Each sum runs over k in order, so that the result does not depend on how rows are grouped.
+/// c[r, :] += the sum over k < depth of a[r, k] * b[k, :], where rows of b and c are [#WIDTH] floats. Element
+/// (r, k) of a lies at a + r * aRow + k * aStep, row k of b at b + k * bRow, row r of c at c + r * cRow; all
+/// strides are in bytes. Each sum runs over k in order, so that the result does not depend on how rows are
+/// grouped.
 ///
-/// Six rows of two vectors are twelve sums, which with the two vectors of b and one of a fill the registers of AVX2;
-/// AVX-512 gains nothing from more. As in [RegisterTile], loops call nothing but the vector API.
+/// Six rows of two vectors are twelve sums, which with the two vectors of b and one of a fill the registers
+/// of AVX2; AVX-512 gains nothing from more. As in [RegisterTile], loops call nothing but the vector API.
 final class TileProduct {
     /// Floats in a row of b and c.
     static final int WIDTH = 2 * LANES;

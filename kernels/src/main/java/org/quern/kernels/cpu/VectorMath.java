@@ -7,9 +7,10 @@ import jdk.incubator.vector.VectorOperators;
 
 /// Elementary functions with the same bits whether compiled or interpreted: the JDK's own on vectors differ.
 ///
-/// Of these functions a method that C2 compiles, with all that it inlines, can hold two: then it has passed the limit
-/// (18,000 nodes) after which C2 inlines nothing outside the JDK, and a vector that is passed to a method that is not
-/// inlined is allocated on the heap. Constants are vectors rather than floats to stay below it.
+/// Of these functions a method that C2 compiles, with all that it inlines, can hold two: then it has passed
+/// the limit (18,000 nodes) after which C2 inlines nothing outside the JDK, and a vector that is passed to a
+/// method that is not inlined is allocated on the heap. Constants are vectors rather than floats to stay
+/// below it.
 final class VectorMath {
     private static final FloatVector LOG2_E = all(1.44269504f);
     // 1.5 * 2^23: adding it rounds to an integer, which is then in the low bits; 127 makes that the exponent of 2^n.
@@ -34,7 +35,8 @@ final class VectorMath {
         return FloatVector.broadcast(SPECIES, value);
     }
 
-    /// e^x for x up to 88.02 (1.7e38), within 2 ulp; 0 below -87.33 (1.2e-38), NaN for NaN, anything for larger x.
+    /// e^x for x up to 88.02 (1.7e38), within 2 ulp; 0 below -87.33 (1.2e-38), NaN for NaN, anything for
+    /// larger x.
     ///
     /// x = n ln 2 + r with |r| <= ln 2 / 2; e^r is Cephes' polynomial (Moshier, expf.c).
     static FloatVector exp(FloatVector x) {

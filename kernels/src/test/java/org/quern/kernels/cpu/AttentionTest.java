@@ -5,10 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.quern.kernels.cpu.Tensors.assertClose;
 import static org.quern.kernels.cpu.Tensors.doubles;
 
-import com.sun.management.ThreadMXBean;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.lang.management.ManagementFactory;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
@@ -164,34 +162,6 @@ class AttentionTest {
                 shape,
                 5);
         assertThatThrownBy(() -> kernel.run(0, 0)).isInstanceOf(IndexOutOfBoundsException.class);
-    }
-
-    @Test
-    void allocatesNothingOnceCompiled() {
-        Shape shape = new Shape(1, 130, 2, 1, 32, 0);
-        MemorySegment qkv = tensors.random((long) shape.rows() * shape.fusedWidth());
-        MemorySegment starts = starts(shape, true);
-        MemorySegment out = tensors.empty((long) shape.rows() * 64);
-        MemorySegment lse = tensors.empty(shape.rows() * 2L);
-        MemorySegment dQkv = tensors.empty((long) shape.rows() * shape.fusedWidth());
-        assertAllocatesNothing(forward(qkv, starts, out, lse, shape));
-        assertAllocatesNothing(backward(qkv, starts, out, lse, out, dQkv, false, shape));
-    }
-
-    /// Runs until a run allocates nothing: vectors are objects until the code is compiled.
-    static void assertAllocatesNothing(Kernel kernel) {
-        ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
-        long allocated = Long.MAX_VALUE;
-        for (int i = 0; i < 20_000 && allocated > 0; i++) {
-            long before = threads.getCurrentThreadAllocatedBytes();
-            for (int phase = 0; phase < kernel.phases(); phase++) {
-                for (int task = 0; task < kernel.tasks(phase); task++) {
-                    kernel.run(phase, task);
-                }
-            }
-            allocated = threads.getCurrentThreadAllocatedBytes() - before;
-        }
-        assertThat(allocated).isZero();
     }
 
     private Attention.Forward forward(

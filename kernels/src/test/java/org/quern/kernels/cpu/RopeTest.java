@@ -79,8 +79,9 @@ class RopeTest {
         }
     }
 
-    /// Llama 3.1 8B's frequencies from `transformers.modeling_rope_utils` (head_dim 128, theta 500000, factor 8, low 1,
-    /// high 4, original context 8192): one that is left alone, three that are blended, one that is divided.
+    /// Llama 3.1 8B's frequencies from `transformers.modeling_rope_utils` (head_dim 128, theta 500000, factor
+    /// 8, low 1, high 4, original context 8192): one that is left alone, three that are blended, one that is
+    /// divided.
     @Test
     void scalesFrequenciesAsTransformersDoes() {
         double[] scaled = Rope.llama3(Rope.inverseFrequencies(128, 500000), 8, 1, 4, 8192);

@@ -74,8 +74,8 @@ final class Tensors {
         return whole.asSlice(GUARD + 4, bytes);
     }
 
-    /// Runs a kernel with its tasks in order, in reverse, and on several threads, each time from the same state of the
-    /// buffers that it changes, and checks that the results have the same bits.
+    /// Runs a kernel with its tasks in order, in reverse, and on several threads, each time from the same
+    /// state of the buffers that it changes, and checks that the results have the same bits.
     void run(Kernel kernel, MemorySegment... changed) {
         List<byte[]> before = copies(changed);
         for (int phase = 0; phase < kernel.phases(); phase++) {
@@ -154,8 +154,8 @@ final class Tensors {
         }
     }
 
-    /// Checks the gradient by x of sum(weights * function(x)) against central differences, element by element (at most
-    /// 150, chosen at random) and along a random direction.
+    /// Checks the gradient by x of sum(weights * function(x)) against central differences, element by element
+    /// (at most 150, chosen at random) and along a random direction.
     ///
     /// @param base what the gradient was added to
     void assertGradient(
