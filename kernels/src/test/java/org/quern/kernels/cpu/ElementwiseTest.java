@@ -18,7 +18,7 @@ class ElementwiseTest {
     private final Tensors tensors = new Tensors(4);
 
     @ParameterizedTest
-    @ValueSource(ints = {1, 13, 64, 207, 20_000})
+    @ValueSource(ints = {1, 13, 64, 207, 9_001})
     void geluAgreesWithReference(int count) {
         MemorySegment x = tensors.random(count);
         MemorySegment y = tensors.empty(count);
@@ -46,7 +46,7 @@ class ElementwiseTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"1, false", "13, true", "207, false", "20000, true"})
+    @CsvSource({"1, false", "13, true", "207, false", "9001, true"})
     void geluGradientAgreesWithDifferences(int count, boolean accumulate) {
         MemorySegment x = tensors.random(count);
         MemorySegment dy = tensors.random(count);
@@ -65,7 +65,7 @@ class ElementwiseTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"1, false", "13, true", "207, false", "20000, true"})
+    @CsvSource({"1, false", "13, true", "207, false", "9001, true"})
     void reluSquaredAndItsGradientAgreeWithReference(int count, boolean accumulate) {
         MemorySegment x = tensors.random(count);
         MemorySegment y = tensors.empty(count);
@@ -95,7 +95,7 @@ class ElementwiseTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {1, 13, 64, 20_000})
+    @ValueSource(ints = {1, 13, 64, 9_001})
     void arithmeticAgreesWithReference(int count) {
         MemorySegment x = tensors.random(count);
         MemorySegment y = tensors.random(count);
@@ -123,7 +123,7 @@ class ElementwiseTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"1, 1", "3, 13", "65, 207", "2, 20000"})
+    @CsvSource({"1, 1", "3, 13", "65, 207", "2, 9001"})
     void addBiasAddsToEveryRow(int rows, int width) {
         MemorySegment x = tensors.random((long) rows * width);
         MemorySegment bias = tensors.random(width);
