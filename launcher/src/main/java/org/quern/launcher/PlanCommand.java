@@ -55,6 +55,7 @@ final class PlanCommand implements Callable<Integer> {
         values.put("gradient_bytes", plan.gradientBytes());
         values.put("optimizer_bytes", plan.optimizerBytes());
         values.put("activation_bytes", plan.activationBytes());
+        values.put("cache_bytes", plan.cacheBytes());
         values.put("total_bytes", plan.totalBytes());
         values.put("machine_bytes", plan.machineBytes());
         values.put("fits", plan.fits());

@@ -139,12 +139,17 @@ public record RunConfig(
 
         @Override
         public List<String> problems() {
-            return microBatch
+            List<String> problems = new ArrayList<>();
+            microBatch
                     .filter(size -> globalBatch % size != 0)
-                    .map(size -> "micro_batch must divide global_batch %d: got %d (try %s)"
-                            .formatted(globalBatch, size, divisorsAround(globalBatch, size)))
-                    .map(List::of)
-                    .orElse(List.of());
+                    .ifPresent(size -> problems.add("micro_batch must divide global_batch %d: got %d (try %s)"
+                            .formatted(globalBatch, size, divisorsAround(globalBatch, size))));
+            long rows = (long) microBatch.orElse(1) * sequenceLength;
+            if (rows > Integer.MAX_VALUE) {
+                problems.add("micro_batch times sequence_length must be at most %d: got %d"
+                        .formatted(Integer.MAX_VALUE, rows));
+            }
+            return problems;
         }
     }
 

@@ -21,6 +21,7 @@ public final class CpuExecutor implements Executor {
     private final CpuWorkspace workspace = new CpuWorkspace(memory);
     private final ThreadTeam team;
     private MemorySegment arena = MemorySegment.NULL;
+    private long arenaBytes;
 
     /// @param threads compute threads, the caller of `Program.run` among them
     public CpuExecutor(int threads) {
@@ -32,20 +33,21 @@ public final class CpuExecutor implements Executor {
         return tensors;
     }
 
-    /// Prepares a graph. The arena grows with the largest graph, and what was bound before keeps the old one:
-    /// prepare the largest first.
+    /// Prepares a graph. Its memory is allocated when it first runs, an arena as large as all graphs need that were
+    /// prepared by then: prepare all graphs first.
     @Override
     public Program prepare(Graph graph) {
         graph.states().values().forEach(tensors::declare);
         Schedule schedule = Schedule.of(graph);
         MemoryPlan plan = MemoryPlan.of(schedule);
-        if (plan.bytes() > arena.byteSize()) {
-            arena = memory.allocate(plan.bytes(), MemoryPlan.ALIGNMENT);
-        }
-        return new CpuProgram(schedule, plan, bind(schedule.nodes(), plan));
+        arenaBytes = Math.max(arenaBytes, plan.bytes());
+        return new CpuProgram(schedule, plan);
     }
 
     private Kernel[] bind(List<Node> nodes, MemoryPlan plan) {
+        if (arenaBytes > arena.byteSize()) {
+            arena = memory.allocate(arenaBytes, MemoryPlan.ALIGNMENT);
+        }
         CpuKernels kernels = new CpuKernels(workspace, value -> memoryOf(value, plan));
         List<Kernel> bound = new ArrayList<>();
         for (int i = 0; i < nodes.size(); i++) {
@@ -93,16 +95,18 @@ public final class CpuExecutor implements Executor {
     private final class CpuProgram implements Program {
         private final Schedule schedule;
         private final MemoryPlan plan;
-        private final Kernel[] kernels;
+        private Kernel[] kernels;
 
-        CpuProgram(Schedule schedule, MemoryPlan plan, Kernel[] kernels) {
+        CpuProgram(Schedule schedule, MemoryPlan plan) {
             this.schedule = schedule;
             this.plan = plan;
-            this.kernels = kernels;
         }
 
         @Override
         public void run() {
+            if (kernels == null) {
+                kernels = bind(schedule.nodes(), plan);
+            }
             for (Kernel kernel : kernels) {
                 team.execute(kernel);
             }

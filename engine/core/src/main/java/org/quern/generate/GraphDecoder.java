@@ -37,19 +37,23 @@ public final class GraphDecoder implements Decoder {
         this.batch = batch;
         this.contextLength = contextLength;
         vocabSize = model.config().vocabSize();
-        int capacity = capacity(contextLength);
-        chunk = executor.prepare(ModelGraphs.decoding(model, batch, CHUNK, capacity));
-        one = executor.prepare(ModelGraphs.decoding(model, batch, 1, capacity));
+        chunk = executor.prepare(graph(model, batch, CHUNK, contextLength));
+        one = executor.prepare(graph(model, batch, 1, contextLength));
         tensors = executor.tensors();
     }
 
-    private static int capacity(int contextLength) {
-        return Math.ceilDiv(contextLength, CHUNK) * CHUNK;
+    private static Graph graph(Model model, int batch, int length, int contextLength) {
+        return ModelGraphs.decoding(model, batch, length, Math.ceilDiv(contextLength, CHUNK) * CHUNK);
+    }
+
+    /// The larger of the graphs that a decoder prepares, to plan its memory.
+    public static Graph graph(Model model, int batch, int contextLength) {
+        return graph(model, batch, CHUNK, contextLength);
     }
 
     /// Bytes of memory that a decoder takes, with the model's parameters.
     public static long bytes(Model model, int batch, int contextLength) {
-        Graph graph = ModelGraphs.decoding(model, batch, CHUNK, capacity(contextLength));
+        Graph graph = graph(model, batch, contextLength);
         long states = graph.states().values().stream().mapToLong(Value::bytes).sum();
         return states + MemoryPlan.of(Schedule.of(graph)).bytes();
     }

@@ -32,11 +32,18 @@ public final class ModelGraphs {
     /// The logits of these rows, fp32 [B, V].
     public static final String DECODE_LOGITS = "decode.logits";
 
+    private static final String CACHE = "cache.";
+
     private ModelGraphs() {}
 
     /// The state that holds the gradient of a parameter.
     public static String gradient(String parameter) {
         return "gradient." + parameter;
+    }
+
+    /// Whether a state holds keys or values of tokens that were read.
+    public static boolean isCache(String state) {
+        return state.startsWith(CACHE);
     }
 
     /// Ids of the `length` tokens to read of each sequence, int32 [B length].
@@ -94,8 +101,8 @@ public final class ModelGraphs {
                         "attention." + layer,
                         new Op.CachedAttention(heads, length, config.slidingWindow()),
                         qkv,
-                        g.state("cache.keys." + layer, cache, DType.F32),
-                        g.state("cache.values." + layer, cache, DType.F32),
+                        g.state(CACHE + "keys." + layer, cache, DType.F32),
+                        g.state(CACHE + "values." + layer, cache, DType.F32),
                         start));
         Value picked = graph.add("picked", new Op.Embedding(), last, hidden);
         Value logits = model.logits(graph, picked);

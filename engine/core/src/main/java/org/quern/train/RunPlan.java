@@ -3,20 +3,23 @@ package org.quern.train;
 import com.sun.management.OperatingSystemMXBean;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
-import java.util.Optional;
+import java.util.Map;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.quern.base.QuernException;
 import org.quern.config.RunConfig;
 import org.quern.config.TokenizerSection;
+import org.quern.generate.GraphDecoder;
 import org.quern.graph.Graph;
 import org.quern.graph.MemoryPlan;
 import org.quern.graph.Schedule;
 import org.quern.graph.Value;
 import org.quern.model.Model;
 import org.quern.model.ModelGraphs;
+import org.quern.model.Parameter;
 import org.quern.optimizer.OptimizerGraphs;
-import org.quern.optimizer.OptimizerSettings;
 import org.quern.tokenizer.Tokenizer;
 
 /// What a run needs, computed without running anything.
@@ -27,7 +30,8 @@ import org.quern.tokenizer.Tokenizer;
 /// @param weightBytes of all parameters
 /// @param gradientBytes of all gradients
 /// @param optimizerBytes of the optimiser's moments
-/// @param activationBytes the arena: activations, and the gradients of activations, that live at the same time
+/// @param activationBytes activations, and the gradients of activations, that live at the same time; inputs, losses
+/// @param cacheBytes keys and values of the samples that are written on the way
 /// @param flopPerToken floating-point operations of forward and backward pass and update, for a token
 /// @param machineBytes memory of this machine
 public record RunPlan(
@@ -39,6 +43,7 @@ public record RunPlan(
         long gradientBytes,
         long optimizerBytes,
         long activationBytes,
+        long cacheBytes,
         double flopPerToken,
         long machineBytes) {
     /// More tokens at once make a CPU no faster.
@@ -58,55 +63,59 @@ public record RunPlan(
         return of(config, Model.of(config.modelConfig(vocabSize)));
     }
 
-    /// Plans the run of a config whose model is known.
+    /// Plans the run of a config whose model is known. If it does not say how many sequences go through the model at
+    /// once, it is the largest divisor of the global batch that fits and is of use.
     static RunPlan of(RunConfig config, Model model) {
         RunConfig.Train train = config.train();
-        return of(model, config.optimizerSettings(), train.globalBatch(), train.microBatch(), train.sequenceLength());
-    }
-
-    /// Plans a run.
-    ///
-    /// @param microBatch sequences at once; chosen if empty
-    static RunPlan of(
-            Model model, OptimizerSettings optimizer, int globalBatch, Optional<Integer> microBatch, int length) {
-        if (microBatch.isPresent()) {
-            return of(model, optimizer, globalBatch, microBatch.get(), length);
+        if (train.microBatch().isPresent()) {
+            return of(config, model, train.microBatch().get());
         }
-        List<Integer> divisors = IntStream.rangeClosed(1, globalBatch)
-                .filter(size -> globalBatch % size == 0 && (size == 1 || (long) size * length <= ENOUGH_TOKENS))
-                .boxed()
-                .toList()
-                .reversed();
-        return divisors.stream()
-                .map(size -> of(model, optimizer, globalBatch, size.intValue(), length))
+        int enough = Math.min(train.globalBatch(), ENOUGH_TOKENS / train.sequenceLength());
+        return IntStream.iterate(enough, size -> size > 1, size -> size - 1)
+                .filter(size -> train.globalBatch() % size == 0)
+                .mapToObj(size -> of(config, model, size))
                 .filter(RunPlan::fits)
                 .findFirst()
-                .orElseGet(() -> of(model, optimizer, globalBatch, 1, length));
+                .orElseGet(() -> of(config, model, 1));
     }
 
-    private static RunPlan of(Model model, OptimizerSettings settings, int globalBatch, int microBatch, int length) {
+    private static RunPlan of(RunConfig config, Model model, int microBatch) {
+        int length = config.train().sequenceLength();
         Graph training = ModelGraphs.training(model, microBatch, length, false);
-        OptimizerGraphs optimizer = new OptimizerGraphs(settings, model.parameters());
+        OptimizerGraphs optimizer = new OptimizerGraphs(config.optimizerSettings(), model.parameters());
+        Graph norm = optimizer.norm();
         Graph update = optimizer.update();
-        long weights = model.parameterCount() * Float.BYTES;
-        List<String> moments = optimizer.states();
-        double tokens = (double) microBatch * length;
-        double flop = training.cost().flop() / tokens
-                + (optimizer.norm().cost().flop() + update.cost().flop()) / ((double) globalBatch * length);
+        List<Graph> graphs = new ArrayList<>(List.of(training, norm, update));
+        config.sample()
+                .map(_ -> GraphDecoder.graph(model, 1, model.config().maxPositionEmbeddings()))
+                .ifPresent(graphs::add);
+        Map<String, Value> states = new HashMap<>();
+        graphs.forEach(graph -> states.putAll(graph.states()));
+        List<String> parameters =
+                model.parameters().stream().map(Parameter::name).toList();
+        long weights = bytes(states, parameters.stream());
+        long gradients = bytes(states, parameters.stream().map(ModelGraphs::gradient));
+        long moments = bytes(states, optimizer.states().stream());
+        long caches = bytes(states, states.keySet().stream().filter(ModelGraphs::isCache));
+        long others = bytes(states, states.keySet().stream()) - weights - gradients - moments - caches;
+        double flop = training.cost().flop() / ((double) microBatch * length)
+                + (norm.cost().flop() + update.cost().flop()) / config.train().tokensPerStep();
         return new RunPlan(
                 model.parameterCount(),
                 microBatch,
-                globalBatch / microBatch,
-                (long) globalBatch * length,
+                config.train().globalBatch() / microBatch,
+                config.train().tokensPerStep(),
                 weights,
-                weights,
-                update.states().values().stream()
-                        .filter(state -> moments.contains(state.name()))
-                        .mapToLong(Value::bytes)
-                        .sum(),
-                Math.max(arena(training), arena(update)),
+                gradients,
+                moments,
+                others + graphs.stream().mapToLong(RunPlan::arena).max().orElseThrow(),
+                caches,
                 flop,
                 ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getTotalMemorySize());
+    }
+
+    private static long bytes(Map<String, Value> states, Stream<String> names) {
+        return names.mapToLong(name -> states.get(name).bytes()).sum();
     }
 
     private static long arena(Graph graph) {
@@ -114,7 +123,7 @@ public record RunPlan(
     }
 
     public long totalBytes() {
-        return weightBytes + gradientBytes + optimizerBytes + activationBytes;
+        return weightBytes + gradientBytes + optimizerBytes + activationBytes + cacheBytes;
     }
 
     public boolean fits() {
@@ -154,6 +163,7 @@ public record RunPlan(
                 gradients        %17s   fp32
                 optimiser        %17s   fp32 moments
                 activations      %17s   micro-batch of %d sequence%s
+                samples          %17s   keys and values
                 total            %17s   of %s
                 tokens a step    %,17d   %d micro-batch%s
                 FLOP a token     %17s   forward, backward and update, counted op by op""".formatted(
@@ -164,6 +174,7 @@ public record RunPlan(
                         Units.bytes(activationBytes),
                         microBatch,
                         microBatch == 1 ? "" : "s",
+                        Units.bytes(cacheBytes),
                         Units.bytes(totalBytes()),
                         Units.bytes(machineBytes),
                         tokensPerStep,

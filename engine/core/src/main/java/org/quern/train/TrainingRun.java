@@ -67,6 +67,7 @@ public final class TrainingRun {
         createFolder();
         Optional<Checkpoint> newest = Checkpoints.newestValid(folder.resolve(CHECKPOINTS));
         newest.ifPresent(checkpoint -> RunCheckpoints.requireSameOrder(checkpoint, RunCheckpoints.Order.of(config)));
+        RunPlan.of(config).requireFit();
         RunData data = RunData.open(config, folder, threads, preparation);
         try (Executor executor = new CpuExecutor(threads)) {
             LOG.info(

@@ -121,6 +121,8 @@ class RunConfigTest {
             value = {
                 "train.micro_batch=5 | train.micro_batch must divide global_batch 12: got 5 (try 4 or 6)",
                 "train.micro_batch=13 | train.micro_batch must divide global_batch 12: got 13 (try 12)",
+                "train={steps: 1, global_batch: 65536, micro_batch: 65536, sequence_length: 32768} | train.micro_batch"
+                        + " times sequence_length must be at most 2147483647: got 2147483648",
                 "model.num_attention_heads=3 | model.num_attention_heads must divide hidden_size 64, unless head_dim is"
                         + " given: got 3",
                 "model.num_key_value_heads=3 | model.num_key_value_heads must divide num_attention_heads 4: got 3",

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -17,6 +18,8 @@ import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.quern.base.Json;
 import org.quern.checkpoint.Checkpoint;
+import org.quern.checkpoint.NamedTensor;
+import org.quern.checkpoint.Safetensors;
 import org.quern.config.ConfigReader;
 import org.quern.config.RunConfig;
 import tools.jackson.databind.JsonNode;
@@ -174,6 +177,24 @@ final class TinyRun {
         for (String file : List.of(Checkpoint.MODEL, Checkpoint.OPTIMIZER)) {
             assertThat(checkpoint(actual, step).resolve(file))
                     .hasSameBinaryContentAs(checkpoint(expected, step).resolve(file));
+        }
+    }
+
+    /// Asserts that a file holds just these tensors.
+    static void assertHolds(Path file, List<NamedTensor> tensors) {
+        try (Arena arena = Arena.ofConfined()) {
+            List<NamedTensor> found = Safetensors.read(file, arena);
+            assertThat(found)
+                    .extracting(NamedTensor::name)
+                    .containsExactlyInAnyOrderElementsOf(
+                            tensors.stream().map(NamedTensor::name).toList());
+            for (NamedTensor tensor : tensors) {
+                assertThat(found)
+                        .filteredOn(other -> other.name().equals(tensor.name()))
+                        .allSatisfy(other -> assertThat(other.data().mismatch(tensor.data()))
+                                .as(tensor.name())
+                                .isEqualTo(-1));
+            }
         }
     }
 

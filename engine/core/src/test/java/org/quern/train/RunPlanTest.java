@@ -1,0 +1,179 @@
+package org.quern.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.sun.management.OperatingSystemMXBean;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.quern.base.ExitCode;
+import org.quern.base.QuernException;
+import org.quern.config.ConfigReader;
+import org.quern.config.RunConfig;
+import org.quern.executor.CpuExecutor;
+import org.quern.executor.Executor;
+import org.quern.executor.Program;
+import org.quern.executor.TensorStore;
+import org.quern.generate.GraphDecoder;
+import org.quern.graph.Graph;
+import org.quern.model.Model;
+
+class RunPlanTest {
+    @TempDir
+    Path folder;
+
+    private TinyRun tiny;
+
+    @BeforeEach
+    void writeConfig() {
+        tiny = new TinyRun(folder);
+    }
+
+    /// Parameters as transformers counts them, for GPT-2 with 47 rows of padding in the vocabulary.
+    @ParameterizedTest
+    @CsvSource({
+        "gpt2-124m, 124475904",
+        "gpt2-350m, 354871296",
+        "gpt2-774m, 774090240",
+        "gpt2-1558m, 1557686400",
+        "llama3.1-8b, 8030261248"
+    })
+    void plansTheRecipesWithoutTheirData(String recipe, long parameters) {
+        RunConfig config = ConfigReader.read(
+                Path.of("../../configs").resolve(recipe + ".yaml"), RunConfig.class, List.of("train.micro_batch=1"));
+        RunPlan plan = RunPlan.of(config);
+        assertThat(plan.parameters()).isEqualTo(parameters);
+        assertThat(plan.weightBytes()).isEqualTo(4 * parameters);
+        assertThat(plan.gradientBytes()).isEqualTo(4 * parameters);
+        assertThat(plan.optimizerBytes()).isEqualTo(8 * parameters);
+        assertThat(plan.toString()).contains("%,d".formatted(parameters));
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "run={}",
+                "optimizer={name: muon, lr: 1e-2, muon: {lr: 0.02}}",
+                "model={architecture: gpt2, hidden_size: 24, num_hidden_layers: 3, num_attention_heads: 2}",
+                "train={steps: 3, global_batch: 8, micro_batch: 8, sequence_length: 64}"
+            })
+    void plansWhatIsAllocated(String override) {
+        List<String> overrides = new ArrayList<>(List.of(tiny.text()));
+        overrides.add(override);
+        RunConfig config = tiny.config(overrides.toArray(String[]::new));
+        Model model = Model.of(config.modelConfig(270));
+        RunPlan plan = RunPlan.of(config);
+        try (RecordingExecutor executor = new RecordingExecutor()) {
+            new TrainingStep(
+                    executor,
+                    model,
+                    config.optimizerSettings(),
+                    plan.microBatch(),
+                    plan.microBatches(),
+                    config.train().sequenceLength());
+            new GraphDecoder(executor, model, 1, model.config().maxPositionEmbeddings());
+            // The decoder's piece of one token has inputs of its own: a token and its position.
+            assertThat(plan.totalBytes()).isEqualTo(executor.bytes() - 8);
+        }
+    }
+
+    /// Remembers the programs, to know the size of their arena.
+    private static final class RecordingExecutor implements Executor {
+        private final Executor executor = new CpuExecutor(1);
+        private final List<Program> programs = new ArrayList<>();
+
+        long bytes() {
+            TensorStore tensors = tensors();
+            return tensors.names().stream()
+                            .mapToLong(name -> tensors.host(name).byteSize())
+                            .sum()
+                    + programs.stream()
+                            .mapToLong(program -> program.memoryPlan().bytes())
+                            .max()
+                            .orElseThrow();
+        }
+
+        @Override
+        public TensorStore tensors() {
+            return executor.tensors();
+        }
+
+        @Override
+        public Program prepare(Graph graph) {
+            programs.add(executor.prepare(graph));
+            return programs.getLast();
+        }
+
+        @Override
+        public String description() {
+            return executor.description();
+        }
+
+        @Override
+        public void close() {
+            executor.close();
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        // 4096 tokens at once are enough, and a sequence is the least.
+        "480, 1024, 4",
+        "480, 512, 8",
+        "480, 500, 8",
+        "7, 512, 7",
+        "13, 512, 1",
+        "6, 5000, 1",
+        "1, 1, 1"
+    })
+    void picksADivisorOfTheGlobalBatch(int globalBatch, int length, int expected) {
+        RunPlan plan = plan(globalBatch, length);
+        assertThat(plan.microBatch()).isEqualTo(expected);
+        assertThat(plan.microBatches()).isEqualTo(globalBatch / expected);
+        assertThat(plan.tokensPerStep()).isEqualTo((long) globalBatch * length);
+    }
+
+    /// 4096 rows of logits would take four times the machine's memory.
+    @Test
+    void picksASmallerMicroBatchWhereALargeOneDoesNotFit() {
+        long machine =
+                ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getTotalMemorySize();
+        int vocabSize = Math.toIntExact(machine / 4096);
+        String vocabulary = "tokenizer.vocab_size=" + vocabSize;
+        RunPlan plan = plan(4096, 1, vocabulary);
+        assertThat(plan.fits()).isTrue();
+        assertThat(plan.microBatch()).isBetween(64, 1024);
+        assertThat(plan(4096, 1, vocabulary, "train.micro_batch=" + 2 * plan.microBatch())
+                        .fits())
+                .isFalse();
+    }
+
+    private RunPlan plan(int globalBatch, int length, String... overrides) {
+        List<String> all = new ArrayList<>(List.of(
+                "train={steps: 3, global_batch: %d, sequence_length: %d}".formatted(globalBatch, length),
+                "model.hidden_size=2",
+                "model.num_attention_heads=1"));
+        all.addAll(List.of(overrides));
+        return RunPlan.of(tiny.config(all.toArray(String[]::new)));
+    }
+
+    @Test
+    void namesWaysToFit() {
+        assertThatThrownBy(() -> plan(8, 32, "tokenizer.vocab_size=2000000000", "model.num_hidden_layers=9")
+                        .requireFit())
+                .isInstanceOfSatisfying(
+                        QuernException.class, e -> assertThat(e.exitCode()).isEqualTo(ExitCode.DATA))
+                .hasMessageContaining("a run must fit into 90 % of the machine's memory, ")
+                .hasMessageContaining("try a train.sequence_length shorter than 32, or a smaller model, or a machine");
+        assertThat(plan(1 << 20, 1 << 10, "train.micro_batch=1048576").howToFit())
+                .contains("try a train.micro_batch below 1048576, or a train.sequence_length shorter than 1024");
+    }
+}
