@@ -6,14 +6,16 @@ import static org.quern.kernels.cpu.Native.MEMORY;
 import static org.quern.kernels.cpu.Native.ORDER;
 import static org.quern.kernels.cpu.Native.SPECIES;
 import static org.quern.kernels.cpu.Native.get;
-import static org.quern.kernels.cpu.Native.load;
-import static org.quern.kernels.cpu.Native.store;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShuffle;
 
 /// Simple operations on rows of floats in memory. Sums have a fixed order.
+///
+/// They call the vector API alone, and hand over vectors only where it is taken for sure: C2 leaves out of
+/// line what it finds in a branch that is seldom taken, except the JDK's own, and then vectors are made on
+/// the heap. Rows of other lengths decide what is seldom.
 final class Rows {
     private static final VectorShuffle<Float> ROTATE_8 = VectorShuffle.iota(SPECIES, 8, 1, true);
     private static final VectorShuffle<Float> ROTATE_4 = VectorShuffle.iota(SPECIES, 4, 1, true);
@@ -47,7 +49,7 @@ final class Rows {
         FloatVector sum = FloatVector.zero(SPECIES);
         int i = 0;
         for (; i <= count - LANES; i += LANES, x += BYTES) {
-            sum = sum.add(load(x));
+            sum = sum.add(FloatVector.fromMemorySegment(SPECIES, MEMORY, x, ORDER));
         }
         float rest = 0;
         for (; i < count; i++, x += Float.BYTES) {
@@ -63,11 +65,14 @@ final class Rows {
         int i = 0;
         long at = 0;
         for (; i <= count - 2 * LANES; i += 2 * LANES, at += 2 * BYTES) {
-            sum0 = load(a + at).fma(load(b + at), sum0);
-            sum1 = load(a + at + BYTES).fma(load(b + at + BYTES), sum1);
+            sum0 = FloatVector.fromMemorySegment(SPECIES, MEMORY, a + at, ORDER)
+                    .fma(FloatVector.fromMemorySegment(SPECIES, MEMORY, b + at, ORDER), sum0);
+            sum1 = FloatVector.fromMemorySegment(SPECIES, MEMORY, a + at + BYTES, ORDER)
+                    .fma(FloatVector.fromMemorySegment(SPECIES, MEMORY, b + at + BYTES, ORDER), sum1);
         }
         if (i <= count - LANES) {
-            sum0 = load(a + at).fma(load(b + at), sum0);
+            sum0 = FloatVector.fromMemorySegment(SPECIES, MEMORY, a + at, ORDER)
+                    .fma(FloatVector.fromMemorySegment(SPECIES, MEMORY, b + at, ORDER), sum0);
             i += LANES;
             at += BYTES;
         }
@@ -83,7 +88,7 @@ final class Rows {
         int i = 0;
         long at = 0;
         for (; i <= count - LANES; i += LANES, at += BYTES) {
-            store(load(from + at), to + at);
+            FloatVector.fromMemorySegment(SPECIES, MEMORY, from + at, ORDER).intoMemorySegment(MEMORY, to + at, ORDER);
         }
         for (; i < count; i++, at += Float.BYTES) {
             Native.put(to + at, get(from + at));
@@ -96,7 +101,7 @@ final class Rows {
         int i = 0;
         long at = 0;
         for (; i <= count - LANES; i += LANES, at += BYTES) {
-            store(values, to + at);
+            values.intoMemorySegment(MEMORY, to + at, ORDER);
         }
         for (; i < count; i++, at += Float.BYTES) {
             Native.put(to + at, value);
@@ -108,7 +113,9 @@ final class Rows {
         int i = 0;
         long at = 0;
         for (; i <= count - LANES; i += LANES, at += BYTES) {
-            store(load(from + at).mul(factor), to + at);
+            FloatVector.fromMemorySegment(SPECIES, MEMORY, from + at, ORDER)
+                    .mul(factor)
+                    .intoMemorySegment(MEMORY, to + at, ORDER);
         }
         for (; i < count; i++, at += Float.BYTES) {
             Native.put(to + at, get(from + at) * factor);
@@ -120,7 +127,9 @@ final class Rows {
         int i = 0;
         long at = 0;
         for (; i <= count - LANES; i += LANES, at += BYTES) {
-            store(load(a + at).add(load(b + at)), to + at);
+            FloatVector.fromMemorySegment(SPECIES, MEMORY, a + at, ORDER)
+                    .add(FloatVector.fromMemorySegment(SPECIES, MEMORY, b + at, ORDER))
+                    .intoMemorySegment(MEMORY, to + at, ORDER);
         }
         for (; i < count; i++, at += Float.BYTES) {
             Native.put(to + at, get(a + at) + get(b + at));
@@ -128,9 +137,6 @@ final class Rows {
     }
 
     /// Sets a vector, or adds to it.
-    ///
-    /// Calls the vector API alone, which C2 inlines even into a branch that is seldom taken: a kernel that
-    /// accumulates is as fast where most do not.
     static void put(long address, FloatVector vector, boolean accumulate) {
         if (accumulate) {
             FloatVector.fromMemorySegment(SPECIES, MEMORY, address, ORDER)
