@@ -1,0 +1,35 @@
+package org.quern.gpu;
+
+/// What a GPU is.
+///
+/// @param name as its maker calls it
+/// @param major of the compute capability
+/// @param minor of the compute capability
+/// @param multiprocessors their number
+/// @param memoryBytes of the whole device
+/// @param sharedBytesPerBlock the most shared memory that a block may ask for
+/// @param sharedBytesPerMultiprocessor what its blocks share
+/// @param registersPerMultiprocessor 32-bit registers
+/// @param threadsPerMultiprocessor resident at a time
+/// @param blocksPerMultiprocessor resident at a time
+/// @param l2Bytes of the second-level cache
+/// @param driverVersion of CUDA that the driver implements, 1000 major + 10 minor
+public record DeviceProperties(
+        String name,
+        int major,
+        int minor,
+        int multiprocessors,
+        long memoryBytes,
+        int sharedBytesPerBlock,
+        int sharedBytesPerMultiprocessor,
+        int registersPerMultiprocessor,
+        int threadsPerMultiprocessor,
+        int blocksPerMultiprocessor,
+        long l2Bytes,
+        int driverVersion) {
+
+    /// The name that assemblers give its architecture: `sm_90`.
+    public String architecture() {
+        return "sm_" + major + minor;
+    }
+}

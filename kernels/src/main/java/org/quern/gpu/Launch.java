@@ -1,0 +1,128 @@
+package org.quern.gpu;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
+
+/// A kernel with its grid and its arguments, ready to be launched again and again.
+public final class Launch {
+    private final GpuFunction function;
+    private final Dim grid;
+    private final Dim block;
+    private final int sharedBytes;
+    private final MemorySegment arguments;
+    private final List<Integer> offsets;
+
+    /// Sizes of a grid in blocks, or of a block in threads.
+    public record Dim(int x, int y, int z) {
+        public Dim {
+            if (x < 1 || y < 1 || z < 1) {
+                throw new GpuException(
+                        "a launch needs at least 1 in each dimension: got %d x %d x %d".formatted(x, y, z));
+            }
+        }
+
+        public static Dim of(int x) {
+            return new Dim(x, 1, 1);
+        }
+
+        public static Dim of(int x, int y) {
+            return new Dim(x, y, 1);
+        }
+
+        /// x y z.
+        public long count() {
+            return (long) x * y * z;
+        }
+    }
+
+    /// Binds arguments.
+    ///
+    /// @param sharedBytes dynamic shared memory
+    /// @param values one a parameter: [DeviceMemory] (its address), Long, Integer or Float
+    /// @throws GpuException if number or sizes are not the kernel's
+    public Launch(GpuFunction function, Dim grid, Dim block, int sharedBytes, Object... values) {
+        this.function = function;
+        this.grid = grid;
+        this.block = block;
+        this.sharedBytes = sharedBytes;
+        List<Integer> sizes = function.parameterBytes();
+        if (sizes.size() != values.length) {
+            throw new GpuException(
+                    "%s takes %d arguments: got %d".formatted(function.name(), sizes.size(), values.length));
+        }
+        if (sharedBytes > function.maxSharedBytes()) {
+            throw new GpuException("%s may use at most %,d bytes of dynamic shared memory on this device: got %,d"
+                    .formatted(function.name(), function.maxSharedBytes(), sharedBytes));
+        }
+        int[] places = new int[values.length];
+        int end = 0;
+        for (int i = 0; i < values.length; i++) {
+            int size = sizes.get(i);
+            places[i] = (end + size - 1) / size * size;
+            end = places[i] + size;
+        }
+        offsets = java.util.Arrays.stream(places).boxed().toList();
+        arguments = Arena.ofAuto().allocate(Math.max(end, 1), 16);
+        for (int i = 0; i < values.length; i++) {
+            set(i, values[i]);
+        }
+    }
+
+    /// Changes an argument; launches from now on use it.
+    public void set(int index, Object value) {
+        int at = offsets.get(index);
+        int size = switch (value) {
+            case DeviceMemory memory -> put(at, memory.address());
+            case Long number -> put(at, number);
+            case Integer number -> {
+                arguments.set(ValueLayout.JAVA_INT, at, number);
+                yield Integer.BYTES;
+            }
+            case Float number -> {
+                arguments.set(ValueLayout.JAVA_FLOAT, at, number);
+                yield Float.BYTES;
+            }
+            default ->
+                throw new GpuException("%s: argument %d must be memory, Long, Integer or Float: got %s"
+                        .formatted(function.name(), index, value.getClass().getSimpleName()));
+        };
+        int expected = function.parameterBytes().get(index);
+        if (size != expected) {
+            throw new GpuException(
+                    "%s: argument %d has %d bytes: got %d".formatted(function.name(), index, expected, size));
+        }
+    }
+
+    private int put(int at, long value) {
+        arguments.set(ValueLayout.JAVA_LONG, at, value);
+        return Long.BYTES;
+    }
+
+    public GpuFunction function() {
+        return function;
+    }
+
+    public Dim grid() {
+        return grid;
+    }
+
+    public Dim block() {
+        return block;
+    }
+
+    public int sharedBytes() {
+        return sharedBytes;
+    }
+
+    /// All arguments, each at its offset.
+    public MemorySegment arguments() {
+        return arguments;
+    }
+
+    /// Where each argument lies in [#arguments].
+    public List<Integer> offsets() {
+        return offsets;
+    }
+}

@@ -1,0 +1,40 @@
+package org.quern.ptx.syntax;
+
+import java.util.List;
+
+/// A PTX file.
+///
+/// @param version of the language, `8.0`
+/// @param target the architecture, `sm_80`
+/// @param variables of the module: shared, global or constant
+/// @param entries its kernels
+public record PtxModule(String version, String target, List<Variable> variables, List<Entry> entries) {
+
+    /// A kernel.
+    ///
+    /// @param parameters in order
+    /// @param directives performance directives by name without the dot: `maxntid` to (128, 1, 1)
+    /// @param registers declared ones; `.reg .b32 r<4>` makes four, in the order of the text
+    /// @param variables declared inside: shared and local
+    /// @param body labels and instructions
+    public record Entry(
+            String name,
+            List<Parameter> parameters,
+            java.util.Map<String, List<Integer>> directives,
+            List<Register> registers,
+            List<Variable> variables,
+            List<Statement> body,
+            int line) {}
+
+    /// @param bytes all of it: an array of 128 bytes has 128
+    public record Parameter(String name, PtxType type, int bytes, int alignment) {}
+
+    public record Register(String name, PtxType type) {}
+
+    /// A variable in memory.
+    ///
+    /// @param bytes 0 for `.extern .shared` of unknown size
+    /// @param initial its first content, empty if undefined
+    public record Variable(
+            StateSpace space, String name, PtxType type, long bytes, int alignment, byte[] initial, int line) {}
+}
