@@ -25,8 +25,8 @@ import org.quern.gpu.GpuException;
 
 /// Expands the PTX templates of `src/main/ptx`.
 ///
-/// The language is FreeMarker's: `${tile_m * 2}`, `<#list 0..<n as i>`, `<#if window>`, `<#include "common.ftl">`, with
-/// numbers printed plainly. Templates may call
+/// The language is FreeMarker's: `${tile_m * 2}`, `<#list 0..<n as i>`, `<#if window>`, `<#include "common.ftl">`.
+/// Numbers are printed plainly. Templates may call
 ///
 /// | function | value |
 /// |---|---|
