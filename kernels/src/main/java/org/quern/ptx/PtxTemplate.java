@@ -66,9 +66,8 @@ public final class PtxTemplate {
 
     /// The text of a variant, ready to be assembled.
     ///
-    /// @throws GpuException if the template is absent or wrong, asks for a parameter that the variant lacks, or
-    does
-    ///     not know one that it has; with file, line and name
+    /// @throws GpuException if the template is absent or wrong, asks for a parameter that the variant
+    ///     lacks, or does not know one that it has; with file, line and name
     public static String expand(KernelVariant variant) {
         String file = variant.file() + ".ptx";
         for (String name : variant.parameters().keySet()) {
