@@ -17,10 +17,11 @@ public sealed interface Operand {
         }
     }
 
-    /// The address of a variable or a parameter, or a label to jump to.
-    record Symbol(String name) implements Operand {}
+    /// The address of a variable or a parameter plus some bytes (`tile+512`), or a label to jump to.
+    record Symbol(String name, long offset) implements Operand {}
 
-    /// `[base + offset]`; base is a register, a symbol, or an absolute address. `[map, {x, y}]` has coordinates.
+    /// `[base + offset]`; base is a register, a symbol (its own offset is 0), or an absolute address.
+    /// `[map, {x, y}]` has coordinates.
     record Address(Operand base, long offset, List<Operand> coordinates) implements Operand {}
 
     /// `{a, b, c, d}`.

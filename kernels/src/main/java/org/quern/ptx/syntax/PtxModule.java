@@ -1,8 +1,9 @@
 package org.quern.ptx.syntax;
 
 import java.util.List;
+import java.util.Map;
 
-/// A PTX file.
+/// A PTX file. All names are unique: what a block of an entry declares again is renamed `name#2`.
 ///
 /// @param version of the language, `8.0`
 /// @param target the architecture, `sm_80`
@@ -20,7 +21,7 @@ public record PtxModule(String version, String target, List<Variable> variables,
     public record Entry(
             String name,
             List<Parameter> parameters,
-            java.util.Map<String, List<Integer>> directives,
+            Map<String, List<Integer>> directives,
             List<Register> registers,
             List<Variable> variables,
             List<Statement> body,
@@ -34,7 +35,8 @@ public record PtxModule(String version, String target, List<Variable> variables,
     /// A variable in memory.
     ///
     /// @param bytes 0 for `.extern .shared` of unknown size
-    /// @param initial its first content, empty if undefined
+    /// @param initial its first content, or that of its front; what lies behind is zero in global and constant
+    ///     memory and undefined elsewhere
     public record Variable(
             StateSpace space, String name, PtxType type, long bytes, int alignment, byte[] initial, int line) {}
 }

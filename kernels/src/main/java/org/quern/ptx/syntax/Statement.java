@@ -9,6 +9,9 @@ public sealed interface Statement {
 
     record Label(String name, int line) implements Statement {}
 
+    /// `name: .branchtargets L0, L1;`: the labels that `brx.idx` chooses from.
+    record BranchTargets(String name, List<String> labels, int line) implements Statement {}
+
     /// `@!p add.rn.f32 a, b, c;`
     ///
     /// @param guard the predicate register's name, or null
