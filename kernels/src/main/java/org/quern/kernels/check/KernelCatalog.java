@@ -1,0 +1,14 @@
+package org.quern.kernels.check;
+
+import java.util.List;
+import java.util.stream.Stream;
+
+/// All kernels of Quern, family by family.
+public final class KernelCatalog {
+    private KernelCatalog() {}
+
+    /// The probes first: where they fail, no kernel's result means anything.
+    public static List<KernelFamily> families() {
+        return List.of(new KernelFamily("probe", ProbeCases.variants(), ProbeCases::cases, Stream::empty));
+    }
+}

@@ -1,0 +1,18 @@
+package org.quern.kernels.check;
+
+import java.util.List;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
+import org.quern.ptx.KernelVariant;
+
+/// Kernels that belong together: what ships, and what proves it.
+///
+/// @param name as in the head of its cases: `matmul`
+/// @param variants all that ship
+/// @param cases small enough for the emulator in every build
+/// @param slowCases large sizes and sweeps
+public record KernelFamily(
+        String name,
+        List<KernelVariant> variants,
+        Supplier<Stream<KernelCase>> cases,
+        Supplier<Stream<KernelCase>> slowCases) {}
