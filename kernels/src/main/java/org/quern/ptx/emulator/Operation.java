@@ -11,4 +11,14 @@ public interface Operation {
     ///
     /// @throws EmulatorFault by [Warp#fault] if a rule is broken
     void execute(Warp warp, int mask);
+
+    /// Floating-point operations of one lane; a fused multiply-add counts as two.
+    default int flops() {
+        return 0;
+    }
+
+    /// Whether it is for the special function unit: exponentials, logarithms, roots, reciprocals, tanh.
+    default boolean specialFunction() {
+        return false;
+    }
 }

@@ -1,8 +1,11 @@
 package org.quern.ptx.emulator;
 
-/// The registers of a warp.
+/// The registers of a warp, with which of them hold a value. Made by [RegisterLayout#registers()].
+///
+/// Slot 0 of each file takes what is not wanted (`_`) and results of which only some lanes are kept; nobody reads it
+/// as an operand.
 final class Registers {
-    /// 8- to 32-bit values at `slot * 32 + lane`; 16-bit values in the low half.
+    /// 8- to 32-bit values at `slot * 32 + lane`; narrow ones in the low bits under zeros, even if they are signed.
     final int[] words;
     /// 64-bit values at `slot * 32 + lane`.
     final long[] longs;
@@ -13,12 +16,54 @@ final class Registers {
     final int[] longsDefined;
     final int[] predicatesDefined;
 
-    Registers(int words, int longs, int predicates) {
+    private final RegisterLayout layout;
+
+    Registers(RegisterLayout layout, int words, int longs, int predicates) {
+        this.layout = layout;
         this.words = new int[words * 32];
         this.longs = new long[longs * 32];
         this.predicates = new int[predicates];
         wordsDefined = new int[words];
         longsDefined = new int[longs];
         predicatesDefined = new int[predicates];
+    }
+
+    /// Takes over values and definedness of a register set of the same layout.
+    void copyFrom(Registers other) {
+        System.arraycopy(other.words, 0, words, 0, words.length);
+        System.arraycopy(other.longs, 0, longs, 0, longs.length);
+        System.arraycopy(other.predicates, 0, predicates, 0, predicates.length);
+        System.arraycopy(other.wordsDefined, 0, wordsDefined, 0, wordsDefined.length);
+        System.arraycopy(other.longsDefined, 0, longsDefined, 0, longsDefined.length);
+        System.arraycopy(other.predicatesDefined, 0, predicatesDefined, 0, predicatesDefined.length);
+    }
+
+    /// Faults if a lane of `mask` reads a word that was not written.
+    void requireWord(Warp warp, int slot, int mask) {
+        if ((mask & ~wordsDefined[slot]) != 0) {
+            throw undefined(warp, RegisterFile.WORDS, slot, mask & ~wordsDefined[slot]);
+        }
+    }
+
+    /// As [#requireWord].
+    void requireLong(Warp warp, int slot, int mask) {
+        if ((mask & ~longsDefined[slot]) != 0) {
+            throw undefined(warp, RegisterFile.LONGS, slot, mask & ~longsDefined[slot]);
+        }
+    }
+
+    /// As [#requireWord].
+    void requirePredicate(Warp warp, int slot, int mask) {
+        if ((mask & ~predicatesDefined[slot]) != 0) {
+            throw undefined(warp, RegisterFile.PREDICATES, slot, mask & ~predicatesDefined[slot]);
+        }
+    }
+
+    private EmulatorFault undefined(Warp warp, RegisterFile file, int slot, int lanes) {
+        int lane = Integer.numberOfTrailingZeros(lanes);
+        return warp.fault(
+                EmulatorFault.Kind.UNDEFINED_REGISTER,
+                lane,
+                "%s is read in lane %d, where nothing was written to it".formatted(layout.name(file, slot), lane));
     }
 }
