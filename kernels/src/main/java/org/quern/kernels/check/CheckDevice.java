@@ -37,12 +37,12 @@ public final class CheckDevice implements AutoCloseable {
     ///
     /// @param what the output
     /// @param values as read back, converted to float
-    /// @param error the largest error, as a part of what is tolerated
-    public record Result(String what, float[] values, double error) {}
+    /// @param tolerances what is tolerated, one a value
+    /// @param error the largest error, as a part of what is tolerated: more than 1 is wrong
+    public record Result(String what, float[] values, double[] tolerances, double error) {}
 
-    /// @param poison whether to fill outputs with NaN first; not on the emulator, which faults where undefined memory
-    /// is
-    ///     read
+    /// @param poison whether to fill outputs with NaN first; not on the emulator, which faults where undefined
+    ///     memory is read
     public CheckDevice(Gpu gpu, KernelLibrary library, long seed, boolean poison) {
         this.poison = poison;
         this.library = library;
@@ -206,27 +206,22 @@ public final class CheckDevice implements AutoCloseable {
         if (actual.length != expected.length) {
             throw new IllegalArgumentException(actual.length + " values, " + expected.length + " expected");
         }
+        double[] tolerances = new double[expected.length];
         double worst = 0;
         int wrong = 0;
         StringBuilder first = new StringBuilder();
         for (int i = 0; i < expected.length; i++) {
-            double tolerated = relative * Math.abs(expected[i]) + absolute[i];
-            double error = Math.abs(actual[i] - expected[i]);
-            if (actual[i] == expected[i] || Double.isNaN(expected[i]) && Float.isNaN(actual[i])) {
-                continue;
-            }
-            if (!(error <= tolerated)) {
-                if (wrong++ < REPORTED) {
-                    first.append("; [%d] is %s, expected %s +- %.3g".formatted(i, actual[i], expected[i], tolerated));
-                }
-            } else {
-                worst = Math.max(worst, error / tolerated);
+            tolerances[i] = relative * Math.abs(expected[i]) + absolute[i];
+            double error = Tolerance.parts(actual[i], expected[i], tolerances[i]);
+            worst = Math.max(worst, error);
+            if (error > 1 && wrong++ < REPORTED) {
+                first.append("; [%d] is %s, expected %s +- %.3g".formatted(i, actual[i], expected[i], tolerances[i]));
             }
         }
+        results.add(new Result(what, actual, tolerances, worst));
         if (wrong > 0) {
             throw new Mismatch("%s: %d of %d values are wrong%s".formatted(what, wrong, expected.length, first));
         }
-        results.add(new Result(what, actual, worst));
     }
 
     /// Each value must be exactly what is expected.
@@ -235,18 +230,18 @@ public final class CheckDevice implements AutoCloseable {
     }
 
     public void compareExactly(String what, int[] actual, int[] expected) {
-        if (!Arrays.equals(actual, expected)) {
-            int at = Arrays.mismatch(actual, expected);
-            throw new Mismatch("%s: [%d] is %d, expected %d".formatted(what, at, actual[at], expected[at]));
-        }
         float[] values = new float[actual.length];
         for (int i = 0; i < values.length; i++) {
             values[i] = actual[i];
         }
-        results.add(new Result(what, values, 0));
+        int at = Arrays.mismatch(actual, expected);
+        results.add(new Result(what, values, new double[values.length], at < 0 ? 0 : Double.POSITIVE_INFINITY));
+        if (at >= 0) {
+            throw new Mismatch("%s: [%d] is %d, expected %d".formatted(what, at, actual[at], expected[at]));
+        }
     }
 
-    /// What the comparisons so far have seen.
+    /// What the comparisons so far have seen, the one that failed included.
     public List<Result> results() {
         return results;
     }

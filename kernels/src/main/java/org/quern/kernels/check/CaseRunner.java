@@ -1,0 +1,90 @@
+package org.quern.kernels.check;
+
+import java.util.List;
+import java.util.function.Supplier;
+import org.quern.gpu.GpuException;
+import org.quern.kernels.check.CaseOutcome.Status;
+import org.quern.kernels.check.CheckDevice.Result;
+import org.quern.kernels.cuda.KernelDevice;
+
+/// Runs one case after the other on a device, which it opens when it is needed, and again after a fault.
+final class CaseRunner implements AutoCloseable {
+    private final Supplier<KernelDevice> opener;
+    private final long seed;
+    private final boolean poison;
+    private KernelDevice device;
+    private String gone = "";
+
+    CaseRunner(Supplier<KernelDevice> opener, long seed, boolean poison) {
+        this.opener = opener;
+        this.seed = seed;
+        this.poison = poison;
+    }
+
+    /// Runs a case; whatever goes wrong is in the result.
+    CaseRun run(KernelCase kernelCase) {
+        if (device == null && gone.isEmpty()) {
+            open();
+        }
+        if (!gone.isEmpty()) {
+            return CaseRun.leftOut(gone);
+        }
+        List<Result> results = List.of();
+        long start = System.nanoTime();
+        Status status = Status.OK;
+        String message = "";
+        try {
+            try (CheckDevice check = new CheckDevice(device.gpu(), device.library(), seed, poison)) {
+                results = check.results();
+                kernelCase.body().run(check);
+            }
+        } catch (RuntimeException | LinkageError | AssertionError | OutOfMemoryError e) {
+            status = Status.FAILED;
+            message = message(e);
+            if (!works()) {
+                status = Status.FAULT;
+                message = "the device stopped working: " + message;
+                abandon();
+            }
+        }
+        return new CaseRun(status, results, (System.nanoTime() - start) / 1e9, message);
+    }
+
+    private void open() {
+        try {
+            device = opener.get();
+        } catch (GpuException e) {
+            gone = "the device cannot be opened: " + e.getMessage();
+        }
+    }
+
+    /// After a fault, each call of the driver fails with it.
+    private boolean works() {
+        try {
+            device.gpu().synchronize();
+            return true;
+        } catch (GpuException _) {
+            return false;
+        }
+    }
+
+    private void abandon() {
+        try {
+            device.close();
+        } catch (RuntimeException _) {
+            // What a broken device cannot free goes with it.
+        }
+        device = null;
+    }
+
+    private static String message(Throwable e) {
+        return e instanceof Mismatch || e instanceof GpuException ? e.getMessage() : e.toString();
+    }
+
+    @Override
+    public void close() {
+        if (device != null) {
+            device.close();
+        }
+    }
+}
