@@ -242,6 +242,10 @@ final class CpuKernels {
             }
             case Op.LinearCombination(double a, double b) ->
                 new LinearCombination((float) a, in(node, 0), (float) b, in(node, 1), out(node, 0), size(node));
+            case Op.Cast() ->
+                node.accumulates(0)
+                        ? new Add(in(node, 0), out(node, 0), out(node, 0), size(node))
+                        : new Copy(in(node, 0), out(node, 0), size(node));
             case Op.Rows(int from, int count) -> {
                 long rowBytes = (long) columns(node, 0) * Float.BYTES;
                 yield new Copy(in(node, 0).asSlice(from * rowBytes, count * rowBytes), out(node, 0), size(node));

@@ -30,7 +30,12 @@ public final class Graph {
 
     /// A new fp32 tensor in the arena.
     public Value transientValue(String name, Shape shape) {
-        return newValue(name, shape, DType.F32, false);
+        return transientValue(name, shape, DType.F32);
+    }
+
+    /// A new tensor in the arena.
+    public Value transientValue(String name, Shape shape, DType type) {
+        return newValue(name, shape, type, false);
     }
 
     /// Adds an operation with one output and returns that.

@@ -589,6 +589,19 @@ public sealed interface Op {
         }
     }
 
+    /// The same values in another type, which the executor chooses.
+    record Cast() implements Op {
+        @Override
+        public List<Shape> outputShapes(List<Shape> inputs) {
+            return List.of(inputs.get(0));
+        }
+
+        @Override
+        public double flopPerElement() {
+            return 0;
+        }
+    }
+
     /// x / (its Frobenius norm + eps).
     record Normalize(double eps) implements Op {
         @Override

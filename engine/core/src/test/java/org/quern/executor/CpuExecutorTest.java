@@ -75,6 +75,7 @@ class CpuExecutorTest {
             switch (type) {
                 case F32 -> memory.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) values[i]);
                 case I32 -> memory.setAtIndex(ValueLayout.JAVA_INT, i, (int) values[i]);
+                case BF16 -> throw new IllegalArgumentException("tests fill no bf16 state");
             }
         }
     }

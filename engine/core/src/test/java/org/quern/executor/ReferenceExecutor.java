@@ -232,6 +232,7 @@ final class ReferenceExecutor {
                 }
             }
             case Op.Rows(int from, int count) -> System.arraycopy(x, from * columns, y, 0, count * columns);
+            case Op.Cast() -> System.arraycopy(x, 0, y, 0, y.length);
             case Op.Normalize(double eps) -> {
                 double norm = Math.sqrt(Arrays.stream(x).map(v -> v * v).sum());
                 Arrays.setAll(y, i -> x[i] / (norm + eps));

@@ -1,0 +1,126 @@
+package org.quern.graph;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/// The types of a graph on a GPU: activations, their gradients, and keys and values of caches are bf16; statistics,
+/// losses and whatever is a state stay fp32.
+///
+/// Where an operation takes bf16 but the input is an fp32 state, a parameter, it reads the parameter's working copy:
+/// the bf16 values that the optimiser writes beside the fp32 ones. [#workingCopies] says which states need one.
+public final class MixedPrecision {
+    private MixedPrecision() {}
+
+    /// The same graph with the types of a GPU.
+    public static Graph lower(Graph graph) {
+        Graph lowered = new Graph();
+        Map<Value, Value> values = new HashMap<>();
+        graph.states()
+                .values()
+                .forEach(state -> values.put(state, lowered.state(state.name(), state.shape(), type(graph, state))));
+        for (Node node : graph.nodes()) {
+            List<Node.Output> outputs = new ArrayList<>();
+            List<Node> casts = new ArrayList<>();
+            for (int i = 0; i < node.outputs().size(); i++) {
+                DType type = output(node.op(), i);
+                Value value = values.computeIfAbsent(
+                        node.output(i), old -> lowered.transientValue(old.name(), old.shape(), type));
+                Node.Output output = new Node.Output(value, node.accumulates(i));
+                if (value.type() == type || value.type() == DType.F32 && node.op() instanceof Op.MatMul) {
+                    outputs.add(output);
+                } else {
+                    Value rounded = lowered.transientValue(value.name(), value.shape(), type);
+                    outputs.add(new Node.Output(rounded, false));
+                    casts.add(new Node(new Op.Cast(), List.of(rounded), List.of(output)));
+                }
+            }
+            List<Value> inputs = node.inputs().stream().map(values::get).toList();
+            lowered.addInto(node.op(), inputs, outputs);
+            casts.forEach(cast -> lowered.addInto(cast.op(), cast.inputs(), cast.outputs()));
+        }
+        return lowered;
+    }
+
+    /// The fp32 states of a lowered graph that some operation reads as bf16.
+    public static List<Value> workingCopies(Graph lowered) {
+        List<Value> copies = new ArrayList<>();
+        for (Node node : lowered.nodes()) {
+            for (int i = 0; i < node.inputs().size(); i++) {
+                Value input = node.input(i);
+                if (input.state() && input.type() == DType.F32 && readsBf16(node.op(), i) && !copies.contains(input)) {
+                    copies.add(input);
+                }
+            }
+        }
+        return copies;
+    }
+
+    private static DType type(Graph graph, Value state) {
+        boolean cache = graph.nodes().stream()
+                .anyMatch(node -> node.op() instanceof Op.CachedAttention
+                        && (node.input(1).equals(state) || node.input(2).equals(state)));
+        return cache ? DType.BF16 : state.type();
+    }
+
+    /// The type of an output that is no state.
+    private static DType output(Op op, int index) {
+        return switch (op) {
+            case Op.MatMul _,
+                    Op.AddBias _,
+                    Op.Add _,
+                    Op.Embedding _,
+                    Op.Rope _,
+                    Op.CachedAttention _,
+                    Op.AttentionGradient _,
+                    Op.SwiGlu _,
+                    Op.SwiGluGradient _,
+                    Op.Activation _,
+                    Op.ActivationGradient _,
+                    Op.CrossEntropyGradient _,
+                    Op.Rows _,
+                    Op.Normalize _,
+                    Op.LinearCombination _ -> DType.BF16;
+            case Op.RmsNorm _, Op.RmsNormGradient _, Op.LayerNorm _, Op.LayerNormGradient _, Op.Attention _ ->
+                index == 0 ? DType.BF16 : DType.F32;
+            case Op.NesterovMomentum _ -> index == 0 ? DType.BF16 : DType.F32;
+            case Op.ColumnSum _,
+                    Op.EmbeddingGradient _,
+                    Op.CrossEntropy _,
+                    Op.SumOfSquares _,
+                    Op.ClipFactor _,
+                    Op.AdamW _,
+                    Op.ApplyUpdate _,
+                    Op.Cast _ -> DType.F32;
+        };
+    }
+
+    /// Whether an operation takes that input as bf16.
+    public static boolean readsBf16(Op op, int index) {
+        return switch (op) {
+            case Op.MatMul _,
+                    Op.AddBias _,
+                    Op.Add _,
+                    Op.ColumnSum _,
+                    Op.SwiGlu _,
+                    Op.SwiGluGradient _,
+                    Op.Activation _,
+                    Op.ActivationGradient _,
+                    Op.Rows _,
+                    Op.Normalize _,
+                    Op.LinearCombination _,
+                    Op.LayerNorm _,
+                    Op.RmsNorm _,
+                    Op.Cast _ -> true;
+            case Op.Embedding _, Op.EmbeddingGradient _ -> index == 1;
+            case Op.RmsNormGradient _ -> index != 2;
+            case Op.LayerNormGradient _ -> index != 2 && index != 3;
+            case Op.Rope _, Op.Attention _, Op.CrossEntropy _, Op.CrossEntropyGradient _ -> index == 0;
+            case Op.CachedAttention _ -> index < 3;
+            case Op.AttentionGradient _ -> index == 0 || index == 2 || index == 4;
+            case Op.ApplyUpdate _ -> index == 1;
+            case Op.SumOfSquares _, Op.ClipFactor _, Op.AdamW _, Op.NesterovMomentum _ -> false;
+        };
+    }
+}
