@@ -6,11 +6,15 @@ import java.lang.management.ManagementFactory;
 import java.nio.file.FileStore;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.Callable;
 import jdk.incubator.vector.FloatVector;
 import org.quern.base.ExitCode;
 import org.quern.base.Version;
 import org.quern.gpu.CudaDriver;
+import org.quern.gpu.DeviceProperties;
+import org.quern.gpu.GpuException;
+import org.quern.gpu.Gpus;
 import picocli.CommandLine.Command;
 
 /// `quern doctor`: what this machine has, and what is missing.
@@ -39,15 +43,33 @@ final class DoctorCommand implements Callable<Integer> {
                 "disk",
                 "%.1f GiB free in %s%s"
                         .formatted(disk.getUsableSpace() / GIB, here, Files.isWritable(here) ? "" : ", not writable"));
-        show("GPU driver", driver());
+        showGpus();
         show("devices", "cpu");
         return ExitCode.OK.code();
     }
 
-    private static String driver() {
-        return CudaDriver.isInstalled()
-                ? CudaDriver.LIBRARY + " found, but this version of Quern trains on the CPU only"
-                : "none (%s not found); nothing in this version needs it".formatted(CudaDriver.LIBRARY);
+    private static void showGpus() {
+        try {
+            List<DeviceProperties> gpus = Gpus.list();
+            show(
+                    "GPU driver",
+                    "for CUDA " + CudaDriver.versionName(gpus.getFirst().driverVersion())
+                            + CudaDriver.release().map(", release "::concat).orElse(""));
+            for (int i = 0; i < gpus.size(); i++) {
+                DeviceProperties gpu = gpus.get(i);
+                show(
+                        "cuda:" + i,
+                        "%s, compute capability %d.%d, %d multiprocessors, %.1f GiB"
+                                .formatted(
+                                        gpu.name(),
+                                        gpu.major(),
+                                        gpu.minor(),
+                                        gpu.multiprocessors(),
+                                        gpu.memoryBytes() / GIB));
+            }
+        } catch (GpuException e) {
+            show("GPU driver", e.getMessage());
+        }
     }
 
     private static void show(String what, String value) {

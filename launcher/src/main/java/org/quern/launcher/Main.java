@@ -4,6 +4,7 @@ import java.io.IOException;
 import org.quern.base.ExitCode;
 import org.quern.base.QuernException;
 import org.quern.base.Version;
+import org.quern.gpu.GpuException;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -97,6 +98,10 @@ public final class Main {
             case QuernException explained -> {
                 terminal.print(explained.getMessage());
                 yield explained.exitCode().code();
+            }
+            case GpuException gpu -> {
+                terminal.print(gpu.getMessage());
+                yield ExitCode.DO_NOT_RESTART.code();
             }
             case IOException io -> {
                 terminal.print("reading or writing failed: " + io);

@@ -1,0 +1,45 @@
+package org.quern.gpu;
+
+import jcuda.driver.CUresult;
+import jcuda.driver.JCudaDriver;
+
+/// What the driver's calls return.
+final class CudaStatus {
+    private CudaStatus() {}
+
+    /// @param call the driver's name for it, with what it was about where that helps
+    /// @throws GpuException if it failed
+    static void check(int status, String call) {
+        if (status != CUresult.CUDA_SUCCESS) {
+            throw failure(status, call);
+        }
+    }
+
+    static GpuException failure(int status, String call) {
+        String advice = switch (status) {
+            // After these the driver refuses everything until the process ends.
+            case CUresult.CUDA_ERROR_ILLEGAL_ADDRESS,
+                    CUresult.CUDA_ERROR_LAUNCH_FAILED,
+                    CUresult.CUDA_ERROR_LAUNCH_TIMEOUT,
+                    CUresult.CUDA_ERROR_MISALIGNED_ADDRESS,
+                    CUresult.CUDA_ERROR_ILLEGAL_INSTRUCTION,
+                    CUresult.CUDA_ERROR_HARDWARE_STACK_ERROR,
+                    CUresult.CUDA_ERROR_ECC_UNCORRECTABLE ->
+                ". An earlier kernel may be the cause; this process can no longer use the device.";
+            default -> "";
+        };
+        return new GpuException("%s failed: %s%s".formatted(call, describe(status), advice));
+    }
+
+    /// Name, number and meaning.
+    static String describe(int status) {
+        String[] name = new String[1];
+        String[] meaning = new String[1];
+        // A driver older than a status knows neither.
+        if (JCudaDriver.cuGetErrorName(status, name) != CUresult.CUDA_SUCCESS) {
+            return "status " + status;
+        }
+        JCudaDriver.cuGetErrorString(status, meaning);
+        return "%s (%d, %s)".formatted(name[0], status, meaning[0]);
+    }
+}

@@ -1,0 +1,172 @@
+package org.quern.gpu;
+
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static org.quern.gpu.CudaStatus.check;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
+import java.util.List;
+import jcuda.driver.CUgraph;
+import jcuda.driver.CUgraphExec;
+import jcuda.driver.CUstream;
+import jcuda.driver.CUstreamCaptureMode;
+import jcuda.driver.CUstream_flags;
+import jcuda.driver.JCudaDriver;
+
+/// A stream of one [JCudaGpu].
+final class JCudaStream extends Owned implements GpuStream {
+    private final Handle handle = new Handle();
+    /// Where each argument of the launch in progress lies.
+    private final MemorySegment parameters = Arena.ofAuto().allocate(JAVA_LONG, JCudaFunction.MOST_PARAMETERS);
+
+    private static final class Handle extends CUstream {
+        long address() {
+            return getNativePointer();
+        }
+    }
+
+    JCudaStream(JCudaGpu gpu) {
+        super(gpu);
+        check(JCudaDriver.cuStreamCreate(handle, CUstream_flags.CU_STREAM_NON_BLOCKING), "cuStreamCreate");
+    }
+
+    @Override
+    public synchronized void launch(Launch launch) {
+        use();
+        List<Integer> offsets = launch.offsets();
+        long arguments = launch.arguments().address();
+        for (int i = 0; i < offsets.size(); i++) {
+            parameters.setAtIndex(JAVA_LONG, i, arguments + offsets.get(i));
+        }
+        int status = DriverCalls.launch(
+                ((JCudaFunction) launch.function()).address(),
+                launch.grid(),
+                launch.block(),
+                launch.sharedBytes(),
+                handle.address(),
+                parameters.address());
+        Reference.reachabilityFence(launch);
+        if (status != 0) {
+            throw CudaStatus.failure(status, "cuLaunchKernel of " + describe(launch));
+        }
+    }
+
+    private static String describe(Launch launch) {
+        Launch.Dim grid = launch.grid();
+        Launch.Dim block = launch.block();
+        return "%s, %d x %d x %d blocks of %d x %d x %d threads with %,d bytes of shared memory"
+                .formatted(
+                        launch.function().name(),
+                        grid.x(),
+                        grid.y(),
+                        grid.z(),
+                        block.x(),
+                        block.y(),
+                        block.z(),
+                        launch.sharedBytes());
+    }
+
+    @Override
+    public void copyToDevice(MemorySegment source, DeviceMemory target) {
+        use();
+        requireNative(source);
+        requireSame(source.byteSize(), target.bytes());
+        int status = DriverCalls.copyToDevice(target.address(), source.address(), target.bytes(), handle.address());
+        Reference.reachabilityFence(source);
+        check(status, "cuMemcpyHtoDAsync");
+    }
+
+    @Override
+    public void copyToHost(DeviceMemory source, MemorySegment target) {
+        use();
+        requireNative(target);
+        requireSame(source.bytes(), target.byteSize());
+        int status = DriverCalls.copyToHost(target.address(), source.address(), source.bytes(), handle.address());
+        Reference.reachabilityFence(target);
+        check(status, "cuMemcpyDtoHAsync");
+    }
+
+    @Override
+    public void copy(DeviceMemory source, DeviceMemory target) {
+        use();
+        requireSame(source.bytes(), target.bytes());
+        check(DriverCalls.copy(target.address(), source.address(), source.bytes(), handle.address()), "cuMemcpyAsync");
+    }
+
+    private static void requireNative(MemorySegment host) {
+        if (!host.isNative()) {
+            throw new GpuException("the device copies only from and to memory off the heap");
+        }
+    }
+
+    private static void requireSame(long source, long target) {
+        if (source != target) {
+            throw new GpuException(
+                    "a copy's source and target have the same size: got %,d and %,d bytes".formatted(source, target));
+        }
+    }
+
+    @Override
+    public void fill(DeviceMemory target, byte value) {
+        use();
+        check(DriverCalls.fill(target.address(), value, target.bytes(), handle.address()), "cuMemsetD8Async");
+    }
+
+    @Override
+    public void record(GpuEvent event) {
+        use();
+        check(JCudaDriver.cuEventRecord(((JCudaEvent) event).handle(), handle), "cuEventRecord");
+    }
+
+    @Override
+    public void await(GpuEvent event) {
+        use();
+        check(JCudaDriver.cuStreamWaitEvent(handle, ((JCudaEvent) event).handle(), 0), "cuStreamWaitEvent");
+    }
+
+    @Override
+    public GpuGraph capture(Runnable work) {
+        use();
+        check(
+                JCudaDriver.cuStreamBeginCapture(handle, CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL),
+                "cuStreamBeginCapture");
+        CUgraph graph = new CUgraph();
+        try {
+            work.run();
+        } catch (RuntimeException | Error e) {
+            JCudaDriver.cuStreamEndCapture(handle, graph); // its status repeats what went wrong
+            throw e;
+        }
+        check(JCudaDriver.cuStreamEndCapture(handle, graph), "cuStreamEndCapture");
+        try {
+            CUgraphExec instance = new CUgraphExec();
+            check(JCudaDriver.cuGraphInstantiate(instance, graph, 0), "cuGraphInstantiate");
+            return gpu.add(new JCudaGraph(gpu, instance));
+        } finally {
+            JCudaDriver.cuGraphDestroy(graph);
+        }
+    }
+
+    @Override
+    public void replay(GpuGraph graph) {
+        use();
+        check(JCudaDriver.cuGraphLaunch(((JCudaGraph) graph).handle(), handle), "cuGraphLaunch");
+    }
+
+    @Override
+    public void synchronize() {
+        use();
+        check(JCudaDriver.cuStreamSynchronize(handle), "cuStreamSynchronize");
+    }
+
+    @Override
+    String describe() {
+        return "a stream";
+    }
+
+    @Override
+    void free() {
+        check(JCudaDriver.cuStreamDestroy(handle), "cuStreamDestroy");
+    }
+}

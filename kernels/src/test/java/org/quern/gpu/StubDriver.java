@@ -1,0 +1,62 @@
+package org.quern.gpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/// Runs programs against the driver of `src/test/resources/gpu/driver.c`, which runs no kernels but writes down what is
+/// asked of it and fails where it is told to.
+final class StubDriver {
+    private final Path folder;
+    private final Path calls;
+
+    /// Compiles it, or skips the test where there is no C compiler.
+    StubDriver(Path folder) throws IOException, InterruptedException {
+        this.folder = folder;
+        calls = folder.resolve("calls");
+        Path source = folder.resolve("driver.c");
+        try (InputStream in = StubDriver.class.getResourceAsStream("/gpu/driver.c")) {
+            Files.copy(in, source);
+        }
+        ProcessBuilder compiler = new ProcessBuilder(
+                        "cc",
+                        "-shared",
+                        "-fPIC",
+                        "-Wl,-soname," + CudaDriver.LIBRARY,
+                        "-o",
+                        folder.resolve(CudaDriver.LIBRARY).toString(),
+                        source.toString())
+                .inheritIO();
+        Process process = null;
+        try {
+            process = compiler.start();
+        } catch (IOException _) {
+            assumeTrue(false, "needs a C compiler (cc) for a driver to test against");
+        }
+        assertThat(process.waitFor()).as("cc's exit status").isZero();
+    }
+
+    /// Runs a program's `main` in another JVM.
+    ///
+    /// @param environment the driver's: `RETURNS`, `COUNT`, `MAJOR`, `VERSION`, ...
+    /// @return what it printed and its exit status
+    String run(Class<?> main, Map<String, String> environment, String... arguments) throws Exception {
+        Files.writeString(calls, "");
+        Map<String, String> all = new HashMap<>(environment);
+        all.put("LD_LIBRARY_PATH", folder.toString());
+        all.put("CALLS", calls.toString());
+        return new JavaProcess(all, List.of(), main, arguments).await();
+    }
+
+    /// What the last program asked of the driver.
+    List<String> calls() throws IOException {
+        return Files.readAllLines(calls);
+    }
+}
