@@ -15,12 +15,12 @@ import org.quern.kernels.cpu.CachedAttention;
 import org.quern.kernels.cpu.ClipFactor;
 import org.quern.kernels.cpu.ColumnSum;
 import org.quern.kernels.cpu.Copy;
-import org.quern.kernels.cpu.CrossEntropy;
 import org.quern.kernels.cpu.Embedding;
 import org.quern.kernels.cpu.Gelu;
 import org.quern.kernels.cpu.Kernel;
 import org.quern.kernels.cpu.LayerNorm;
 import org.quern.kernels.cpu.LinearCombination;
+import org.quern.kernels.cpu.LinearCrossEntropy;
 import org.quern.kernels.cpu.MatMul;
 import org.quern.kernels.cpu.NesterovMomentum;
 import org.quern.kernels.cpu.Normalize;
@@ -187,19 +187,33 @@ final class CpuKernels {
                         new ReluSquared.Backward(
                                 in(node, 0), in(node, 1), out(node, 0), node.accumulates(0), size(node));
                 };
-            case Op.CrossEntropy() ->
-                new CrossEntropy.Forward(
-                        in(node, 0), in(node, 1), out(node, 0), out(node, 1), rows(node, 0), columns(node, 0));
-            case Op.CrossEntropyGradient() ->
-                new CrossEntropy.Backward(
+            case Op.LinearCrossEntropy(int rowsAtOnce) -> {
+                LinearCrossEntropy.Shape shape = lossShape(node, rowsAtOnce);
+                yield new LinearCrossEntropy.Forward(
+                        in(node, 0),
+                        in(node, 1),
+                        in(node, 2),
+                        out(node, 0),
+                        out(node, 1),
+                        workspace.scratch(LinearCrossEntropy.Forward.workspaceBytes(shape)),
+                        shape);
+            }
+            case Op.LinearCrossEntropyGradient(int rowsAtOnce) -> {
+                LinearCrossEntropy.Shape shape = lossShape(node, rowsAtOnce);
+                yield new LinearCrossEntropy.Gradient(
                         in(node, 0),
                         in(node, 1),
                         in(node, 2),
                         in(node, 3),
                         out(node, 0),
-                        node.accumulates(0),
-                        rows(node, 0),
-                        columns(node, 0));
+                        out(node, 2),
+                        node.accumulates(2),
+                        out(node, 3),
+                        node.accumulates(3),
+                        out(node, 1),
+                        workspace.scratch(LinearCrossEntropy.Gradient.workspaceBytes(shape)),
+                        shape);
+            }
             case Op.SumOfSquares() -> {
                 long count = node.input(0).shape().size();
                 yield new SumOfSquares(
@@ -280,6 +294,10 @@ final class CpuKernels {
     private static Attention.Shape attentionShape(Node node, Op.Heads heads, int length, int window) {
         return new Attention.Shape(
                 rows(node, 0) / length, length, heads.query(), heads.keyValue(), heads.dim(), window);
+    }
+
+    private static LinearCrossEntropy.Shape lossShape(Node node, int rowsAtOnce) {
+        return new LinearCrossEntropy.Shape(rows(node, 0), rowsAtOnce, columns(node, 0), rows(node, 1));
     }
 
     private MemorySegment in(Node node, int index) {

@@ -85,18 +85,28 @@ public final class Gradients {
 
     /// Adds the outputs of `op(inputs)` to the gradients of several values, of which at least one is needed.
     void contributeAll(List<Value> values, Op op, Value... inputs) {
-        List<Node.Output> outputs = new ArrayList<>();
-        for (Value value : values) {
-            outputs.add(target(value));
-        }
+        contributeAll(values, List.of(), op, inputs);
+    }
+
+    private void contributeAll(List<Value> values, List<Node.Output> before, Op op, Value... inputs) {
+        List<Node.Output> targets = values.stream().map(this::target).toList();
+        List<Node.Output> outputs = new ArrayList<>(before);
+        outputs.addAll(targets);
         graph.addInto(op, Arrays.asList(inputs), outputs);
         for (int i = 0; i < values.size(); i++) {
-            Value written = outputs.get(i).value();
-            Value before = gradients.put(values.get(i), written);
-            if (before != null && !before.equals(written)) {
-                gradients.put(values.get(i), sum(values.get(i), before, written));
+            Value written = targets.get(i).value();
+            Value known = gradients.put(values.get(i), written);
+            if (known != null && !known.equals(written)) {
+                gradients.put(values.get(i), sum(values.get(i), known, written));
             }
         }
+    }
+
+    /// Puts an operation in the place of a node: it has the node's outputs and, behind them, adds to the gradients
+    /// of several values, of which at least one is needed. Nothing in the forward pass may read these outputs.
+    void replace(Node node, List<Value> values, Op op, Value... inputs) {
+        graph.remove(node);
+        contributeAll(values, node.outputs(), op, inputs);
     }
 
     /// Adds an existing gradient to that of a value.

@@ -80,6 +80,10 @@ public final class Graph {
                         .toList());
     }
 
+    void remove(Node node) {
+        nodes.remove(node);
+    }
+
     public List<Node> nodes() {
         return Collections.unmodifiableList(nodes);
     }

@@ -11,6 +11,10 @@ import java.util.Map;
 /// Where an operation takes bf16 but the input is an fp32 state, a parameter, it reads the parameter's working copy:
 /// the bf16 values that the optimiser writes beside the fp32 ones. [#workingCopies] says which states need one.
 public final class MixedPrecision {
+    /// The most logits of a chunk: 256 MiB. The gradient of the hidden states, [rows, C], needs a few thousand rows to
+    /// have tiles for all multiprocessors.
+    private static final int LOGITS = 1 << 27;
+
     private MixedPrecision() {}
 
     /// The same graph with the types of a GPU.
@@ -21,14 +25,19 @@ public final class MixedPrecision {
                 .values()
                 .forEach(state -> values.put(state, lowered.state(state.name(), state.shape(), type(graph, state))));
         for (Node node : graph.nodes()) {
+            List<Value> inputs = node.inputs().stream().map(values::get).toList();
+            Op op = chunked(node.op(), inputs);
+            List<Shape> shapes =
+                    op.outputShapes(inputs.stream().map(Value::shape).toList());
             List<Node.Output> outputs = new ArrayList<>();
             List<Node> casts = new ArrayList<>();
             for (int i = 0; i < node.outputs().size(); i++) {
-                DType type = output(node.op(), i);
-                Value value = values.computeIfAbsent(
-                        node.output(i), old -> lowered.transientValue(old.name(), old.shape(), type));
+                DType type = output(op, i);
+                Shape shape = shapes.get(i);
+                Value value =
+                        values.computeIfAbsent(node.output(i), old -> lowered.transientValue(old.name(), shape, type));
                 Node.Output output = new Node.Output(value, node.accumulates(i));
-                if (value.type() == type || value.type() == DType.F32 && node.op() instanceof Op.MatMul) {
+                if (value.type() == type || value.type() == DType.F32 && op instanceof Op.MatMul) {
                     outputs.add(output);
                 } else {
                     Value rounded = lowered.transientValue(value.name(), value.shape(), type);
@@ -36,11 +45,23 @@ public final class MixedPrecision {
                     casts.add(new Node(new Op.Cast(), List.of(rounded), List.of(output)));
                 }
             }
-            List<Value> inputs = node.inputs().stream().map(values::get).toList();
-            lowered.addInto(node.op(), inputs, outputs);
+            lowered.addInto(op, inputs, outputs);
             casts.forEach(cast -> lowered.addInto(cast.op(), cast.inputs(), cast.outputs()));
         }
         return lowered;
+    }
+
+    /// The operation with chunks of the size that a GPU likes.
+    private static Op chunked(Op op, List<Value> inputs) {
+        return switch (op) {
+            case Op.LinearCrossEntropy _ ->
+                Op.LinearCrossEntropy.of(inputs.get(0).shape(), inputs.get(1).shape(), LOGITS);
+            case Op.LinearCrossEntropyGradient _ ->
+                new Op.LinearCrossEntropyGradient(Op.LinearCrossEntropy.of(
+                                inputs.get(0).shape(), inputs.get(1).shape(), LOGITS)
+                        .rowsAtOnce());
+            default -> op;
+        };
     }
 
     /// The fp32 states of a lowered graph that some operation reads as bf16.
@@ -78,16 +99,16 @@ public final class MixedPrecision {
                     Op.SwiGluGradient _,
                     Op.Activation _,
                     Op.ActivationGradient _,
-                    Op.CrossEntropyGradient _,
                     Op.Rows _,
                     Op.Normalize _,
                     Op.LinearCombination _ -> DType.BF16;
             case Op.RmsNorm _, Op.RmsNormGradient _, Op.LayerNorm _, Op.LayerNormGradient _, Op.Attention _ ->
                 index == 0 ? DType.BF16 : DType.F32;
             case Op.NesterovMomentum _ -> index == 0 ? DType.BF16 : DType.F32;
+            case Op.LinearCrossEntropy _, Op.LinearCrossEntropyGradient _ ->
+                index == 1 || index == 2 ? DType.BF16 : DType.F32;
             case Op.ColumnSum _,
                     Op.EmbeddingGradient _,
-                    Op.CrossEntropy _,
                     Op.SumOfSquares _,
                     Op.ClipFactor _,
                     Op.AdamW _,
@@ -116,7 +137,8 @@ public final class MixedPrecision {
             case Op.Embedding _, Op.EmbeddingGradient _ -> index == 1;
             case Op.RmsNormGradient _ -> index != 2;
             case Op.LayerNormGradient _ -> index != 2 && index != 3;
-            case Op.Rope _, Op.Attention _, Op.CrossEntropy _, Op.CrossEntropyGradient _ -> index == 0;
+            case Op.Rope _, Op.Attention _ -> index == 0;
+            case Op.LinearCrossEntropy _, Op.LinearCrossEntropyGradient _ -> index < 2;
             case Op.CachedAttention _ -> index < 3;
             case Op.AttentionGradient _ -> index == 0 || index == 2 || index == 4;
             case Op.ApplyUpdate _ -> index == 1;

@@ -470,50 +470,90 @@ public sealed interface Op {
 
     // ---------------------------------------------------------------- loss
 
-    /// logits [N, V], targets int32 [N] to (cross-entropy in nats [N], log-sum-exp [N]). A negative target is
-    /// ignored: its loss and gradient are 0.
-    record CrossEntropy() implements Op {
+    /// The losses of a language model's output layer: hidden [N, C], weight [V, C], targets int32 [N] to
+    /// (cross-entropy in nats [N], workspace [rowsAtOnce, V]) of the logits hidden weight^T. A negative target
+    /// is ignored: its loss and gradient are 0.
+    ///
+    /// The logits of all rows never exist: chunks of `rowsAtOnce` rows take turns in the workspace.
+    record LinearCrossEntropy(int rowsAtOnce) implements Op {
+        private static final int ROWS_MULTIPLE = 128;
+
+        /// As many rows at once as have at most that many logits, rounded down to a multiple of 128, which
+        /// matrix units like; at least 128, and at most all. The gradient of the weight is read and written
+        /// once a chunk.
+        public static LinearCrossEntropy of(Shape hidden, Shape weight, int logits) {
+            int rows = Math.max(ROWS_MULTIPLE, logits / weight.rows() / ROWS_MULTIPLE * ROWS_MULTIPLE);
+            return new LinearCrossEntropy(Math.min(rows, hidden.rows()));
+        }
+
         @Override
         public List<Shape> outputShapes(List<Shape> inputs) {
-            Shape rows = Shape.of(inputs.get(0).rows());
-            check(inputs.get(1).equals(rows), this, inputs);
-            return List.of(rows, rows);
+            Shape hidden = inputs.get(0);
+            Shape weight = inputs.get(1);
+            check(
+                    hidden.columns() == weight.columns()
+                            && inputs.get(2).equals(Shape.of(hidden.rows()))
+                            && rowsAtOnce <= hidden.rows(),
+                    this,
+                    inputs);
+            return List.of(Shape.of(hidden.rows()), Shape.of(rowsAtOnce, weight.rows()));
         }
 
+        /// A product of 2 N C V, and 4 for each logit.
         @Override
         public Cost cost(Node node) {
-            return new Cost(4.0 * node.input(0).shape().size(), bytes(node));
+            return chunkedCost(node, 1, 4, 2);
         }
 
+        /// The gradients are computed from the logits while they are there, in the forward pass: an operation
+        /// that computes losses and gradients takes the place of this one.
         @Override
         public void differentiate(Node node, Gradients gradients) {
-            gradients.contribute(
-                    node.input(0),
-                    new CrossEntropyGradient(),
+            gradients.replace(
+                    node,
+                    List.of(node.input(0), node.input(1)),
+                    new LinearCrossEntropyGradient(rowsAtOnce),
                     node.input(0),
                     node.input(1),
-                    node.output(1),
+                    node.input(2),
                     gradients.of(node.output(0)));
         }
     }
 
-    /// logits, targets, log-sum-exp, scale [1] (the gradient of each token's loss) to dLogits.
-    record CrossEntropyGradient() implements Op {
+    /// hidden, weight, targets, scale [1] (the gradient of each token's loss) to (losses, workspace, dHidden,
+    /// dWeight). Hsu et al., 2024 (Liger kernel).
+    record LinearCrossEntropyGradient(int rowsAtOnce) implements Op {
         @Override
         public List<Shape> outputShapes(List<Shape> inputs) {
             check(inputs.get(3).equals(Shape.of(1)), this, inputs);
-            return List.of(inputs.get(0));
+            List<Shape> outputs = new LinearCrossEntropy(rowsAtOnce).outputShapes(inputs);
+            return List.of(outputs.get(0), outputs.get(1), inputs.get(0), inputs.get(1));
         }
 
+        /// Three products of 2 N C V, and 8 for each logit.
         @Override
-        public double flopPerElement() {
-            return 4;
+        public Cost cost(Node node) {
+            return chunkedCost(node, 3, 8, 6);
         }
+    }
 
-        @Override
-        public List<Integer> inPlace() {
-            return List.of(0);
-        }
+    /// The cost of an operation on logits that come in chunks.
+    ///
+    /// @param products matrix products of each chunk
+    /// @param flopPerLogit beside the products
+    /// @param passes times that the logits are read or written
+    private static Cost chunkedCost(Node node, int products, int flopPerLogit, int passes) {
+        Value weight = node.input(1);
+        Value workspace = node.output(1);
+        double rows = node.input(0).shape().rows();
+        double logits = rows * weight.shape().rows();
+        double chunks = Math.ceil(rows / workspace.shape().rows());
+        // All tensors once, and the weight or its gradient with every product of every further chunk.
+        double bytes = bytes(node)
+                - workspace.bytes()
+                + passes * logits * workspace.type().bytes()
+                + products * (chunks - 1) * weight.bytes();
+        return new Cost((2.0 * products * weight.shape().columns() + flopPerLogit) * logits, bytes);
     }
 
     // ---------------------------------------------------------------- optimiser

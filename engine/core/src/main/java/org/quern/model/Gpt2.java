@@ -70,9 +70,8 @@ public final class Gpt2 implements Model {
     }
 
     @Override
-    public Value logits(Graph graph, Value hidden) {
-        String head = config.tieWordEmbeddings() ? "transformer.wte.weight" : "lm_head.weight";
-        return graph.add("logits", new Op.MatMul(false, true), hidden, parameter(graph, head));
+    public Parameter outputWeights() {
+        return parameters.get(config.tieWordEmbeddings() ? "transformer.wte.weight" : "lm_head.weight");
     }
 
     private static String prefix(int layer) {

@@ -92,9 +92,8 @@ public final class Llama implements Model {
     }
 
     @Override
-    public Value logits(Graph graph, Value hidden) {
-        String head = config.tieWordEmbeddings() ? "model.embed_tokens.weight" : "lm_head.weight";
-        return linear(graph, head, hidden);
+    public Parameter outputWeights() {
+        return parameters.get(config.tieWordEmbeddings() ? "model.embed_tokens.weight" : "lm_head.weight");
     }
 
     private static String prefix(int layer) {

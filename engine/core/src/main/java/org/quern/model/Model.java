@@ -3,6 +3,7 @@ package org.quern.model;
 import java.util.List;
 import org.quern.graph.DType;
 import org.quern.graph.Graph;
+import org.quern.graph.Op;
 import org.quern.graph.Value;
 
 /// A family of models: its parameters, and its forward pass as operations of a graph.
@@ -28,8 +29,13 @@ public sealed interface Model permits Gpt2, Llama {
     /// @return [N, hiddenSize]
     Value hidden(Graph graph, Value tokens, Value positions, AttentionLayer attention);
 
+    /// The weights of the output layer, [vocabSize, hiddenSize]: their products with a row of `hidden` are its logits.
+    Parameter outputWeights();
+
     /// Adds the output layer: [N, hiddenSize] to [N, vocabSize].
-    Value logits(Graph graph, Value hidden);
+    default Value logits(Graph graph, Value hidden) {
+        return graph.add("logits", new Op.MatMul(false, true), hidden, state(graph, outputWeights()));
+    }
 
     /// The attention of a layer, which differs between training and decoding: fused qkv to [N, H D].
     interface AttentionLayer {

@@ -34,6 +34,9 @@ public final class ModelGraphs {
 
     private static final String CACHE = "cache.";
 
+    /// The most logits of a chunk: 64 MiB in fp32.
+    private static final int LOGITS = 1 << 24;
+
     private ModelGraphs() {}
 
     /// The state that holds the gradient of a parameter.
@@ -129,8 +132,13 @@ public final class ModelGraphs {
                 positions,
                 (g, layer, qkv) -> g.add(
                         "attention." + layer, new Op.Attention(heads, length, config.slidingWindow()), qkv, start));
-        Value logits = model.logits(graph, hidden);
-        Value losses = graph.add("token losses", new Op.CrossEntropy(), logits, targets);
+        Value weights = Model.state(graph, model.outputWeights());
+        Value losses = graph.add(
+                "token losses",
+                Op.LinearCrossEntropy.of(hidden.shape(), weights.shape(), LOGITS),
+                hidden,
+                weights,
+                targets);
         Value result = graph.state(LOSSES, rows, DType.F32);
         graph.redirect(losses, result);
         return result;

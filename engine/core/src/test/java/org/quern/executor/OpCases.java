@@ -37,7 +37,7 @@ final class OpCases {
             Map<Value, Value> gradients = new LinkedHashMap<>();
             parameters.forEach(parameter -> gradients.put(
                     parameter, graph.state("gradient." + parameter.name(), parameter.shape(), DType.F32)));
-            Shape seed = graph.nodes().getLast().op() instanceof Op.CrossEntropy ? Shape.of(1) : output.shape();
+            Shape seed = graph.nodes().getLast().op() instanceof Op.LinearCrossEntropy ? Shape.of(1) : output.shape();
             Gradients.append(graph, Map.of(result, graph.state("seed", seed, DType.F32)), gradients, accumulate);
             return graph;
         }
@@ -123,11 +123,17 @@ final class OpCases {
                     function.toString(),
                     graph -> graph.add("y", new Op.Activation(function), parameter(graph, "x", 5, 13))));
         }
-        cases.add(of(
-                "cross-entropy",
-                graph -> graph.add(
-                        "y", new Op.CrossEntropy(), parameter(graph, "logits", 6, 11), ids(graph, "targets", 6)),
-                Map.of("targets", i -> i == 2 ? -100 : i * 3 % 11)));
+        for (int rowsAtOnce : new int[] {6, 4, 1}) {
+            cases.add(of(
+                    "linear cross-entropy, %d rows at once".formatted(rowsAtOnce),
+                    graph -> graph.add(
+                            "y",
+                            new Op.LinearCrossEntropy(rowsAtOnce),
+                            parameter(graph, "hidden", 6, 5),
+                            parameter(graph, "weight", 11, 5),
+                            ids(graph, "targets", 6)),
+                    Map.of("targets", i -> i == 2 ? -100 : i * 3 % 11)));
+        }
         cases.add(of("residual stream", OpCases::residualStream));
         cases.add(of("a value read three times", graph -> {
             Value x = graph.add(
@@ -143,6 +149,15 @@ final class OpCases {
                     return graph.add("y", new Op.MatMul(false, true), x, w);
                 },
                 Map.of("ids", i -> i % 5)));
+        cases.add(of(
+                "an output layer tied to the embedding",
+                graph -> {
+                    Value w = parameter(graph, "w", 7, 5);
+                    Value x = graph.add("x", new Op.Embedding(), ids(graph, "ids", 6), w);
+                    Value hidden = graph.add("hidden", new Op.RmsNorm(1e-3), x, parameter(graph, "norm", 5));
+                    return graph.add("y", new Op.LinearCrossEntropy(4), hidden, w, ids(graph, "targets", 6));
+                },
+                Map.of("ids", i -> i * i % 7, "targets", i -> i == 4 ? -1 : i)));
         return cases;
     }
 

@@ -189,25 +189,25 @@ final class ReferenceExecutor {
             case Op.Activation(Op.Function function) -> Arrays.setAll(y, i -> activation(function, x[i]));
             case Op.ActivationGradient(Op.Function function) ->
                 Arrays.setAll(y, i -> in[1][i] * activationSlope(function, x[i]));
-            case Op.CrossEntropy() -> {
-                for (int r = 0; r < rows; r++) {
-                    double max = Double.NEGATIVE_INFINITY;
-                    for (int c = 0; c < columns; c++) {
-                        max = Math.max(max, x[r * columns + c]);
-                    }
-                    double sum = 0;
-                    for (int c = 0; c < columns; c++) {
-                        sum += Math.exp(x[r * columns + c] - max);
-                    }
-                    out[1][r] = max + Math.log(sum);
-                    y[r] = in[1][r] < 0 ? 0 : out[1][r] - x[r * columns + (int) in[1][r]];
-                }
+            case Op.LinearCrossEntropy(int rowsAtOnce) -> {
+                double[][] logProbabilities = logProbabilities(x, in[1], columns);
+                Arrays.setAll(y, r -> in[2][r] < 0 ? 0 : -logProbabilities[r][(int) in[2][r]]);
             }
-            case Op.CrossEntropyGradient() -> {
-                for (int i = 0; i < x.length; i++) {
-                    int r = i / columns;
-                    double probability = Math.exp(x[i] - in[2][r]);
-                    y[i] = in[1][r] < 0 ? 0 : (probability - (in[1][r] == i % columns ? 1 : 0)) * in[3][0];
+            case Op.LinearCrossEntropyGradient(int rowsAtOnce) -> {
+                double[][] logProbabilities = logProbabilities(x, in[1], columns);
+                for (int r = 0; r < rows; r++) {
+                    if (in[2][r] < 0) {
+                        continue;
+                    }
+                    int target = (int) in[2][r];
+                    y[r] = -logProbabilities[r][target];
+                    for (int v = 0; v < logProbabilities[r].length; v++) {
+                        double dLogit = in[3][0] * (Math.exp(logProbabilities[r][v]) - (v == target ? 1 : 0));
+                        for (int c = 0; c < columns; c++) {
+                            out[2][r * columns + c] += dLogit * in[1][v * columns + c];
+                            out[3][v * columns + c] += dLogit * x[r * columns + c];
+                        }
+                    }
                 }
             }
             case Op.SumOfSquares() -> y[0] = Arrays.stream(x).map(v -> v * v).sum();
@@ -246,6 +246,22 @@ final class ReferenceExecutor {
                 }
             }
         }
+    }
+
+    /// For each row of x the logarithm of the softmax of its products with the rows of `weight`.
+    private static double[][] logProbabilities(double[] x, double[] weight, int columns) {
+        double[][] result = new double[x.length / columns][weight.length / columns];
+        for (int r = 0; r < result.length; r++) {
+            double sum = 0;
+            for (int v = 0; v < result[r].length; v++) {
+                result[r][v] = dot(x, r * columns, weight, v * columns, columns);
+                sum += Math.exp(result[r][v]);
+            }
+            for (int v = 0; v < result[r].length; v++) {
+                result[r][v] -= Math.log(sum);
+            }
+        }
+        return result;
     }
 
     private static double sigmoid(double x) {

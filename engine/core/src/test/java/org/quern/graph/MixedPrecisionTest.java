@@ -52,6 +52,24 @@ class MixedPrecisionTest {
                         model.parameters().stream().map(Parameter::name).toList());
     }
 
+    /// 2^24 logits at once on the CPU, 2^27 on a GPU.
+    @Test
+    void chunksOfLogitsAreLarger() {
+        Graph graph = new Graph();
+        graph.redirect(
+                graph.add(
+                        "losses",
+                        new Op.LinearCrossEntropy(256),
+                        graph.state("hidden", Shape.of(4000, 8), DType.F32),
+                        graph.state("weight", Shape.of(50304, 8), DType.F32),
+                        graph.state("targets", Shape.of(4000), DType.I32)),
+                graph.state("result", Shape.of(4000), DType.F32));
+        Node lowered = MixedPrecision.lower(graph).nodes().getFirst();
+        assertThat(lowered.op()).isEqualTo(new Op.LinearCrossEntropy(2560));
+        assertThat(lowered.output(1).shape()).isEqualTo(Shape.of(2560, 50304));
+        assertThat(lowered.output(1).type()).isEqualTo(DType.BF16);
+    }
+
     @Test
     void cachesAreBf16() {
         Graph lowered = MixedPrecision.lower(ModelGraphs.decoding(model(Architecture.LLAMA), 1, 4, 8));

@@ -141,19 +141,27 @@ class RunPlanTest {
         assertThat(plan.tokensPerStep()).isEqualTo((long) globalBatch * length);
     }
 
-    /// 4096 rows of logits would take four times the machine's memory.
+    /// The feed-forward layer of 4096 rows would take four times the machine's memory.
     @Test
     void picksASmallerMicroBatchWhereALargeOneDoesNotFit() {
         long machine =
                 ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getTotalMemorySize();
-        int vocabSize = Math.toIntExact(machine / 4096);
-        String vocabulary = "tokenizer.vocab_size=" + vocabSize;
-        RunPlan plan = plan(4096, 1, vocabulary);
+        String width = "model.intermediate_size=" + machine / (4096 * 4);
+        RunPlan plan = plan(4096, 1, width);
         assertThat(plan.fits()).isTrue();
         assertThat(plan.microBatch()).isBetween(64, 1024);
-        assertThat(plan(4096, 1, vocabulary, "train.micro_batch=" + 2 * plan.microBatch())
+        assertThat(plan(4096, 1, width, "train.micro_batch=" + 2 * plan.microBatch())
                         .fits())
                 .isFalse();
+    }
+
+    /// Chunks of the batch share the logits' memory.
+    @Test
+    void needsNoLogitsOfTheWholeBatch() {
+        String vocabulary = "tokenizer.vocab_size=100000";
+        long bytesOfTokens = plan(4096, 1, vocabulary).activationBytes()
+                - plan(2048, 1, vocabulary).activationBytes();
+        assertThat(bytesOfTokens).isLessThan(2048 * 1000);
     }
 
     private RunPlan plan(int globalBatch, int length, String... overrides) {
