@@ -51,15 +51,23 @@ public sealed interface Assembler permits CompilerLibrary, Ptxas {
                 reason = e.getMessage();
             }
         }
-        return inPath(reason, environment);
+        return inPath(reason, architecture, environment);
     }
 
-    private static Choice inPath(String reason, Map<String, String> environment) {
-        return Ptxas.inPath(environment.getOrDefault("PATH", ""))
-                .map(ptxas -> new Choice(Optional.of(ptxas), reason))
-                .orElseGet(() -> new Choice(
-                        Optional.empty(),
-                        "%s, and there is no ptxas in PATH (%s may name one)".formatted(reason, VARIABLE)));
+    private static Choice inPath(String reason, String architecture, Map<String, String> environment) {
+        Optional<Ptxas> ptxas = Ptxas.inPath(environment.getOrDefault("PATH", ""));
+        if (ptxas.isEmpty()) {
+            return new Choice(
+                    Optional.empty(),
+                    "%s, and there is no ptxas in PATH (%s may name one)".formatted(reason, VARIABLE));
+        }
+        if (!ptxas.get().knows(architecture)) {
+            return new Choice(
+                    Optional.empty(),
+                    "%s, nor does %s in PATH (%s may name another)"
+                            .formatted(reason, ptxas.get().name(), VARIABLE));
+        }
+        return new Choice(Optional.of(ptxas.get()), reason);
     }
 
     /// The version of PTX that a text asks for: `7.4`. One digit each, until version 10.

@@ -19,6 +19,7 @@ final class Ptxas implements Assembler {
 
     private final Path program;
     private final String name;
+    private final String help;
 
     private Ptxas(Path program) {
         this.program = program;
@@ -27,6 +28,7 @@ final class Ptxas implements Assembler {
             throw new GpuException("%s is no ptxas: it does not tell its version".formatted(program));
         }
         name = "ptxas " + version.group(1);
+        help = run(program.toString(), "--help").output;
     }
 
     static Ptxas at(Path program) {
@@ -41,6 +43,11 @@ final class Ptxas implements Assembler {
             }
         }
         return Optional.empty();
+    }
+
+    /// Whether its help names an architecture.
+    boolean knows(String architecture) {
+        return help.contains("'%s'".formatted(architecture));
     }
 
     @Override
