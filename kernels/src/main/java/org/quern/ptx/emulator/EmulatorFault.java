@@ -1,7 +1,9 @@
 package org.quern.ptx.emulator;
 
+import org.quern.gpu.GpuException;
+
 /// A kernel broke a rule. The message names kernel, line, block, warp, thread and address, and says what the rule is.
-public final class EmulatorFault extends RuntimeException {
+public final class EmulatorFault extends GpuException {
     private static final long serialVersionUID = 1;
 
     /// Which rule.

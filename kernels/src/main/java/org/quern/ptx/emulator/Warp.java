@@ -1,11 +1,432 @@
 package org.quern.ptx.emulator;
 
-/// 32 threads that share a program counter while they agree.
-public final class Warp {
-    final Registers registers;
+import static org.quern.ptx.emulator.EmulatorFault.Kind.DIVERGED;
 
-    Warp(Registers registers) {
+import java.util.Arrays;
+import java.util.NavigableMap;
+
+/// 32 threads that share a program counter while they agree.
+///
+/// Lanes that disagree are fragments, each with a program counter of its own. The one that is furthest behind runs
+/// first, and fragments that meet become one, as compilers arrange it on hardware; one that spins gives way to the
+/// others now and then.
+public final class Warp {
+    /// Why a fragment does not run.
+    private static final int READY = 0;
+    /// It is at an instruction that needs the other lanes; tried again when some of them arrive or exit.
+    private static final int NEEDS_LANES = 1;
+    /// It is in a barrier of the block.
+    private static final int AT_BARRIER = 2;
+
+    /// Instructions after which a fragment that is behind lets another run.
+    private static final int PATIENCE = 1024;
+
+    final Block block;
+    final int index;
+    final Registers registers;
+    final AsyncCopies copies;
+    final LocalMemory local;
+
+    /// For operations on memory: an address a lane, and up to four words a lane.
+    final long[] addresses = new long[32];
+    final int[] staging = new int[128];
+
+    /// Vector clock: the epochs of the block's warps that happened before now.
+    final int[] clock;
+    /// This warp's time.
+    int epoch;
+    /// All epochs up to it, of whatever warp, happened before now.
+    int horizon;
+    /// [#horizon] as an entry.
+    long limit;
+    /// [#clock] at the last fence; null if there was none.
+    int[] fenced;
+    /// What relaxed reads saw, to be acquired by the next fence; by the first epoch of the block that released.
+    NavigableMap<Integer, int[]> seen;
+    /// What happened before now in other blocks.
+    NavigableMap<Integer, int[]> acquired;
+
+    /// The instruction that runs, and the one after it unless it jumps.
+    int at;
+    int next;
+    /// The lanes that run.
+    int active;
+    /// The lanes that have not exited.
+    int live;
+    /// Why the current fragment cannot go on after this instruction.
+    private int waiting;
+
+    private final int[] places = new int[32];
+    private final int[] masks = new int[32];
+    private final int[] states = new int[32];
+    private int fragments;
+    /// The fragment that runs; its place and mask are in [#next] and [#active].
+    private int current;
+    /// Where the current fragment must look for others.
+    private int meeting;
+    private int impatience;
+
+    Warp(Block block, int index, Registers registers) {
+        this.block = block;
+        this.index = index;
         this.registers = registers;
+        clock = new int[block.execution.warps];
+        copies = new AsyncCopies(this);
+        local = new LocalMemory(block.execution.program.localBytes);
+    }
+
+    /// Begins a block.
+    ///
+    /// @param lanes that exist
+    void start(int lanes) {
+        live = lanes;
+        fragments = 1;
+        places[0] = 0;
+        masks[0] = lanes;
+        states[0] = READY;
+        current = -1;
+        impatience = 0;
+        Arrays.fill(clock, block.firstEpoch - 1);
+        epoch = block.firstEpoch;
+        clock[index] = epoch;
+        fenced = null;
+        seen = null;
+        acquired = null;
+        copies.start();
+        local.start();
+        clockChanged();
+    }
+
+    /// Derives what depends on [#clock].
+    void clockChanged() {
+        epoch = clock[index];
+        int least = epoch - 1;
+        for (int i = 0; i < clock.length; i++) {
+            if (i != index) {
+                least = Math.min(least, clock[i]);
+            }
+        }
+        horizon = least;
+        limit = Access.limit(horizon + 1);
+    }
+
+    /// Later accesses are not covered by what has been told to others so far.
+    void advance() {
+        clock[index]++;
+        clockChanged();
+    }
+
+    /// Adds what is known in another clock.
+    void join(int[] other) {
+        for (int i = 0; i < clock.length; i++) {
+            clock[i] = Math.max(clock[i], other[i]);
+        }
+        clockChanged();
+    }
+
+    long stamp() {
+        return Access.stamp(epoch, at, index);
+    }
+
+    boolean hasAcquired(long access) {
+        if (acquired == null) {
+            return false;
+        }
+        var entry = acquired.floorEntry(Access.epoch(access));
+        return entry != null && Access.epoch(access) <= entry.getValue()[Access.warp(access)];
+    }
+
+    boolean isDone() {
+        return live == 0;
+    }
+
+    boolean isReady() {
+        for (int i = 0; i < fragments; i++) {
+            if (states[i] == READY) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /// Runs until nothing more can, or for a number of instructions.
+    ///
+    /// @return the instructions run
+    long run(long quantum) {
+        Program program = block.execution.program;
+        Operation[] operations = program.operations;
+        int[] guards = program.guards;
+        int[] flips = program.flips;
+        long[] counts = block.execution.counts;
+        long[] lanes = block.execution.lanes;
+        long left = quantum;
+        current = -1;
+        if (!choose()) {
+            return 0;
+        }
+        while (left > 0) {
+            if (next >= meeting && !choose()) {
+                return quantum - left;
+            }
+            at = next;
+            next = at + 1;
+            int mask = active;
+            int guard = guards[at];
+            if (guard != 0) {
+                registers.requirePredicate(this, guard, mask);
+                mask &= registers.predicates[guard] ^ flips[at];
+            }
+            left--;
+            counts[at]++;
+            if (mask != 0) {
+                lanes[at] += Integer.bitCount(mask);
+                waiting = READY;
+                operations[at].execute(this, mask);
+                if (waiting != READY || active == 0) {
+                    suspend();
+                    if (!choose()) {
+                        return quantum - left;
+                    }
+                }
+            }
+        }
+        save();
+        return quantum;
+    }
+
+    private void save() {
+        places[current] = next;
+        masks[current] = active;
+        states[current] = READY;
+        current = -1;
+    }
+
+    private void suspend() {
+        if (active == 0) {
+            remove(current);
+        } else {
+            places[current] = waiting == NEEDS_LANES ? at : next;
+            masks[current] = active;
+            states[current] = waiting;
+        }
+        current = -1;
+    }
+
+    private void remove(int fragment) {
+        fragments--;
+        places[fragment] = places[fragments];
+        masks[fragment] = masks[fragments];
+        states[fragment] = states[fragments];
+    }
+
+    /// Merges fragments that meet, and lets the one that is furthest behind run.
+    private boolean choose() {
+        if (current >= 0) {
+            impatience += fragments > 1 ? 1 : 0;
+            save();
+        }
+        for (int i = 0; i < fragments; i++) {
+            for (int j = fragments - 1; j > i; j--) {
+                if (places[i] == places[j] && states[i] != AT_BARRIER && states[j] != AT_BARRIER) {
+                    masks[i] |= masks[j];
+                    states[i] = READY;
+                    remove(j);
+                }
+            }
+        }
+        int best = -1;
+        for (int i = 0; i < fragments; i++) {
+            if (states[i] == READY && (best < 0 || places[i] < places[best])) {
+                best = i;
+            }
+        }
+        if (best < 0) {
+            checkStuck();
+            return false;
+        }
+        if (impatience > PATIENCE) {
+            impatience = 0;
+            for (int i = 1; i < fragments; i++) {
+                int other = (best + i) % fragments;
+                if (states[other] == READY) {
+                    best = other;
+                    break;
+                }
+            }
+        }
+        current = best;
+        next = places[best];
+        active = masks[best];
+        meeting = Integer.MAX_VALUE;
+        for (int i = 0; i < fragments; i++) {
+            if (i != best && states[i] != AT_BARRIER && places[i] > next) {
+                meeting = Math.min(meeting, places[i]);
+            }
+        }
+        return true;
+    }
+
+    /// Faults if lanes wait for lanes that never come.
+    private void checkStuck() {
+        int stuck = -1;
+        for (int i = 0; i < fragments; i++) {
+            if (states[i] == AT_BARRIER) {
+                return;
+            }
+            if (stuck < 0 || places[i] < places[stuck]) {
+                stuck = i;
+            }
+        }
+        if (stuck >= 0) {
+            throw divergence(stuck);
+        }
+    }
+
+    /// The fault of a fragment that waits for lanes of its warp; null if there is none.
+    EmulatorFault divergence() {
+        for (int i = 0; i < fragments; i++) {
+            if (states[i] == NEEDS_LANES) {
+                return divergence(i);
+            }
+        }
+        return null;
+    }
+
+    private EmulatorFault divergence(int fragment) {
+        at = places[fragment];
+        return fault(
+                DIVERGED,
+                Integer.numberOfTrailingZeros(masks[fragment]),
+                "%s waits for lanes of the warp that do not come: %s"
+                        .formatted(block.execution.program.instructions[at].mnemonic(), describe()));
+    }
+
+    /// Where each lane is.
+    String describe() {
+        StringBuilder text = new StringBuilder();
+        for (int i = 0; i < fragments; i++) {
+            text.append(text.isEmpty() ? "" : ", ")
+                    .append(lanes(masks[i]))
+                    .append(states[i] == AT_BARRIER ? " in the barrier of line " : " at line ")
+                    .append(block.execution.program.lines[places[i] - (states[i] == AT_BARRIER ? 1 : 0)]);
+        }
+        int gone = ~live & block.lanes(index);
+        if (gone != 0) {
+            text.append(text.isEmpty() ? "" : ", ").append(lanes(gone)).append(" exited");
+        }
+        return text.toString();
+    }
+
+    /// `lanes 0-15, 31`.
+    static String lanes(int mask) {
+        if (mask == -1) {
+            return "all lanes";
+        }
+        StringBuilder text = new StringBuilder(Integer.bitCount(mask) == 1 ? "lane " : "lanes ");
+        String separator = "";
+        for (int lane = 0; lane < 32; lane++) {
+            if ((mask >>> lane & 1) != 0) {
+                int last = lane;
+                while (last < 31 && (mask >>> last + 1 & 1) != 0) {
+                    last++;
+                }
+                text.append(separator).append(lane).append(last > lane ? "-" + last : "");
+                separator = ", ";
+                lane = last;
+            }
+        }
+        return text.toString();
+    }
+
+    /// Continues elsewhere.
+    ///
+    /// @param lanes that jump; the others go on after the instruction
+    void jump(int lanes, int target) {
+        if (lanes == active) {
+            next = target;
+            meeting = fragments > 1 ? 0 : meeting;
+        } else {
+            leave(lanes, target, READY);
+        }
+    }
+
+    /// Ends lanes.
+    void exit(int mask) {
+        copies.requireNone(mask);
+        live &= ~mask;
+        active &= ~mask;
+        for (int i = 0; i < fragments; i++) {
+            if (i != current && states[i] == NEEDS_LANES) {
+                states[i] = READY;
+                meeting = 0;
+            }
+        }
+    }
+
+    /// For an operation that all lanes that have not exited execute together: whether they are here. If not, they
+    /// wait for the others, and the operation does nothing now.
+    boolean isWhole(int mask) {
+        if (mask == live) {
+            return true;
+        }
+        if (mask != active) {
+            int missing = active & ~mask;
+            throw fault(
+                    DIVERGED,
+                    Integer.numberOfTrailingZeros(missing),
+                    "%s must be executed by the whole warp, but its guard leaves out %s"
+                            .formatted(instruction().mnemonic(), lanes(missing)));
+        }
+        await();
+        return false;
+    }
+
+    /// Lets lanes wait at the current instruction, to try it again when other lanes arrive.
+    void awaitLanes(int lanes) {
+        if (lanes == active) {
+            await();
+        } else {
+            leave(lanes, at, NEEDS_LANES);
+        }
+    }
+
+    private void await() {
+        waiting = NEEDS_LANES;
+        block.execution.counts[at]--;
+        block.execution.lanes[at] -= Integer.bitCount(active);
+    }
+
+    /// Lets lanes wait in a barrier; the others go on.
+    void awaitBarrier(int lanes) {
+        if (lanes == active) {
+            waiting = AT_BARRIER;
+        } else {
+            leave(lanes, next, AT_BARRIER);
+        }
+    }
+
+    /// Makes some of the lanes that run a fragment of their own.
+    private void leave(int lanes, int place, int state) {
+        places[fragments] = place;
+        masks[fragments] = lanes;
+        states[fragments] = state;
+        fragments++;
+        active &= ~lanes;
+        meeting = 0;
+    }
+
+    /// Ends the wait of lanes in a barrier.
+    void release(int mask) {
+        for (int i = 0; i < fragments; i++) {
+            if (i != current && states[i] == AT_BARRIER && (masks[i] & mask) != 0) {
+                states[i] = READY;
+                meeting = 0;
+            }
+        }
+    }
+
+    private org.quern.ptx.syntax.Statement.Instruction instruction() {
+        return block.execution.program.instructions[at];
     }
 
     /// The error for a broken rule at the current instruction, with line, block, warp and thread added.
@@ -13,6 +434,12 @@ public final class Warp {
     /// @param lane to blame
     /// @param rule a sentence: what was done and what is allowed
     EmulatorFault fault(EmulatorFault.Kind kind, int lane, String rule) {
-        return new EmulatorFault(kind, 0, rule);
+        return block.execution.fault(kind, this, lane, rule);
+    }
+
+    /// `thread (3, 0, 0)`, by an entry of this block.
+    String otherThread(long access) {
+        String thread = "thread " + block.thread(Access.warp(access), Access.lane(access));
+        return Access.has(access, Access.SEVERAL_LANES | Access.SEVERAL_WARPS) ? thread + " and others" : thread;
     }
 }

@@ -1,0 +1,108 @@
+package org.quern.ptx.emulator;
+
+/// Who touched a piece of memory last, in 64 bits: what the race detector keeps for each word.
+///
+/// From the top: 1 bit [#SPECIAL], 29 bits epoch, 16 bits instruction, 5 bits warp, 5 bits lane, 8 flags. Entries
+/// compare by their epoch, as unsigned numbers: whatever is special is later than everything.
+///
+/// An epoch is a time of one warp: it advances whenever the warp has synchronised. Epochs of a block are all greater
+/// than those of the blocks that ran before it, so that nothing need be cleared between blocks or launches.
+final class Access {
+    /// The word's entry is elsewhere (bytes touched by different threads), or it is the target of a copy.
+    static final long SPECIAL = 1L << 63;
+
+    /// Several lanes of the warp in this epoch.
+    static final int SEVERAL_LANES = 1;
+    /// Several warps that nothing orders; the epoch is the latest of theirs.
+    static final int SEVERAL_WARPS = 2;
+    /// Other blocks of this launch as well.
+    static final int OTHER_BLOCKS = 4;
+    /// Read by `ld.global.nc`, which asks for memory that nobody writes in this launch.
+    static final int CONSTANT = 8;
+    /// By an atomic or other strong operation; these are no race with each other.
+    static final int STRONG = 16;
+    /// The target of a copy that nobody has waited for; only with [#SPECIAL].
+    static final int COPYING = 32;
+
+    static final int MAX_EPOCH = (1 << 29) - 2;
+    static final int MAX_INSTRUCTIONS = 1 << 16;
+
+    private Access() {}
+
+    /// All but lane and flags.
+    static long stamp(int epoch, int instruction, int warp) {
+        return (long) epoch << 34 | (long) instruction << 18 | (long) warp << 13;
+    }
+
+    /// The least entry of an epoch.
+    static long limit(int epoch) {
+        return (long) epoch << 34;
+    }
+
+    static long lane(long stamp, int lane) {
+        return stamp | (long) lane << 8;
+    }
+
+    static int epoch(long entry) {
+        return (int) (entry >>> 34) & 0x1fffffff;
+    }
+
+    static int instruction(long entry) {
+        return (int) (entry >>> 18) & 0xffff;
+    }
+
+    static int warp(long entry) {
+        return (int) (entry >>> 13) & 31;
+    }
+
+    static int lane(long entry) {
+        return (int) (entry >>> 8) & 31;
+    }
+
+    static boolean has(long entry, int flag) {
+        return (entry & flag) != 0;
+    }
+
+    /// Whether the entry is at least `limit`, or special.
+    static boolean since(long entry, long limit) {
+        return Long.compareUnsigned(entry, limit) >= 0;
+    }
+
+    /// Whether an access of this block happened before what a lane does now.
+    static boolean ordered(long entry, Warp warp, int lane) {
+        int epoch = epoch(entry);
+        if (epoch <= warp.horizon) {
+            return true;
+        }
+        if (has(entry, SEVERAL_WARPS)) {
+            return false;
+        }
+        int other = warp(entry);
+        if (other == warp.index) {
+            return epoch < warp.epoch || lane(entry) == lane && !has(entry, SEVERAL_LANES);
+        }
+        return epoch <= warp.clock[other];
+    }
+
+    /// What stands for `old` and `now` together, if both are of this block: the later, and that there were others.
+    static long merge(long old, long now, Warp warp) {
+        if (epoch(old) <= warp.horizon) {
+            return now;
+        }
+        long both = now & (old | ~STRONG);
+        if (has(old, SEVERAL_WARPS)) {
+            return later(old, both) | SEVERAL_WARPS;
+        }
+        if (warp(old) == warp.index) {
+            if (epoch(old) < warp.epoch) {
+                return now;
+            }
+            return lane(old) == lane(now) ? both | old & SEVERAL_LANES : both | SEVERAL_LANES;
+        }
+        return epoch(old) <= warp.clock[warp(old)] ? now : later(old, both) | SEVERAL_WARPS;
+    }
+
+    private static long later(long old, long now) {
+        return epoch(old) > epoch(now) ? now & ~limit(-1) | limit(epoch(old)) : now;
+    }
+}

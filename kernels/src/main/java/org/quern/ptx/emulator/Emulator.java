@@ -1,0 +1,197 @@
+package org.quern.ptx.emulator;
+
+import static org.quern.ptx.emulator.EmulatorFault.Kind.LAUNCH;
+
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import org.quern.gpu.Launch.Dim;
+import org.quern.ptx.syntax.PtxModule;
+import org.quern.ptx.syntax.PtxModule.Entry;
+
+/// A device that exists in the JVM: global memory, and launches that run to their end on the calling thread.
+///
+/// A launch is a pure function of memory, arguments, [Options] and the number of launches before it. An emulator
+/// serves one thread at a time. After a fault the content of its memory is not to be relied on.
+public final class Emulator {
+    private static final int MAX_GRID_YZ = 65_535;
+    private static final int MAX_BLOCK_Z = 64;
+
+    private final Options options;
+    private final GlobalMemory memory = new GlobalMemory();
+    private final Map<PtxModule, ModuleVariables> modules = new IdentityHashMap<>();
+    private final Map<Entry, Program> programs = new IdentityHashMap<>();
+    private final SplittableRandom random;
+    private SharedMemory shared;
+    private int epoch = 1;
+
+    public Emulator(Options options) {
+        this.options = options;
+        random = new SplittableRandom(options.seed());
+    }
+
+    public Options options() {
+        return options;
+    }
+
+    /// Makes memory whose content is undefined.
+    ///
+    /// @return its address, a multiple of 256 above 4 GiB
+    public long allocate(long bytes) {
+        return memory.allocate(bytes);
+    }
+
+    /// Frees what [#allocate] made.
+    public void free(long address) {
+        memory.free(address);
+    }
+
+    public long allocatedBytes() {
+        return memory.used();
+    }
+
+    /// Whether an allocation holds all of a range.
+    public boolean isAllocated(long address, long bytes) {
+        return memory.find(address, bytes) != null;
+    }
+
+    /// Copies from the host.
+    public void write(long address, MemorySegment source) {
+        memory.write(address, source);
+    }
+
+    /// Copies to the host.
+    ///
+    /// @throws EmulatorFault if a byte was never written
+    public void read(long address, MemorySegment target) {
+        memory.read(address, target);
+    }
+
+    public void fill(long address, long bytes, byte value) {
+        memory.fill(address, bytes, value);
+    }
+
+    /// Copies within the device, undefined bytes as such.
+    public void copy(long source, long target, long bytes) {
+        memory.copy(source, target, bytes);
+    }
+
+    /// Whether every byte of a range was written.
+    public boolean isDefined(long address, long bytes) {
+        return memory.isDefined(address, bytes);
+    }
+
+    /// Makes a range undefined again.
+    public void undefine(long address, long bytes) {
+        memory.undefine(address, bytes);
+    }
+
+    /// Decodes a module's kernels and makes its variables.
+    ///
+    /// @throws EmulatorFault naming the first instruction that the emulator does not know
+    public void load(PtxModule module) {
+        int needed = Integer.parseInt(module.target().replaceAll("[^0-9]", ""));
+        if (needed > options.device().architecture()) {
+            throw new EmulatorFault(
+                    LAUNCH,
+                    0,
+                    "the module is for %s: the device is an sm_%d"
+                            .formatted(module.target(), options.device().architecture()));
+        }
+        ModuleVariables variables = modules.computeIfAbsent(module, m -> new ModuleVariables(m, memory));
+        for (Entry entry : module.entries()) {
+            programs.computeIfAbsent(
+                    entry,
+                    e -> new Program(module, e, variables, options.device().sharedBytesReserved()));
+        }
+    }
+
+    /// Forgets a module and frees its variables.
+    public void unload(PtxModule module) {
+        ModuleVariables variables = modules.remove(module);
+        if (variables != null) {
+            variables.free(memory);
+            module.entries().forEach(programs::remove);
+        }
+    }
+
+    /// Bytes of shared memory that an entry's variables take.
+    public int staticSharedBytes(PtxModule module, Entry entry) {
+        load(module);
+        return programs.get(entry).staticSharedBytes;
+    }
+
+    /// Runs a kernel.
+    ///
+    /// @param sharedBytes dynamic shared memory
+    /// @param arguments of the kernel, each at the next offset that its alignment divides
+    /// @throws EmulatorFault if the kernel or the launch breaks a rule
+    public Statistics launch(
+            PtxModule module, Entry entry, Dim grid, Dim block, int sharedBytes, MemorySegment arguments) {
+        load(module);
+        Program program = programs.get(entry);
+        check(program, entry, grid, block, sharedBytes, arguments);
+        if (epoch > Access.MAX_EPOCH / 2) {
+            memory.forgetAccesses();
+            shared = null;
+            epoch = 1;
+        }
+        int warps = (int) ((block.count() + 31) / 32);
+        int start = options.device().sharedBytesReserved();
+        int end = start + program.sharedBytes(sharedBytes);
+        if (shared == null || !shared.fits(end, warps)) {
+            shared = new SharedMemory(start, end, warps);
+        }
+        Execution execution = new Execution(
+                program,
+                options,
+                grid,
+                block,
+                sharedBytes,
+                memory,
+                new ConstantSpace("parameter", arguments),
+                epoch,
+                random.split());
+        epoch = execution.run(shared, epoch);
+        return Statistics.of(program, execution.counters);
+    }
+
+    private void check(Program program, Entry entry, Dim grid, Dim block, int sharedBytes, MemorySegment arguments) {
+        Options.Device device = options.device();
+        List<String> wrong = new ArrayList<>();
+        if (block.count() > device.threadsPerBlock() || block.z() > MAX_BLOCK_Z) {
+            wrong.add("a block may have %,d threads and %d in z: got %d x %d x %d"
+                    .formatted(device.threadsPerBlock(), MAX_BLOCK_Z, block.x(), block.y(), block.z()));
+        }
+        if (grid.y() > MAX_GRID_YZ || grid.z() > MAX_GRID_YZ) {
+            wrong.add("a grid may have %,d blocks in y and z: got %d x %d x %d"
+                    .formatted(MAX_GRID_YZ, grid.x(), grid.y(), grid.z()));
+        }
+        long bytes = (long) program.staticSharedBytes + sharedBytes;
+        if (sharedBytes < 0 || bytes > device.sharedBytesPerBlock()) {
+            wrong.add("a block may have %,d bytes of shared memory: got %,d, of which the kernel's variables take %,d"
+                    .formatted(device.sharedBytesPerBlock(), bytes, program.staticSharedBytes));
+        }
+        if (arguments.byteSize() < program.parameterBytes) {
+            wrong.add("the parameters take %d bytes: got %d".formatted(program.parameterBytes, arguments.byteSize()));
+        }
+        long most = product(entry.directives().get("maxntid"));
+        if (most > 0 && block.count() > most) {
+            wrong.add(".maxntid allows %d threads: got %d".formatted(most, block.count()));
+        }
+        long exact = product(entry.directives().get("reqntid"));
+        if (exact > 0 && block.count() != exact) {
+            wrong.add(".reqntid wants %d threads: got %d".formatted(exact, block.count()));
+        }
+        if (!wrong.isEmpty()) {
+            throw new EmulatorFault(LAUNCH, entry.line(), program.name + ": " + String.join("; ", wrong));
+        }
+    }
+
+    private static long product(List<Integer> sizes) {
+        return sizes == null ? 0 : sizes.stream().mapToLong(Integer::longValue).reduce(1, (a, b) -> a * b);
+    }
+}

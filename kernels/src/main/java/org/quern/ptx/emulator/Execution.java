@@ -1,0 +1,168 @@
+package org.quern.ptx.emulator;
+
+import static org.quern.ptx.emulator.EmulatorFault.Kind.BUDGET;
+
+import java.util.SplittableRandom;
+import org.quern.gpu.Launch.Dim;
+
+/// One launch: what its blocks have in common.
+final class Execution {
+    final Program program;
+    final Options options;
+    final Dim grid;
+    final Dim block;
+    final int dynamicSharedBytes;
+    /// Of a block.
+    final int warps;
+    final GlobalSpace global;
+    final ConstantSpace parameters;
+    final SplittableRandom random;
+    /// What strangers to this launch did is below it.
+    final long launchLimit;
+    /// What threads tell each other through global memory.
+    final Releases releases = new Releases();
+    final Counters counters;
+    final Traffic traffic;
+    final MatrixMultiply.Scratch matrices = new MatrixMultiply.Scratch();
+    /// By instruction: how often it ran, and for how many lanes.
+    final long[] counts;
+    final long[] lanes;
+    private final Registers fresh;
+    private long instructions;
+    private int multiprocessor;
+
+    Execution(
+            Program program,
+            Options options,
+            Dim grid,
+            Dim block,
+            int dynamicSharedBytes,
+            GlobalMemory memory,
+            ConstantSpace parameters,
+            int firstEpoch,
+            SplittableRandom random) {
+        this.program = program;
+        this.options = options;
+        this.grid = grid;
+        this.block = block;
+        this.dynamicSharedBytes = dynamicSharedBytes;
+        this.parameters = parameters;
+        this.random = random;
+        warps = (int) ((block.count() + 31) / 32);
+        launchLimit = Access.limit(firstEpoch);
+        global = new GlobalSpace(memory, this);
+        counters = new Counters(program.operations.length);
+        traffic = new Traffic(counters);
+        counts = counters.instructions;
+        lanes = counters.lanes;
+        fresh = program.layout.registers();
+    }
+
+    /// Runs all blocks.
+    ///
+    /// @return the last epoch
+    int run(SharedMemory shared, int firstEpoch) {
+        Block unit = new Block(this, shared);
+        long blocks = grid.count();
+        int epoch = firstEpoch;
+        BlockOrder order = new BlockOrder(options.blocks(), blocks, random);
+        for (long i = 0; i < blocks; i++) {
+            multiprocessor = (int) (i % options.device().multiprocessors());
+            unit.run(order.at(i), epoch, random);
+            epoch = unit.lastEpoch() + 1;
+        }
+        return epoch;
+    }
+
+    /// Sets the registers that a warp finds when it starts.
+    void prepare(Warp warp) {
+        Registers registers = warp.registers;
+        registers.copyFrom(fresh);
+        program.layout.specials().forEach((name, slot) -> {
+            if (name.equals("%gridid")) {
+                java.util.Arrays.fill(registers.longs, slot * 32, slot * 32 + 32, 1L);
+                registers.longsDefined[slot] = -1;
+                return;
+            }
+            for (int lane = 0; lane < 32; lane++) {
+                registers.words[slot * 32 + lane] = special(name, warp, lane);
+            }
+            registers.wordsDefined[slot] = -1;
+        });
+    }
+
+    private int special(String name, Warp warp, int lane) {
+        int thread = warp.index * 32 + lane;
+        Block unit = warp.block;
+        return switch (name) {
+            case "%tid.x" -> thread % block.x();
+            case "%tid.y" -> thread / block.x() % block.y();
+            case "%tid.z" -> thread / block.x() / block.y();
+            case "%ntid.x" -> block.x();
+            case "%ntid.y" -> block.y();
+            case "%ntid.z" -> block.z();
+            case "%ctaid.x" -> unit.x;
+            case "%ctaid.y" -> unit.y;
+            case "%ctaid.z" -> unit.z;
+            case "%nctaid.x" -> grid.x();
+            case "%nctaid.y" -> grid.y();
+            case "%nctaid.z" -> grid.z();
+            case "%laneid" -> lane;
+            case "%warpid" -> warp.index;
+            case "%nwarpid" -> 64;
+            case "%smid" -> multiprocessor;
+            case "%nsmid" -> options.device().multiprocessors();
+            case "%lanemask_eq" -> 1 << lane;
+            case "%lanemask_lt" -> (1 << lane) - 1;
+            case "%lanemask_le" -> (1 << lane) - 1 | 1 << lane;
+            case "%lanemask_gt" -> ~((1 << lane) - 1 | 1 << lane);
+            case "%lanemask_ge" -> ~((1 << lane) - 1);
+            case "%dynamic_smem_size" -> dynamicSharedBytes;
+            case "%total_smem_size" -> program.sharedBytes(dynamicSharedBytes);
+            default ->
+                throw new EmulatorFault(
+                        EmulatorFault.Kind.UNSUPPORTED,
+                        0,
+                        "%s reads %s, which the emulator does not have".formatted(program.name, name));
+        };
+    }
+
+    /// Counts instructions against the budget.
+    void ran(long count) {
+        instructions += count;
+        if (instructions > options.instructionBudget()) {
+            throw new EmulatorFault(
+                    BUDGET,
+                    0,
+                    "%s has run %,d warp instructions, more than the %,d that the launch may take: does a loop not end?"
+                            .formatted(program.name, instructions, options.instructionBudget()));
+        }
+    }
+
+    /// A time that goes on, in instructions.
+    long clock() {
+        return instructions;
+    }
+
+    /// `line 12 (ld.shared.u32 r1, [r2])`, by an entry of this launch.
+    String where(long access) {
+        return program.where(Access.instruction(access));
+    }
+
+    EmulatorFault fault(EmulatorFault.Kind kind, Warp warp, int lane, String rule) {
+        Block unit = warp.block;
+        return new EmulatorFault(
+                kind,
+                program.lines[warp.at],
+                "%s, %s, block (%d, %d, %d), warp %d, thread %s: %s"
+                        .formatted(
+                                program.name,
+                                program.where(warp.at),
+                                unit.x,
+                                unit.y,
+                                unit.z,
+                                warp.index,
+                                unit.thread(warp.index, lane),
+                                rule));
+    }
+}

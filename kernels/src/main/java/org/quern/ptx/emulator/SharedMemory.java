@@ -1,0 +1,348 @@
+package org.quern.ptx.emulator;
+
+import static org.quern.ptx.emulator.EmulatorFault.Kind.ASYNC_COPY;
+import static org.quern.ptx.emulator.EmulatorFault.Kind.OUT_OF_BOUNDS;
+import static org.quern.ptx.emulator.EmulatorFault.Kind.RACE;
+import static org.quern.ptx.emulator.EmulatorFault.Kind.UNDEFINED_MEMORY;
+
+import java.util.Arrays;
+
+/// The shared memory of a block: values, which bytes hold one, and for every word who wrote it last and which warps
+/// read it when.
+///
+/// As with [GlobalSpace], accesses take [Warp#addresses] and move words through [Warp#staging].
+final class SharedMemory {
+    private final int start;
+    private final int end;
+    final int[] data;
+    /// Four bits a word, the lowest for the lowest byte.
+    private final byte[] defined;
+    /// [Access] by word.
+    private final long[] writes;
+    /// By warp, then word.
+    private final long[][] reads;
+    /// By byte, for words with [Access#SPECIAL].
+    private long[] byteWrites;
+    private final long[][] byteReads;
+
+    /// @param start the first address that the kernel may use
+    /// @param end the address after the last
+    SharedMemory(int start, int end, int warps) {
+        this.start = start;
+        this.end = end;
+        int words = (end + 3) / 4;
+        data = new int[words];
+        defined = new byte[words];
+        writes = new long[words];
+        reads = new long[warps][words];
+        byteReads = new long[warps][];
+    }
+
+    /// Whether this object serves such a block.
+    boolean fits(int end, int warps) {
+        return this.end == end && reads.length == warps;
+    }
+
+    /// Begins a block: nothing is defined.
+    void start() {
+        Arrays.fill(defined, (byte) 0);
+    }
+
+    private int check(Warp warp, int lane, int size) {
+        long address = warp.addresses[lane];
+        if (address < start || address + size > end) {
+            throw warp.fault(
+                    OUT_OF_BOUNDS,
+                    lane,
+                    "shared memory: %d bytes at %#x, outside of the %,d bytes that the block has at %#x"
+                            .formatted(size, address, end - start, start));
+        }
+        return (int) address;
+    }
+
+    /// Loads `size` bytes a lane.
+    ///
+    /// @param flags [Access#STRONG] or 0
+    void load(Warp warp, int mask, int size, int flags) {
+        int[] staging = warp.staging;
+        long stamp = warp.stamp() | flags;
+        for (int rest = mask; rest != 0; rest &= rest - 1) {
+            int lane = Integer.numberOfTrailingZeros(rest);
+            int address = check(warp, lane, size);
+            int word = address >> 2;
+            if (size < 4) {
+                int shift = address & 3;
+                readBytes(warp, lane, word, ((1 << size) - 1) << shift, Access.lane(stamp, lane));
+                staging[lane] = data[word] >>> 8 * shift & (1 << 8 * size) - 1;
+            } else {
+                readWords(warp, lane, word, size >> 2, Access.lane(stamp, lane));
+                for (int i = 0; i < size >> 2; i++) {
+                    staging[i * 32 + lane] = data[word + i];
+                }
+            }
+        }
+    }
+
+    /// Checks a read of whole words.
+    private void readWords(Warp warp, int lane, int first, int count, long entry) {
+        long[] own = reads[warp.index];
+        for (int word = first; word < first + count; word++) {
+            if (defined[word] != 15) {
+                throw undefined(warp, lane, word, 15);
+            }
+            if (Access.since(writes[word], warp.limit)) {
+                checkRead(warp, lane, word, 15, entry);
+            }
+            long old = own[word];
+            if (old < 0) {
+                for (int i = 0; i < 4; i++) {
+                    byteReads[warp.index][word * 4 + i] = mergeLanes(byteReads[warp.index][word * 4 + i], entry, warp);
+                }
+            } else {
+                own[word] = mergeLanes(old, entry, warp);
+            }
+        }
+    }
+
+    private static long mergeLanes(long old, long now, Warp warp) {
+        if (Access.epoch(old) != warp.epoch) {
+            return now;
+        }
+        long both = now & (old | ~Access.STRONG);
+        return Access.lane(old) == Access.lane(now) ? both | old & Access.SEVERAL_LANES : both | Access.SEVERAL_LANES;
+    }
+
+    private void readBytes(Warp warp, int lane, int word, int bytes, long entry) {
+        if ((defined[word] & bytes) != bytes) {
+            throw undefined(warp, lane, word, bytes);
+        }
+        if (Access.since(writes[word], warp.limit)) {
+            checkRead(warp, lane, word, bytes, entry);
+        }
+        long[] own = reads[warp.index];
+        if (byteReads[warp.index] == null) {
+            byteReads[warp.index] = new long[own.length * 4];
+        }
+        long[] split = byteReads[warp.index];
+        if (own[word] >= 0) {
+            Arrays.fill(split, word * 4, word * 4 + 4, own[word]);
+            own[word] = Access.SPECIAL;
+        }
+        for (int i = 0; i < 4; i++) {
+            if ((bytes >>> i & 1) != 0) {
+                split[word * 4 + i] = mergeLanes(split[word * 4 + i], entry, warp);
+            }
+        }
+    }
+
+    /// Reads a row of a matrix, on behalf of the whole warp.
+    void readRow(Warp warp, int lane, long stamp) {
+        int address = check(warp, lane, 16);
+        readWords(warp, lane, address >> 2, 4, Access.lane(stamp, lane) | Access.SEVERAL_LANES);
+    }
+
+    private void checkRead(Warp warp, int lane, int word, int bytes, long entry) {
+        long write = writes[word];
+        if (write >= 0) {
+            checkRead(warp, lane, word * 4 + Integer.numberOfTrailingZeros(bytes), write, entry);
+            return;
+        }
+        requireCopied(warp, lane, word, "reads");
+        for (int i = 0; i < 4; i++) {
+            if ((bytes >>> i & 1) != 0) {
+                checkRead(warp, lane, word * 4 + i, byteWrites[word * 4 + i], entry);
+            }
+        }
+    }
+
+    private void checkRead(Warp warp, int lane, int address, long write, long entry) {
+        if (!Access.has(write & entry, Access.STRONG) && unordered(write, warp, lane, entry)) {
+            throw race(warp, lane, address, "reads", "wrote", write);
+        }
+    }
+
+    /// Whether nothing orders an earlier access and one of a lane now.
+    private static boolean unordered(long old, Warp warp, int lane, long entry) {
+        if (!Access.ordered(old, warp, lane)) {
+            return true;
+        }
+        // A read on behalf of the whole warp is a read by other lanes, too.
+        return Access.has(entry, Access.SEVERAL_LANES)
+                && Access.warp(old) == warp.index
+                && Access.epoch(old) == warp.epoch;
+    }
+
+    /// Stores `size` bytes a lane.
+    ///
+    /// @param flags [Access#STRONG] or 0
+    void store(Warp warp, int mask, int size, int flags) {
+        int[] staging = warp.staging;
+        long stamp = warp.stamp() | flags;
+        for (int rest = mask; rest != 0; rest &= rest - 1) {
+            int lane = Integer.numberOfTrailingZeros(rest);
+            int address = check(warp, lane, size);
+            int word = address >> 2;
+            long entry = Access.lane(stamp, lane);
+            if (size < 4) {
+                int shift = address & 3;
+                writeBytes(warp, lane, word, ((1 << size) - 1) << shift, entry);
+                int bits = ((1 << 8 * size) - 1) << 8 * shift;
+                data[word] = data[word] & ~bits | staging[lane] << 8 * shift & bits;
+            } else {
+                for (int i = 0; i < size >> 2; i++) {
+                    writeWord(warp, lane, word + i, entry);
+                    data[word + i] = staging[i * 32 + lane];
+                }
+            }
+        }
+    }
+
+    private void writeWord(Warp warp, int lane, int word, long entry) {
+        long all = entry;
+        if (Access.since(writes[word], warp.limit)) {
+            checkWrite(warp, lane, word, 15, entry);
+            if (Access.has(entry, Access.STRONG) && writes[word] >= 0) {
+                all = Access.merge(writes[word], entry, warp);
+            }
+        }
+        checkReaders(warp, lane, word, 15, entry);
+        defined[word] = 15;
+        writes[word] = all;
+    }
+
+    private void writeBytes(Warp warp, int lane, int word, int bytes, long entry) {
+        if (Access.since(writes[word], warp.limit)) {
+            checkWrite(warp, lane, word, bytes, entry);
+        }
+        checkReaders(warp, lane, word, bytes, entry);
+        if (byteWrites == null) {
+            byteWrites = new long[writes.length * 4];
+        }
+        if (writes[word] >= 0) {
+            Arrays.fill(byteWrites, word * 4, word * 4 + 4, writes[word]);
+            writes[word] = Access.SPECIAL;
+        }
+        for (int i = 0; i < 4; i++) {
+            if ((bytes >>> i & 1) != 0) {
+                byteWrites[word * 4 + i] = entry;
+            }
+        }
+        defined[word] |= (byte) bytes;
+    }
+
+    private void checkWrite(Warp warp, int lane, int word, int bytes, long entry) {
+        if (writes[word] >= 0) {
+            checkOverwrite(warp, lane, word * 4, writes[word], entry, "wrote");
+            return;
+        }
+        requireCopied(warp, lane, word, "writes");
+        for (int i = 0; i < 4; i++) {
+            if ((bytes >>> i & 1) != 0) {
+                checkOverwrite(warp, lane, word * 4 + i, byteWrites[word * 4 + i], entry, "wrote");
+            }
+        }
+    }
+
+    private void checkReaders(Warp warp, int lane, int word, int bytes, long entry) {
+        for (int reader = 0; reader < reads.length; reader++) {
+            long read = reads[reader][word];
+            if (!Access.since(read, warp.limit)) {
+                continue;
+            }
+            if (read >= 0) {
+                checkOverwrite(warp, lane, word * 4, read, entry, "read");
+                continue;
+            }
+            for (int i = 0; i < 4; i++) {
+                if ((bytes >>> i & 1) != 0) {
+                    checkOverwrite(warp, lane, word * 4 + i, byteReads[reader][word * 4 + i], entry, "read");
+                }
+            }
+        }
+    }
+
+    private void checkOverwrite(Warp warp, int lane, int address, long old, long entry, String did) {
+        if (!Access.has(old & entry, Access.STRONG) && !Access.ordered(old, warp, lane)) {
+            throw race(warp, lane, address, "writes", did, old);
+        }
+    }
+
+    private void requireCopied(Warp warp, int lane, int word, String does) {
+        long write = writes[word];
+        if (Access.has(write, Access.COPYING)) {
+            throw warp.fault(
+                    ASYNC_COPY,
+                    lane,
+                    "%s shared memory at %#x while %s may still be copying to it: that thread must wait (%s) first, %s"
+                            .formatted(
+                                    does,
+                                    word * 4,
+                                    warp.otherThread(write),
+                                    "cp.async.wait_group or wait_all",
+                                    "and a barrier must follow for other threads; the copy is of "
+                                            + warp.block.execution.where(write)));
+        }
+    }
+
+    private EmulatorFault race(Warp warp, int lane, int address, String does, String did, long other) {
+        boolean sameWarp = Access.warp(other) == warp.index;
+        return warp.fault(
+                RACE,
+                lane,
+                "%s shared memory at %#x, which %s %s at %s, and nothing orders the two: %s is missing between them"
+                        .formatted(
+                                does,
+                                address,
+                                (sameWarp ? "" : "warp %d, ".formatted(Access.warp(other))) + warp.otherThread(other),
+                                did,
+                                warp.block.execution.where(other),
+                                sameWarp ? "bar.warp.sync or a barrier" : "a barrier"));
+    }
+
+    private EmulatorFault undefined(Warp warp, int lane, int word, int bytes) {
+        int missing = bytes & ~defined[word];
+        if (writes[word] < 0) {
+            requireCopied(warp, lane, word, "reads");
+        }
+        return warp.fault(
+                UNDEFINED_MEMORY,
+                lane,
+                "reads shared memory at %#x, where nothing was written"
+                        .formatted(word * 4 + Integer.numberOfTrailingZeros(missing)));
+    }
+
+    /// Checks and records the start of an asynchronous copy by a lane to whole words.
+    void beginCopy(Warp warp, int lane, int size) {
+        int word = check(warp, lane, size) >> 2;
+        long entry = Access.lane(warp.stamp(), lane);
+        for (int i = word; i < word + (size >> 2); i++) {
+            writeWord(warp, lane, i, entry);
+            defined[i] = 0;
+            writes[i] = entry | Access.SPECIAL | Access.COPYING;
+        }
+    }
+
+    /// The lane that started a copy has waited for it: it is as if it wrote the words now.
+    ///
+    /// @param instruction that started the copy
+    void endCopy(Warp warp, int lane, int address, int size, int instruction) {
+        long entry = Access.lane(Access.stamp(warp.epoch, instruction, warp.index), lane);
+        for (int i = address >> 2; i < address + size >> 2; i++) {
+            defined[i] = 15;
+            writes[i] = entry;
+        }
+    }
+
+    /// The word that an atomic operation of a lane changes, its accesses checked.
+    int atomic(Warp warp, int lane, int size) {
+        int word = check(warp, lane, size) >> 2;
+        long entry = Access.lane(warp.stamp() | Access.STRONG, lane);
+        for (int i = word; i < word + (size >> 2); i++) {
+            if (defined[i] != 15) {
+                throw undefined(warp, lane, i, 15);
+            }
+            writeWord(warp, lane, i, entry);
+        }
+        return word;
+    }
+}
