@@ -91,10 +91,11 @@ class ArchitectureTest {
     }
 
     @Test
-    void onlyExecutorsKnowKernels() {
+    void onlyExecutorsAndCommandsKnowKernels() {
         noClasses()
                 .that()
-                .resideOutsideOfPackages("org.quern.gpu..", "org.quern.kernels..", "org.quern.executor..")
+                .resideOutsideOfPackages(
+                        "org.quern.gpu..", "org.quern.kernels..", "org.quern.executor..", "org.quern.launcher..")
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage("org.quern.kernels..")

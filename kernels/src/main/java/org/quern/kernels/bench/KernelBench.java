@@ -1,0 +1,78 @@
+package org.quern.kernels.bench;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SequencedMap;
+import org.quern.gpu.GpuException;
+import org.quern.kernels.bench.KernelBenchmark.Setup;
+import org.quern.kernels.cuda.KernelDevice;
+
+/// Times kernels on a GPU, in turns with libraries and rivals.
+public final class KernelBench implements AutoCloseable {
+    private static final String QUERN = "Quern";
+    private static final int TURNS = 2;
+    /// Of the copy that gives the ceiling; less where memory is short.
+    private static final long COPY_BYTES = 1L << 30;
+
+    private final KernelDevice device;
+    private final LaunchTimer timer;
+    private final double seconds;
+
+    /// @param seconds to spend on a kernel, and as much on everybody who is compared with it
+    public KernelBench(KernelDevice device, double seconds) {
+        this.device = device;
+        this.seconds = seconds;
+        timer = new LaunchTimer(device);
+    }
+
+    /// Measures what the device reaches at best.
+    ///
+    /// @param product of large matrices; by a library if it has one
+    public Ceilings ceilings(KernelBenchmark product) {
+        long bytes = Math.min(COPY_BYTES, device.gpu().freeBytes() / 4) & -256;
+        double copied = 2 * bytes / timer.timeCopy(bytes, seconds).median();
+        Map.Entry<String, Setup> best =
+                product.libraries().entrySet().stream().findFirst().orElse(Map.entry(QUERN, product.quern()));
+        double multiplied =
+                product.flop() / timer.time(best.getValue(), seconds).median();
+        return new Ceilings(copied, multiplied, best.getKey());
+    }
+
+    /// Times one kernel. Who cannot do it is left out.
+    ///
+    /// @throws GpuException if the device stopped working
+    public KernelTiming time(KernelBenchmark benchmark, List<? extends Rival> rivals) {
+        Map<String, Timing> times = new LinkedHashMap<>();
+        Map<String, String> refusals = new LinkedHashMap<>();
+        SequencedMap<String, Rival> all = new LinkedHashMap<>();
+        all.put(QUERN, (_, limit) -> Map.of(QUERN, timer.time(benchmark.quern(), limit)));
+        benchmark
+                .libraries()
+                .forEach((name, setup) -> all.put(name, (_, limit) -> Map.of(name, timer.time(setup, limit))));
+        for (int i = 0; i < rivals.size(); i++) {
+            all.put("rival " + i, rivals.get(i));
+        }
+        for (int turn = 0; turn < TURNS; turn++) {
+            all.forEach((name, rival) -> {
+                if (!refusals.containsKey(name)) {
+                    try {
+                        rival.time(benchmark, seconds / TURNS)
+                                .forEach((way, timing) -> times.merge(way, timing, Timing::and));
+                    } catch (GpuException e) {
+                        refusals.put(name, e.getMessage());
+                        device.gpu().synchronize(); // fails if the device does not work any more
+                    }
+                }
+            });
+        }
+        Optional<Timing> quern = Optional.ofNullable(times.remove(QUERN));
+        return new KernelTiming(benchmark, quern, times, refusals);
+    }
+
+    @Override
+    public void close() {
+        timer.close();
+    }
+}
