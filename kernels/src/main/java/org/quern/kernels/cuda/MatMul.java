@@ -1,0 +1,427 @@
+package org.quern.kernels.cuda;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import org.quern.gpu.DeviceMemory;
+import org.quern.gpu.DeviceProperties;
+import org.quern.gpu.GpuException;
+import org.quern.gpu.GpuStream;
+import org.quern.gpu.Launch;
+import org.quern.gpu.Launch.Dim;
+import org.quern.kernels.cuda.MatMulPlan.Tile;
+import org.quern.ptx.KernelVariant;
+
+/// C = epilogue(alpha op(A) op(B)) of brain floats, accumulated in fp32; op(A) is [m, k], op(B) is [k, n], C is [m, n].
+///
+/// Any sizes from 1 on. Matrices are row-major with any stride: slices of columns are matrices too. Products are
+/// fastest if addresses and strides of A and B are multiples of 16 bytes; pad the stride of rows like 50257's.
+public final class MatMul implements GpuKernel {
+    private static final int ACCESS_BYTES = 16;
+    /// Brain floats in the widest access.
+    private static final int WIDEST = ACCESS_BYTES / Short.BYTES;
+    /// The tile that has kernels for narrower ones.
+    private static final Tile NARROW_TILE = Tile.SMALL;
+
+    private static final int REDUCTION_THREADS = 256;
+    /// Neighbours that a thread of the reduction finishes, where alignment allows it.
+    private static final int REDUCTION_WIDTH = 4;
+
+    private static final List<String> EPILOGUES = List.of("bf16", "f32", "gelu", "gelu_gradient");
+    private static final Matrix NONE = new Matrix(new DeviceMemory(0, 0), 0);
+
+    private final Launch product;
+    /// Adds the parts of a split product; else null.
+    private final Launch reduction;
+
+    /// What is multiplied.
+    ///
+    /// @param transposeA whether A is stored as [k, m] instead of [m, k]
+    /// @param transposeB whether B is stored as [n, k] instead of [k, n]
+    public record Shape(int m, int n, int k, boolean transposeA, boolean transposeB) {
+        @Override
+        public String toString() {
+            return "matmul %s%s %dx%dx%d".formatted(transposeA ? "t" : "n", transposeB ? "t" : "n", m, n, k);
+        }
+    }
+
+    /// A matrix in memory.
+    ///
+    /// @param stride elements from one row to the next
+    public record Matrix(DeviceMemory memory, int stride) {}
+
+    /// What becomes of x = alpha op(A) op(B) + bias, in fp32 and rounded once, to the nearest. A bias is bf16 [n].
+    public sealed interface Epilogue {
+        /// Or null, which is 0.
+        DeviceMemory bias();
+
+        /// What is read or written beside C, with its sizes and its type; or null.
+        Matrix extra();
+
+        /// For messages.
+        String extraName();
+
+        /// C = x + residual, bf16.
+        ///
+        /// @param residual may be C itself; or null
+        record StoreBf16(DeviceMemory bias, Matrix residual) implements Epilogue {
+            @Override
+            public Matrix extra() {
+                return residual;
+            }
+
+            @Override
+            public String extraName() {
+                return "the residual";
+            }
+        }
+
+        /// C = x + addend, fp32.
+        ///
+        /// @param addend C itself, to accumulate; or null
+        record StoreF32(Matrix addend) implements Epilogue {
+            @Override
+            public DeviceMemory bias() {
+                return null;
+            }
+
+            @Override
+            public Matrix extra() {
+                return addend;
+            }
+
+            @Override
+            public String extraName() {
+                return "the addend";
+            }
+        }
+
+        /// preActivation = x and C = GELU(x) in its tanh form, both bf16.
+        record Gelu(DeviceMemory bias, Matrix preActivation) implements Epilogue {
+            public Gelu {
+                Objects.requireNonNull(preActivation, "preActivation");
+            }
+
+            @Override
+            public Matrix extra() {
+                return preActivation;
+            }
+
+            @Override
+            public String extraName() {
+                return "the pre-activation";
+            }
+        }
+
+        /// C = x GELU'(preActivation), bf16.
+        ///
+        /// @param preActivation may be C itself
+        record GeluGradient(Matrix preActivation) implements Epilogue {
+            public GeluGradient {
+                Objects.requireNonNull(preActivation, "preActivation");
+            }
+
+            @Override
+            public DeviceMemory bias() {
+                return null;
+            }
+
+            @Override
+            public Matrix extra() {
+                return preActivation;
+            }
+
+            @Override
+            public String extraName() {
+                return "the pre-activation";
+            }
+        }
+    }
+
+    /// A product by the plan that [MatMulPlan#choose] makes.
+    ///
+    /// @param workspace at least [#workspaceBytes], aligned to 16 bytes, or null if that is 0; any number of
+    ///     kernels may share it as long as they do not run at the same time
+    /// @throws GpuException if a size is below 1, or a buffer is too small, not aligned to its elements, or
+    ///     written while it is read
+    public MatMul(
+            KernelLibrary library,
+            Shape shape,
+            Matrix a,
+            Matrix b,
+            Matrix c,
+            float alpha,
+            Epilogue epilogue,
+            DeviceMemory workspace) {
+        this(library, plan(library.device(), shape), shape, a, b, c, alpha, epilogue, workspace);
+    }
+
+    /// A product by a given plan.
+    public MatMul(
+            KernelLibrary library,
+            MatMulPlan plan,
+            Shape shape,
+            Matrix a,
+            Matrix b,
+            Matrix c,
+            float alpha,
+            Epilogue epilogue,
+            DeviceMemory workspace) {
+        check(shape, a, b, c, epilogue);
+        int vector = vector(a, b);
+        Tile tile = vector == WIDEST ? plan.tile() : NARROW_TILE;
+        int allSteps = Math.ceilDiv(shape.k, tile.k);
+        int steps = Math.ceilDiv(allSteps, plan.splits());
+        int splits = Math.ceilDiv(allSteps, steps);
+        Dim blocks = new Dim(blocks(shape, tile.tiles(shape.m, shape.n)), splits, 1);
+        if (splits == 1) {
+            product = product(library, tile, vector, blocks, steps, shape, a, b, c, alpha, epilogue);
+            reduction = null;
+        } else {
+            checkBuffer(shape, "the workspace", workspace, plan.workspaceBytes(shape.m, shape.n), ACCESS_BYTES);
+            Matrix parts = new Matrix(workspace, shape.n);
+            product = product(library, tile, vector, blocks, steps, shape, a, b, parts, 1, new Epilogue.StoreF32(null));
+            reduction = reduction(library, workspace, splits, shape, c, alpha, epilogue);
+        }
+    }
+
+    private static Launch product(
+            KernelLibrary library,
+            Tile tile,
+            int vector,
+            Dim blocks,
+            int steps,
+            Shape shape,
+            Matrix a,
+            Matrix b,
+            Matrix c,
+            float alpha,
+            Epilogue epilogue) {
+        Matrix extra = epilogue.extra() == null ? NONE : epilogue.extra();
+        return new Launch(
+                library.function(variant(tile, shape.transposeA, shape.transposeB, vector, name(epilogue)), "matmul"),
+                blocks,
+                Dim.of(tile.threads()),
+                tile.sharedBytes(),
+                a.memory,
+                b.memory,
+                c.memory,
+                shape.m,
+                shape.n,
+                shape.k,
+                a.stride,
+                b.stride,
+                c.stride,
+                alpha,
+                epilogue.bias() == null ? NONE.memory : epilogue.bias(),
+                extra.memory,
+                extra.stride,
+                steps,
+                MatMulPlan.partBytes(shape.m, shape.n));
+    }
+
+    private static Launch reduction(
+            KernelLibrary library,
+            DeviceMemory parts,
+            int splits,
+            Shape shape,
+            Matrix c,
+            float alpha,
+            Epilogue epilogue) {
+        Matrix extra = epilogue.extra() == null ? NONE : epilogue.extra();
+        DeviceMemory bias = epilogue.bias() == null ? NONE.memory : epilogue.bias();
+        int width = REDUCTION_WIDTH;
+        int elementBytes = elementBytes(epilogue);
+        long together = shape.n
+                | c.stride
+                | extra.stride
+                | c.memory.address() / elementBytes
+                | extra.memory.address() / elementBytes
+                | bias.address() / Short.BYTES;
+        if (together % width != 0) {
+            width = 1;
+        }
+        return new Launch(
+                library.function(reductionVariant(width, name(epilogue)), "matmul_reduce"),
+                Dim.of(blocks(shape, Math.ceilDiv((long) shape.m * Math.ceilDiv(shape.n, width), REDUCTION_THREADS))),
+                Dim.of(REDUCTION_THREADS),
+                0,
+                parts,
+                MatMulPlan.partBytes(shape.m, shape.n),
+                splits,
+                c.memory,
+                shape.m,
+                shape.n,
+                c.stride,
+                alpha,
+                bias,
+                extra.memory,
+                extra.stride);
+    }
+
+    /// The bytes of workspace that a product of this shape needs on a device: 0, or at most 128 MiB.
+    public static long workspaceBytes(DeviceProperties device, Shape shape) {
+        return plan(device, shape).workspaceBytes(shape.m, shape.n);
+    }
+
+    private static MatMulPlan plan(DeviceProperties device, Shape shape) {
+        checkSizes(shape);
+        return MatMulPlan.choose(device, shape.m, shape.n, shape.k);
+    }
+
+    @Override
+    public void launch(GpuStream stream) {
+        stream.launch(product);
+        if (reduction != null) {
+            stream.launch(reduction);
+        }
+    }
+
+    // ---------------------------------------------------------------- variants
+
+    /// All kernels of the family.
+    public static List<KernelVariant> variants() {
+        List<KernelVariant> variants = new ArrayList<>();
+        for (String epilogue : EPILOGUES) {
+            for (boolean transposeA : new boolean[] {false, true}) {
+                for (boolean transposeB : new boolean[] {false, true}) {
+                    for (Tile tile : Tile.values()) {
+                        variants.add(variant(tile, transposeA, transposeB, WIDEST, epilogue));
+                    }
+                    for (int vector = WIDEST / 2; vector > 0; vector /= 2) {
+                        variants.add(variant(NARROW_TILE, transposeA, transposeB, vector, epilogue));
+                    }
+                }
+            }
+            variants.add(reductionVariant(1, epilogue));
+            variants.add(reductionVariant(REDUCTION_WIDTH, epilogue));
+        }
+        return variants;
+    }
+
+    private static KernelVariant variant(
+            Tile tile, boolean transposeA, boolean transposeB, int vector, String epilogue) {
+        return KernelVariant.of(
+                "matmul.sm_80",
+                "tile_m",
+                tile.m,
+                "tile_n",
+                tile.n,
+                "tile_k",
+                tile.k,
+                "warps_m",
+                tile.warpsM,
+                "warps_n",
+                tile.warpsN,
+                "stages",
+                tile.stages,
+                "resident",
+                tile.resident,
+                "transpose_a",
+                transposeA,
+                "transpose_b",
+                transposeB,
+                "vector",
+                vector,
+                "epilogue",
+                epilogue);
+    }
+
+    private static KernelVariant reductionVariant(int width, String epilogue) {
+        return KernelVariant.of("matmul_reduce.sm_80", "width", width, "epilogue", epilogue);
+    }
+
+    private static String name(Epilogue epilogue) {
+        return switch (epilogue) {
+            case Epilogue.StoreBf16 _ -> "bf16";
+            case Epilogue.StoreF32 _ -> "f32";
+            case Epilogue.Gelu _ -> "gelu";
+            case Epilogue.GeluGradient _ -> "gelu_gradient";
+        };
+    }
+
+    /// The most elements at a time that A and B can both be read by.
+    private static int vector(Matrix a, Matrix b) {
+        long together = a.memory.address() | b.memory.address() | 2L * a.stride | 2L * b.stride;
+        return (int) Math.min(WIDEST, Long.lowestOneBit(together) / Short.BYTES);
+    }
+
+    // ---------------------------------------------------------------- checks
+
+    private static void check(Shape shape, Matrix a, Matrix b, Matrix c, Epilogue epilogue) {
+        checkSizes(shape);
+        int elementBytes = elementBytes(epilogue);
+        if (shape.transposeA) {
+            checkMatrix(shape, "A", a, shape.k, shape.m, Short.BYTES);
+        } else {
+            checkMatrix(shape, "A", a, shape.m, shape.k, Short.BYTES);
+        }
+        if (shape.transposeB) {
+            checkMatrix(shape, "B", b, shape.n, shape.k, Short.BYTES);
+        } else {
+            checkMatrix(shape, "B", b, shape.k, shape.n, Short.BYTES);
+        }
+        checkMatrix(shape, "C", c, shape.m, shape.n, elementBytes);
+        if (epilogue.bias() != null) {
+            checkBuffer(shape, "the bias", epilogue.bias(), (long) shape.n * Short.BYTES, Short.BYTES);
+        }
+        if (epilogue.extra() != null) {
+            checkMatrix(shape, epilogue.extraName(), epilogue.extra(), shape.m, shape.n, elementBytes);
+        }
+        checkApart(shape, "C", c, "A", a);
+        checkApart(shape, "C", c, "B", b);
+        if (epilogue instanceof Epilogue.Gelu gelu) {
+            checkApart(shape, "C", c, gelu.extraName(), gelu.preActivation);
+            checkApart(shape, gelu.extraName(), gelu.preActivation, "A", a);
+            checkApart(shape, gelu.extraName(), gelu.preActivation, "B", b);
+        }
+    }
+
+    private static int elementBytes(Epilogue epilogue) {
+        return epilogue instanceof Epilogue.StoreF32 ? Float.BYTES : Short.BYTES;
+    }
+
+    private static void checkSizes(Shape shape) {
+        if (shape.m < 1 || shape.n < 1 || shape.k < 1) {
+            throw new GpuException("%s: m, n and k must be at least 1".formatted(shape));
+        }
+    }
+
+    private static int blocks(Shape shape, long blocks) {
+        if (blocks > Integer.MAX_VALUE) {
+            throw new GpuException(
+                    "%s: a grid has at most %,d blocks: it needs %,d".formatted(shape, Integer.MAX_VALUE, blocks));
+        }
+        return (int) blocks;
+    }
+
+    private static void checkMatrix(Shape shape, String name, Matrix matrix, int rows, int columns, int elementBytes) {
+        if (matrix.stride < columns) {
+            throw new GpuException("%s: the stride of %s must be at least its %d columns: got %d"
+                    .formatted(shape, name, columns, matrix.stride));
+        }
+        long elements = (rows - 1L) * matrix.stride + columns;
+        checkBuffer(shape, name, matrix.memory, elements * elementBytes, elementBytes);
+    }
+
+    private static void checkBuffer(Shape shape, String name, DeviceMemory memory, long bytes, int alignment) {
+        if (memory == null) {
+            throw new GpuException("%s: %s needs %,d bytes: got none".formatted(shape, name, bytes));
+        }
+        if (memory.bytes() < bytes) {
+            throw new GpuException("%s: %s needs %,d bytes: got %,d".formatted(shape, name, bytes, memory.bytes()));
+        }
+        if (memory.address() % alignment != 0) {
+            throw new GpuException("%s: %s must be aligned to %d bytes: got address 0x%x"
+                    .formatted(shape, name, alignment, memory.address()));
+        }
+    }
+
+    /// What one kernel writes it must not read elsewhere.
+    private static void checkApart(Shape shape, String written, Matrix target, String other, Matrix source) {
+        if (target.memory.address() < source.memory.address() + source.memory.bytes()
+                && source.memory.address() < target.memory.address() + target.memory.bytes()) {
+            throw new GpuException("%s: %s must not overlap %s".formatted(shape, written, other));
+        }
+    }
+}

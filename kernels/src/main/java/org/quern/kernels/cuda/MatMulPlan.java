@@ -1,0 +1,118 @@
+package org.quern.kernels.cuda;
+
+import org.quern.gpu.DeviceProperties;
+
+/// How a matrix product is computed: by which tile, and k split into how many parts.
+///
+/// @param splits parts of k that are summed by different blocks into fp32 workspace, and then added in order
+public record MatMulPlan(Tile tile, int splits) {
+    /// The most that the parts of a split product may take.
+    private static final long WORKSPACE_LIMIT = 128L << 20;
+
+    private static final int MOST_SPLITS = 32;
+
+    /// Multiply-adds that a multiprocessor does in the time in which it moves a float to or from memory: about 1000 a
+    /// clock against 20 bytes a clock.
+    private static final double PER_FLOAT = 200;
+
+    /// Multiply-adds that a multiprocessor does in the time that one more launch takes.
+    private static final double PER_LAUNCH = 3e6;
+
+    /// Parts of C that blocks compute, and how.
+    public enum Tile {
+        /// 8 warps of 64 x 64.
+        LARGE(128, 256, 32, 2, 4, 4, 1, 1.0, 256),
+        /// 4 warps of 64 x 64, two blocks on a multiprocessor.
+        MEDIUM(128, 128, 32, 2, 2, 4, 2, 0.95, 128),
+        /// 4 warps of 32 x 32, for small products and for rows that are not aligned to 16 bytes.
+        SMALL(64, 64, 64, 2, 2, 3, 4, 0.6, 64);
+
+        final int m;
+        final int n;
+        final int k;
+        final int warpsM;
+        final int warpsN;
+        final int stages;
+        final int resident;
+        /// Part of the tensor cores' rate that the main loop is taken to reach, relative to the best tile: an estimate.
+        private final double efficiency;
+        /// Steps along k that start and end of a block are taken to last: an estimate.
+        private final int overhead;
+
+        Tile(int m, int n, int k, int warpsM, int warpsN, int stages, int resident, double efficiency, int overhead) {
+            this.m = m;
+            this.n = n;
+            this.k = k;
+            this.warpsM = warpsM;
+            this.warpsN = warpsN;
+            this.stages = stages;
+            this.resident = resident;
+            this.efficiency = efficiency;
+            this.overhead = overhead;
+        }
+
+        int threads() {
+            return 32 * warpsM * warpsN;
+        }
+
+        int sharedBytes() {
+            return stages * (m + n) * k * Short.BYTES;
+        }
+
+        /// Tiles of an [m, n] matrix.
+        long tiles(int m, int n) {
+            return (long) Math.ceilDiv(m, this.m) * Math.ceilDiv(n, this.n);
+        }
+    }
+
+    public MatMulPlan {
+        if (splits < 1) {
+            throw new IllegalArgumentException("splits must be at least 1: got " + splits);
+        }
+    }
+
+    /// The plan for an op(A) of [m, k] and an op(B) of [k, n] on a device: that of the least cost, where
+    ///
+    /// - blocks, of tiles times splits, run in rounds of one a multiprocessor; a round lasts
+    ///   tile m n (k / splits + overhead) / efficiency multiply-adds;
+    /// - more than one split cost a launch more, and each part is written and read once.
+    ///
+    /// Efficiency and overhead are estimates. This is the place for a table of measured plans.
+    public static MatMulPlan choose(DeviceProperties device, int m, int n, int k) {
+        MatMulPlan best = null;
+        double least = Double.POSITIVE_INFINITY;
+        for (Tile tile : Tile.values()) {
+            if (tile.sharedBytes() > device.sharedBytesPerBlock()) {
+                continue;
+            }
+            int most = Math.min(MOST_SPLITS, Math.ceilDiv(k, tile.k));
+            for (int splits = 1; splits <= most; splits++) {
+                MatMulPlan plan = new MatMulPlan(tile, splits);
+                double cost = plan.cost(device.multiprocessors(), m, n, k);
+                if (cost < least && plan.workspaceBytes(m, n) <= WORKSPACE_LIMIT) {
+                    least = cost;
+                    best = plan;
+                }
+            }
+        }
+        return best == null ? new MatMulPlan(Tile.SMALL, 1) : best;
+    }
+
+    private double cost(int multiprocessors, int m, int n, int k) {
+        double rounds = Math.ceilDiv(tile.tiles(m, n) * splits, multiprocessors);
+        int steps = Math.ceilDiv(Math.ceilDiv(k, tile.k), splits) * tile.k;
+        double block = (double) tile.m * tile.n * (steps + tile.overhead) / tile.efficiency;
+        double reduction = PER_LAUNCH + (2.0 * splits + 1) * m * n * PER_FLOAT / multiprocessors;
+        return rounds * block + (splits == 1 ? 0 : reduction);
+    }
+
+    /// The workspace for an [m, n] result.
+    public long workspaceBytes(int m, int n) {
+        return splits == 1 ? 0 : splits * partBytes(m, n);
+    }
+
+    /// From one part to the next, aligned.
+    static long partBytes(int m, int n) {
+        return Math.ceilDiv((long) m * n * Float.BYTES, 256) * 256;
+    }
+}
