@@ -1,0 +1,223 @@
+package org.quern.gpu;
+
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import org.quern.gpu.Launch.Dim;
+import org.quern.ptx.emulator.Emulator;
+import org.quern.ptx.emulator.Options;
+import org.quern.ptx.emulator.Statistics;
+import org.quern.ptx.syntax.PtxModule;
+
+/// A GPU that exists in the JVM: PTX runs in an [Emulator], which checks every access.
+///
+/// Work is done on the calling thread before the call returns, so that whatever a kernel does wrong is thrown where
+/// it is launched, as an [EmulatorFault]. Time on this device is counted in instructions, a nanosecond each.
+public final class EmulatedGpu implements Gpu {
+    private static final long GIBIBYTE = 1L << 30;
+
+    private final Emulator emulator;
+    private final DeviceProperties properties;
+    private final Set<Item> open = new LinkedHashSet<>();
+    private Consumer<Statistics> observer = _ -> {};
+    private long launchesUntilFailure;
+    private long allocationsUntilFailure;
+    private long instructions;
+    private boolean closed;
+
+    /// Something that must be closed before the device.
+    abstract static class Item implements AutoCloseable {
+        final EmulatedGpu gpu;
+        private boolean closed;
+
+        Item(EmulatedGpu gpu) {
+            this.gpu = gpu;
+            synchronized (gpu) {
+                gpu.requireOpen();
+                gpu.open.add(this);
+            }
+        }
+
+        /// For the report of what is still open: `a stream`.
+        abstract String describe();
+
+        void free() {}
+
+        /// Faults if this or the device is closed.
+        final void use() {
+            if (closed) {
+                throw new GpuException(describe() + " is closed");
+            }
+            gpu.requireOpen();
+        }
+
+        @Override
+        public final void close() {
+            synchronized (gpu) {
+                if (!closed) {
+                    closed = true;
+                    gpu.open.remove(this);
+                    free();
+                }
+            }
+        }
+    }
+
+    /// An `sm_80` with 80 GiB, everything done in order.
+    public EmulatedGpu() {
+        this(Options.DEFAULT);
+    }
+
+    public EmulatedGpu(Options options) {
+        this(options, 80 * GIBIBYTE);
+    }
+
+    /// @param memoryBytes that it pretends to have; what is written takes about five times its size on the heap
+    public EmulatedGpu(Options options, long memoryBytes) {
+        emulator = new Emulator(options);
+        Options.Device device = options.device();
+        properties = new DeviceProperties(
+                "emulated sm_" + device.architecture(),
+                device.architecture() / 10,
+                device.architecture() % 10,
+                device.multiprocessors(),
+                memoryBytes,
+                device.sharedBytesPerBlock(),
+                device.sharedBytesPerBlock() + device.sharedBytesReserved(),
+                65_536,
+                2048,
+                32,
+                40L << 20,
+                13_000);
+    }
+
+    /// Calls back after each launch. The default does nothing.
+    public synchronized void observe(Consumer<Statistics> observer) {
+        this.observer = observer;
+    }
+
+    /// Lets a launch fail, to test what handles it: the next is number 1.
+    public synchronized void failLaunch(long number) {
+        launchesUntilFailure = number;
+    }
+
+    /// As [#failLaunch], for memory.
+    public synchronized void failAllocation(long number) {
+        allocationsUntilFailure = number;
+    }
+
+    Emulator emulator() {
+        return emulator;
+    }
+
+    private void requireOpen() {
+        if (closed) {
+            throw new GpuException("the emulated GPU is closed");
+        }
+    }
+
+    @Override
+    public DeviceProperties properties() {
+        return properties;
+    }
+
+    @Override
+    public DeviceArena arena() {
+        return new EmulatedArena(this);
+    }
+
+    @Override
+    public GpuStream stream() {
+        return new EmulatedStream(this);
+    }
+
+    @Override
+    public GpuEvent event() {
+        return new EmulatedEvent(this);
+    }
+
+    @Override
+    public GpuModule load(ModuleImage image) {
+        return new EmulatedModule(this, image);
+    }
+
+    @Override
+    public synchronized long freeBytes() {
+        return properties.memoryBytes() - emulator.allocatedBytes();
+    }
+
+    @Override
+    public void synchronize() {
+        requireOpen();
+    }
+
+    /// Always false.
+    @Override
+    public boolean canAccess(Gpu peer) {
+        return false;
+    }
+
+    @Override
+    public void enableAccess(Gpu peer) {
+        throw new GpuException("an emulated GPU cannot reach the memory of another");
+    }
+
+    @Override
+    public byte[] exportHandle(DeviceMemory memory) {
+        throw new GpuException("memory of an emulated GPU cannot be opened by another process");
+    }
+
+    /// Memory for an arena.
+    synchronized long allocate(long bytes) {
+        requireOpen();
+        if (bytes < 1) {
+            throw new GpuException("an allocation has at least 1 byte: got " + bytes);
+        }
+        if (allocationsUntilFailure > 0 && --allocationsUntilFailure == 0 || bytes > freeBytes()) {
+            throw new GpuException("not enough memory on the emulated GPU: %,d bytes asked for, %,d free"
+                    .formatted(bytes, freeBytes()));
+        }
+        return emulator.allocate(bytes);
+    }
+
+    /// Runs a kernel.
+    synchronized void run(
+            EmulatedModule.Function function, Dim grid, Dim block, int sharedBytes, MemorySegment arguments) {
+        requireOpen();
+        if (launchesUntilFailure > 0 && --launchesUntilFailure == 0) {
+            throw new GpuException(function.name() + " was made to fail");
+        }
+        PtxModule module = function.module();
+        Statistics statistics = emulator.launch(module, function.entry(), grid, block, sharedBytes, arguments);
+        instructions += statistics.instructionCount();
+        observer.accept(statistics);
+    }
+
+    /// The device's clock.
+    synchronized long nanoseconds() {
+        return instructions;
+    }
+
+    @Override
+    public synchronized void close() {
+        if (closed) {
+            return;
+        }
+        List<Item> left = new ArrayList<>(open).reversed();
+        left.forEach(Item::close);
+        closed = true;
+        if (!left.isEmpty()) {
+            throw new GpuException("the emulated GPU was closed before "
+                    + left.stream().map(Item::describe).collect(Collectors.joining(", ")));
+        }
+    }
+
+    @Override
+    public String toString() {
+        return properties.name();
+    }
+}
