@@ -17,8 +17,9 @@ import org.quern.kernels.cuda.KernelLibrary;
 /// A device with what a [KernelCase] needs: random inputs, guarded outputs, comparisons. It lasts for one case.
 ///
 /// Inputs are a function of the seed alone, so that two devices with the same seed can be compared by
-/// [#results]. Every buffer has a guard of [#GUARD] bytes before and behind it, which [#close] checks, and outputs
-/// are NaN or undefined until they are written.
+/// [#results]. On a GPU, every buffer has a guard of [#GUARD] bytes before and behind it, which [#close] checks, and
+/// outputs are NaN until they are written; on the emulator every buffer is an allocation of exactly its size, and
+/// outputs are undefined until they are written.
 public final class CheckDevice implements AutoCloseable {
     private static final int GUARD = 256;
     private static final byte GUARD_BYTE = (byte) 0xA5;
@@ -41,8 +42,8 @@ public final class CheckDevice implements AutoCloseable {
     /// @param error the largest error, as a part of what is tolerated: more than 1 is wrong
     public record Result(String what, float[] values, double[] tolerances, double error) {}
 
-    /// @param poison whether to fill outputs with NaN first; not on the emulator, which faults where undefined
-    ///     memory is read
+    /// @param poison whether to guard buffers and to fill outputs with NaN first; not on the emulator, which faults at
+    ///     accesses outside of an allocation and where undefined memory is read
     public CheckDevice(Gpu gpu, KernelLibrary library, long seed, boolean poison) {
         this.poison = poison;
         this.library = library;
@@ -122,7 +123,9 @@ public final class CheckDevice implements AutoCloseable {
     private DeviceMemory upload(MemorySegment values) {
         DeviceMemory memory = guarded(values.byteSize());
         if (memory.bytes() > 0) {
-            stream.copyToDevice(values, memory);
+            MemorySegment copy = Arena.ofAuto().allocate(values.byteSize()).copyFrom(values);
+            stream.copyToDevice(copy, memory);
+            stream.synchronize();
         }
         return memory;
     }
@@ -147,6 +150,9 @@ public final class CheckDevice implements AutoCloseable {
     }
 
     private DeviceMemory guarded(long bytes) {
+        if (!poison) {
+            return arena.allocate(Math.max(bytes, 1)).slice(0, bytes);
+        }
         DeviceMemory whole = arena.allocate(bytes + 2 * GUARD);
         DeviceMemory before = whole.slice(0, GUARD);
         DeviceMemory behind = whole.slice(GUARD + bytes, GUARD);
