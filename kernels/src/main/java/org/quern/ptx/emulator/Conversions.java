@@ -133,7 +133,7 @@ final class Conversions {
                 case F64 -> Double.doubleToLongBits(value);
                 case F32 -> single((float) value, ftz);
                 case TF32 -> tensor((float) value);
-                case F16 -> Double.isNaN(value) ? BrainFloats.NAN : Float.floatToFloat16((float) value);
+                case F16 -> Double.isNaN(value) ? BrainFloats.NAN : Float.floatToFloat16((float) value) & 0xFFFF;
                 default ->
                     truncated && !Double.isNaN(value)
                             ? Float.floatToRawIntBits((float) value) >>> 16

@@ -85,6 +85,9 @@ public final class PtxParser {
         String version = next(Kind.NUMBER, "a version").text();
         expect(".target");
         String target = next(Kind.WORD, "an architecture").text();
+        while (accept(",")) {
+            next(Kind.WORD, "an option"); // such as debug
+        }
         expect(".address_size");
         expect("64");
         while (peek().kind() != Kind.END) {
