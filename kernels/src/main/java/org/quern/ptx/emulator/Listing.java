@@ -21,7 +21,7 @@ final class Listing {
         return operands.stream().map(Listing::of).collect(Collectors.joining(", "));
     }
 
-    private static String of(Operand operand) {
+    static String of(Operand operand) {
         return switch (operand) {
             case Operand.Register register -> (register.negated() ? "!" : "") + register.name();
             case Operand.Immediate immediate ->

@@ -192,7 +192,7 @@ final class RegisterLayout {
     }
 
     EmulatorFault mismatch(Instruction instruction, Operand operand, String expected) {
-        return unsupported(instruction, "%s where %s is needed".formatted(shown(operand), expected));
+        return unsupported(instruction, "%s where %s is needed".formatted(Listing.of(operand), expected));
     }
 
     /// The error for an instruction that the emulator does not run.
@@ -201,19 +201,5 @@ final class RegisterLayout {
                 EmulatorFault.Kind.UNSUPPORTED,
                 instruction.line(),
                 "%s, line %d: %s: %s".formatted(kernel, instruction.line(), instruction.mnemonic(), why));
-    }
-
-    private static String shown(Operand operand) {
-        return switch (operand) {
-            case Operand.Register register -> (register.negated() ? "!" : "") + register.name();
-            case Operand.Immediate immediate
-            when immediate.kind() == Operand.Immediate.Kind.INTEGER -> Long.toString(immediate.bits());
-            case Operand.Immediate _ -> "a float";
-            case Operand.Symbol symbol -> symbol.name();
-            case Operand.Address _ -> "an address in brackets";
-            case Operand.Vector _ -> "a vector in braces";
-            case Operand.Pair _ -> "a pair of registers";
-            case Operand.Sink _ -> "_";
-        };
     }
 }

@@ -14,10 +14,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ConversionsTest {
 
     @ParameterizedTest
-    @CsvSource(
-            delimiter = '|',
-            textBlock =
-                    """
+    @CsvSource(delimiter = '|', textBlock = """
                     cvt.u64.u32 x0, r1            | r1=-1                     | x0=0xFFFFFFFF
                     cvt.s64.s32 x0, r1            | r1=-1                     | x0=-1
                     cvt.u64.s32 x0, r1            | r1=-1                     | x0=-1
@@ -169,7 +166,8 @@ class ConversionsTest {
             Snippet twofold = new Snippet("cvt.%s.%s.f64 %s, g1;".formatted(names[mode], type, register));
             Random random = new Random(width);
             for (int i = 0; i < 500; i++) {
-                double value = i < 50 ? (i - 25) * 0.5 : random.nextGaussian() * Math.scalb(1, random.nextInt(width + 2));
+                double value =
+                        i < 50 ? (i - 25) * 0.5 : random.nextGaussian() * Math.scalb(1, random.nextInt(width + 2));
                 float rounded = (float) value;
                 single.set("f1", Integer.toUnsignedLong(Float.floatToIntBits(rounded)));
                 twofold.set("g1", Double.doubleToLongBits(value));

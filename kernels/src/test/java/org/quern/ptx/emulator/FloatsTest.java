@@ -11,16 +11,29 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class FloatsTest {
     private static final float[] EDGES = {
-        0f, -0f, 1f, -1f, 0.5f, 3f, Float.MIN_VALUE, -Float.MIN_VALUE, Float.MIN_NORMAL, -Float.MIN_NORMAL,
-        Math.nextDown(Float.MIN_NORMAL), Float.MAX_VALUE, -Float.MAX_VALUE, Float.POSITIVE_INFINITY,
-        Float.NEGATIVE_INFINITY, Float.NaN, 16777216f, 1e-20f, -1e30f
+        0f,
+        -0f,
+        1f,
+        -1f,
+        0.5f,
+        3f,
+        Float.MIN_VALUE,
+        -Float.MIN_VALUE,
+        Float.MIN_NORMAL,
+        -Float.MIN_NORMAL,
+        Math.nextDown(Float.MIN_NORMAL),
+        Float.MAX_VALUE,
+        -Float.MAX_VALUE,
+        Float.POSITIVE_INFINITY,
+        Float.NEGATIVE_INFINITY,
+        Float.NaN,
+        16777216f,
+        1e-20f,
+        -1e30f
     };
 
     @ParameterizedTest
-    @CsvSource(
-            delimiter = '|',
-            textBlock =
-                    """
+    @CsvSource(delimiter = '|', textBlock = """
                     add.f32 f0, f1, f2           | f1=16777216 f2=1             | f0=16777216
                     add.rn.f32 f0, f1, f2        | f1=16777216 f2=3             | f0=16777220
                     add.f32 f0, f1, f2           | f1=Infinity f2=-Infinity     | f0=0x7FFFFFFF
@@ -133,34 +146,33 @@ class FloatsTest {
     @ParameterizedTest
     @CsvSource({"rcp, 1", "sqrt, 1", "rsqrt, 2", "ex2, 2", "lg2, 2", "tanh, 2", "sin, 2", "cos, 2"})
     void approximatesWithinUlps(String function, int ulps) {
-        DoubleUnaryOperator exact =
-                switch (function) {
-                    case "rcp" -> x -> 1 / x;
-                    case "sqrt" -> Math::sqrt;
-                    case "rsqrt" -> x -> Math.pow(x, -0.5);
-                    case "ex2" -> x -> Math.exp(x * Math.log(2));
-                    case "lg2" -> x -> Math.log10(x) / Math.log10(2);
-                    case "tanh" -> StrictMath::tanh;
-                    case "sin" -> StrictMath::sin;
-                    default -> StrictMath::cos;
-                };
+        DoubleUnaryOperator exact = switch (function) {
+            case "rcp" -> x -> 1 / x;
+            case "sqrt" -> Math::sqrt;
+            case "rsqrt" -> x -> Math.pow(x, -0.5);
+            case "ex2" -> x -> Math.exp(x * Math.log(2));
+            case "lg2" -> x -> Math.log10(x) / Math.log10(2);
+            case "tanh" -> StrictMath::tanh;
+            case "sin" -> StrictMath::sin;
+            default -> StrictMath::cos;
+        };
         Snippet snippet = new Snippet(function + ".approx.f32 f0, f1;");
         Random random = new Random(2);
         for (int i = 0; i < 2000; i++) {
             float a = (random.nextFloat() + 0.01f) * (1 << random.nextInt(6));
             float expected = (float) exact.applyAsDouble(a);
-            float actual = Float.intBitsToFloat(
-                    (int) snippet.set("f1", bits(a)).run().get("f0")[0]);
-            assertThat((double) actual).isCloseTo(expected, org.assertj.core.data.Offset.offset(
-                    (double) ulps * Math.ulp(expected)));
+            float actual =
+                    Float.intBitsToFloat((int) snippet.set("f1", bits(a)).run().get("f0")[0]);
+            assertThat((double) actual)
+                    .isCloseTo(expected, org.assertj.core.data.Offset.offset((double) ulps * Math.ulp(expected)));
         }
     }
 
     @Test
     void comparesEdges() {
-        for (String relation : new String[] {
-            "eq", "ne", "lt", "le", "gt", "ge", "equ", "neu", "ltu", "leu", "gtu", "geu", "num", "nan"
-        }) {
+        for (String relation :
+                new String[] {"eq", "ne", "lt", "le", "gt", "ge", "equ", "neu", "ltu", "leu", "gtu", "geu", "num", "nan"
+                }) {
             Snippet single = new Snippet("setp." + relation + ".f32 p0|p1, f1, f2;");
             Snippet twofold = new Snippet("setp." + relation + ".f64 p0, g1, g2;");
             for (float a : EDGES) {
@@ -170,7 +182,9 @@ class FloatsTest {
                     twofold.set("g1", Double.doubleToLongBits(a))
                             .set("g2", Double.doubleToLongBits(b))
                             .run();
-                    assertThat(single.get("p0")[0]).as("%s %s %s", a, relation, b).isEqualTo(expected);
+                    assertThat(single.get("p0")[0])
+                            .as("%s %s %s", a, relation, b)
+                            .isEqualTo(expected);
                     assertThat(single.get("p1")[0]).isEqualTo(1 - expected);
                     assertThat(twofold.get("p0")[0]).isEqualTo(expected);
                 }
@@ -184,25 +198,21 @@ class FloatsTest {
             case "num" -> !unordered;
             case "nan" -> unordered;
             default -> {
-                boolean ordered =
-                        switch (relation.substring(0, 2)) {
-                            case "eq" -> a == b;
-                            case "ne" -> a != b;
-                            case "lt" -> a < b;
-                            case "le" -> a <= b;
-                            case "gt" -> a > b;
-                            default -> a >= b;
-                        };
+                boolean ordered = switch (relation.substring(0, 2)) {
+                    case "eq" -> a == b;
+                    case "ne" -> a != b;
+                    case "lt" -> a < b;
+                    case "le" -> a <= b;
+                    case "gt" -> a > b;
+                    default -> a >= b;
+                };
                 yield unordered ? relation.endsWith("u") : ordered;
             }
         };
     }
 
     @ParameterizedTest
-    @CsvSource(
-            delimiter = ';',
-            textBlock =
-                    """
+    @CsvSource(delimiter = ';', textBlock = """
                     setp.eq.ftz.f32 p0, f1, f2       ; f1=0x00000001 f2=-0.0       ; p0=1
                     setp.lt.and.f32 p0, f1, f2, p3   ; f1=1 f2=2 p3=0              ; p0=0
                     setp.lt.and.f32 p0, f1, f2, !p3  ; f1=1 f2=2 p3=0              ; p0=1

@@ -54,15 +54,14 @@ class IntegersTest {
     }
 
     private static BigInteger holds(String relation, int order) {
-        boolean holds =
-                switch (relation) {
-                    case "eq" -> order == 0;
-                    case "ne" -> order != 0;
-                    case "lt" -> order < 0;
-                    case "le" -> order <= 0;
-                    case "gt" -> order > 0;
-                    default -> order >= 0;
-                };
+        boolean holds = switch (relation) {
+            case "eq" -> order == 0;
+            case "ne" -> order != 0;
+            case "lt" -> order < 0;
+            case "le" -> order <= 0;
+            case "gt" -> order > 0;
+            default -> order >= 0;
+        };
         return holds ? BigInteger.ONE : BigInteger.ZERO;
     }
 
@@ -80,7 +79,8 @@ class IntegersTest {
                 if (exact.of(number(as[0], type), number(b, type)) == null) {
                     continue;
                 }
-                long[] results = snippet.set(source + 1, as).set(source + 2, b).run().get(result + 0);
+                long[] results =
+                        snippet.set(source + 1, as).set(source + 2, b).run().get(result + 0);
                 for (int lane = 0; lane < as.length; lane++) {
                     BigInteger expected = exact.of(number(as[lane], type), number(b, type));
                     assertThat(results[lane])
@@ -100,8 +100,7 @@ class IntegersTest {
         String register = register(width);
         Snippet snippet = new Snippet("%s %s0, %s1, r2;".formatted(instruction, register, register));
         for (long a : values(width)) {
-            long result =
-                    snippet.set(register + 1, a).set("r2", amount).run().get(register + 0)[0];
+            long result = snippet.set(register + 1, a).set("r2", amount).run().get(register + 0)[0];
             assertThat(result)
                     .as("%s of %x by %d", instruction, a, amount)
                     .isEqualTo(low(exact.apply(number(a, type)), width));
@@ -119,7 +118,8 @@ class IntegersTest {
 
     private static BigInteger number(long bits, String type) {
         int width = Integer.parseInt(type.substring(1));
-        BigInteger number = BigInteger.valueOf(bits).and(BigInteger.TWO.pow(width).subtract(BigInteger.ONE));
+        BigInteger number =
+                BigInteger.valueOf(bits).and(BigInteger.TWO.pow(width).subtract(BigInteger.ONE));
         return type.startsWith("s") && number.testBit(width - 1) ? number.subtract(BigInteger.TWO.pow(width)) : number;
     }
 

@@ -1,8 +1,10 @@
 package org.quern.ptx.emulator;
 
 import java.util.Arrays;
-import java.util.Map;
+import java.util.SplittableRandom;
+import org.quern.gpu.Launch.Dim;
 import org.quern.ptx.syntax.Operand;
+import org.quern.ptx.syntax.PtxModule;
 import org.quern.ptx.syntax.PtxParser;
 import org.quern.ptx.syntax.PtxType;
 import org.quern.ptx.syntax.Statement.Instruction;
@@ -10,8 +12,7 @@ import org.quern.ptx.syntax.Statement.Instruction;
 /// One instruction on a warp of its own. There are eight registers of each kind: `r` of 32 bits, `h` of 16, `x` of
 /// 64, `f` for `f32`, `g` for `f64` and `p` for predicates; `r0` to `r7` and so on.
 final class Snippet {
-    private static final String KERNEL =
-            """
+    private static final String KERNEL = """
             .version 8.0
             .target sm_90
             .address_size 64
@@ -27,11 +28,14 @@ final class Snippet {
     private final Warp warp;
 
     Snippet(String text) {
-        var entry = PtxParser.parse(KERNEL.formatted(text)).entries().getFirst();
-        instruction = (Instruction) entry.body().getFirst();
-        layout = new RegisterLayout(entry, Map.of());
-        operation = ArithmeticDecoder.decode(instruction, layout);
-        warp = new Warp(layout.registers());
+        PtxModule module = PtxParser.parse(KERNEL.formatted(text));
+        Program program = new Program(module, module.entries().getFirst(), new ModuleVariables(module, null), 0);
+        Execution execution = new Execution(
+                program, Options.DEFAULT, Dim.of(1), Dim.of(32), 0, null, null, 1, new SplittableRandom(1));
+        instruction = program.instructions[0];
+        layout = program.layout;
+        operation = program.operations[0];
+        warp = new Block(execution, null).warps[0];
     }
 
     Operation operation() {
@@ -48,8 +52,7 @@ final class Snippet {
                 case WORDS -> registers.words[slot * 32 + lane] = (int) (value & mask(register));
                 case LONGS -> registers.longs[slot * 32 + lane] = value;
                 case PREDICATES ->
-                    registers.predicates[slot] =
-                            registers.predicates[slot] & ~(1 << lane) | (int) (value & 1) << lane;
+                    registers.predicates[slot] = registers.predicates[slot] & ~(1 << lane) | (int) (value & 1) << lane;
             }
         }
         define(register, -1);

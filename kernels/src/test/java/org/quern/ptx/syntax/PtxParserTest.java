@@ -17,8 +17,7 @@ class PtxParserTest {
     private static final String HEAD = ".version 7.4\n.target sm_80\n.address_size 64\n";
 
     /// A kernel with shapes from all over the language.
-    private static final String SAMPLE =
-            """
+    private static final String SAMPLE = """
             // A file of its own.
             .version 8.0
             .target sm_90a, debug
@@ -110,8 +109,7 @@ class PtxParserTest {
         assertThat(entry.variables()).extracting(PtxModule.Variable::bytes).containsExactly(128L, 4L, 16L);
         assertThat(entry.registers())
                 .extracting(PtxModule.Register::name)
-                .containsExactly(
-                        "p", "q", "%done", "r0", "r1", "r2", "r3", "lane", "address", "value", "r0#2", "r0#3");
+                .containsExactly("p", "q", "%done", "r0", "r1", "r2", "r3", "lane", "address", "value", "r0#2", "r0#3");
         assertThat(entry.body()).contains(new Statement.Label("inner#2", 27), new Statement.Label("end", 39));
         assertThat(entry.body()).contains(new Statement.BranchTargets("choices", List.of("again", "end"), 37));
     }
