@@ -1,0 +1,183 @@
+package org.quern.kernels.check;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.regex.MatchResult;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+
+/// Plants single faults into a kernel's text: what its author could have forgotten or mistaken.
+final class Mutations {
+    /// Kinds of faults.
+    enum Kind {
+        BARRIER("a barrier deleted", true),
+        WAIT("a wait for copies deleted, or one group too few waited for", true),
+        COMMIT("a commit of copies deleted", true),
+        FENCE("a fence deleted", true),
+        ZERO_FILL("bytes beyond the edge copied instead of filled with zeros", true),
+        SWIZZLE("a swizzle left out", false),
+        STRIDE("a stride, shift or mask of an address or index changed", false),
+        OFFSET("an offset within an address changed", false),
+        FRAGMENT("registers of a fragment in another order", false),
+        SHUFFLE("another distance of a shuffle", false),
+        GUARD("a predicate negated", false);
+
+        private final String meaning;
+        private final boolean all;
+
+        Kind(String meaning, boolean all) {
+            this.meaning = meaning;
+            this.all = all;
+        }
+
+        String meaning() {
+            return meaning;
+        }
+    }
+
+    /// A fault: what stands in the code from `start` to `end` is replaced.
+    record Mutation(Kind kind, String code, int start, int end, String replacement) {
+        /// The kernel with the fault.
+        String text() {
+            return code.substring(0, start) + replacement + code.substring(end);
+        }
+
+        /// Where it is, from 1.
+        int line() {
+            return 1
+                    + (int) code.substring(0, start)
+                            .chars()
+                            .filter(c -> c == '\n')
+                            .count();
+        }
+
+        @Override
+        public String toString() {
+            return "line %d: %s -> %s"
+                    .formatted(line(), code.substring(start, end), replacement.isEmpty() ? "nothing" : replacement)
+                    .replaceAll("\\s+", " ");
+        }
+    }
+
+    private static final Pattern COMMENT = Pattern.compile("//[^\n]*|/\\*.*?\\*/", Pattern.DOTALL);
+    /// A guard, an opcode, operands.
+    private static final Pattern INSTRUCTION =
+            Pattern.compile("(@!?[%\\w]+\\s+)?\\b([a-z]\\w*(?:\\.[\\w:]+)+)\\b[^;]*;");
+
+    private static final Pattern VECTOR = Pattern.compile("\\{([^{}]*)}");
+
+    private Mutations() {}
+
+    /// All faults of the kinds that are few in a kernel, and up to `sample` of each other kind.
+    static List<Mutation> of(String text, int sample, long seed) {
+        // Comments keep their length, so that places and lines stay.
+        String code = COMMENT.matcher(text).replaceAll(match -> match.group().replaceAll("[^\n]", " "));
+        Map<Kind, List<Mutation>> found = new EnumMap<>(Kind.class);
+        Matcher matcher = INSTRUCTION.matcher(code);
+        while (matcher.find()) {
+            plant(code, matcher.toMatchResult(), found);
+        }
+        return found.entrySet().stream()
+                .flatMap(entry -> chosen(entry.getKey(), entry.getValue(), sample, seed))
+                .toList();
+    }
+
+    private static Stream<Mutation> chosen(Kind kind, List<Mutation> all, int sample, long seed) {
+        if (kind.all || all.size() <= sample) {
+            return all.stream();
+        }
+        List<Mutation> shuffled = new ArrayList<>(all);
+        Collections.shuffle(shuffled, new Random(seed + kind.ordinal()));
+        return shuffled.stream().limit(sample);
+    }
+
+    private static void plant(String code, MatchResult match, Map<Kind, List<Mutation>> found) {
+        String whole = match.group();
+        String opcode = match.group(2);
+        if (opcode.startsWith("bar.") || opcode.startsWith("barrier.")) {
+            add(found, Kind.BARRIER, code, match, "");
+        } else if (opcode.startsWith("cp.async.wait")) {
+            add(found, Kind.WAIT, code, match, "");
+            if (opcode.equals("cp.async.wait_group")) {
+                add(found, Kind.WAIT, code, match, incremented(whole, "(\\d+)\\s*;", 1));
+            }
+        } else if (opcode.equals("cp.async.commit_group")) {
+            add(found, Kind.COMMIT, code, match, "");
+        } else if (opcode.startsWith("fence") || opcode.startsWith("membar")) {
+            add(found, Kind.FENCE, code, match, "");
+        } else if (opcode.startsWith("cp.async.c")) {
+            add(found, Kind.ZERO_FILL, code, match, whole.replaceFirst(",\\s*[%A-Za-z][%\\w]*\\s*;$", ";"));
+            add(found, Kind.OFFSET, code, match, incremented(whole, "\\+\\s*(\\d+)\\s*]", 16));
+        } else if (opcode.startsWith("xor.b32")) {
+            add(found, Kind.SWIZZLE, code, match, whole.replaceFirst("xor\\.b32([^,]*,[^,]*),[^;]*;", "mov.b32$1;"));
+        } else if (opcode.matches("(shl|shr|and|or|add|sub|mul|mad|bfe|bfi)\\.(lo\\.|wide\\.)?[bsu](32|64)")) {
+            add(found, Kind.STRIDE, code, match, incremented(whole, ",\\s*(\\d+)\\s*[,;]", 1));
+        } else if (opcode.startsWith("ld.shared") || opcode.startsWith("st.shared")) {
+            add(found, Kind.OFFSET, code, match, incremented(whole, "\\+\\s*(\\d+)\\s*]", 16));
+        } else if (opcode.startsWith("ldmatrix")) {
+            add(found, Kind.OFFSET, code, match, incremented(whole, "\\+\\s*(\\d+)\\s*]", 16));
+            add(found, Kind.FRAGMENT, code, match, swapped(whole, 0));
+            add(
+                    found,
+                    Kind.FRAGMENT,
+                    code,
+                    match,
+                    whole.contains(".trans") ? whole.replace(".trans", "") : whole.replace(".shared", ".trans.shared"));
+        } else if (opcode.startsWith("mma.")) {
+            IntStream.range(1, 3).forEach(vector -> add(found, Kind.FRAGMENT, code, match, swapped(whole, vector)));
+        } else if (opcode.startsWith("shfl.")) {
+            add(found, Kind.SHUFFLE, code, match, incremented(whole, ",\\s*(\\d+)\\s*,\\s*\\w+\\s*,\\s*\\w+\\s*;", 1));
+        }
+        if (match.group(1) != null && !opcode.startsWith("bar")) {
+            String guard = match.group(1);
+            String negated = guard.startsWith("@!") ? "@" + guard.substring(2) : "@!" + guard.substring(1);
+            add(found, Kind.GUARD, code, match, negated + whole.substring(guard.length()));
+        }
+    }
+
+    /// With the number that the pattern's group finds made larger; unchanged if there is none.
+    private static String incremented(String instruction, String pattern, int step) {
+        Matcher matcher = Pattern.compile(pattern).matcher(instruction);
+        if (!matcher.find()) {
+            return instruction;
+        }
+        return instruction.substring(0, matcher.start(1))
+                + (Long.parseLong(matcher.group(1)) + step)
+                + instruction.substring(matcher.end(1));
+    }
+
+    /// With the first two registers of a vector in each other's place.
+    private static String swapped(String instruction, int vector) {
+        Matcher matcher = VECTOR.matcher(instruction);
+        for (int i = 0; i <= vector; i++) {
+            if (!matcher.find()) {
+                return instruction;
+            }
+        }
+        String[] registers = matcher.group(1).split(",");
+        if (registers.length < 2) {
+            return instruction;
+        }
+        String first = registers[0];
+        registers[0] = registers[1];
+        registers[1] = first;
+        return instruction.substring(0, matcher.start(1))
+                + String.join(",", registers)
+                + instruction.substring(matcher.end(1));
+    }
+
+    private static void add(
+            Map<Kind, List<Mutation>> found, Kind kind, String code, MatchResult match, String replacement) {
+        if (replacement.equals(match.group())) {
+            return;
+        }
+        found.computeIfAbsent(kind, _ -> new ArrayList<>())
+                .add(new Mutation(kind, code, match.start(), match.end(), replacement));
+    }
+}
