@@ -155,7 +155,11 @@ public final class Emulator {
                 new ConstantSpace("parameter", arguments),
                 epoch,
                 random.split());
-        epoch = execution.run(shared, epoch);
+        try {
+            execution.run(shared);
+        } finally {
+            epoch = execution.epoch();
+        }
         return Statistics.of(program, execution.counters);
     }
 

@@ -30,6 +30,7 @@ final class Execution {
     private final Registers fresh;
     private long instructions;
     private int multiprocessor;
+    private int epoch;
 
     Execution(
             Program program,
@@ -49,6 +50,7 @@ final class Execution {
         this.parameters = parameters;
         this.random = random;
         warps = (int) ((block.count() + 31) / 32);
+        epoch = firstEpoch;
         launchLimit = Access.limit(firstEpoch);
         global = new GlobalSpace(memory, this);
         counters = new Counters(program.operations.length);
@@ -59,18 +61,22 @@ final class Execution {
     }
 
     /// Runs all blocks.
-    ///
-    /// @return the last epoch
-    int run(SharedMemory shared, int firstEpoch) {
+    void run(SharedMemory shared) {
         Block unit = new Block(this, shared);
         long blocks = grid.count();
-        int epoch = firstEpoch;
         BlockOrder order = new BlockOrder(options.blocks(), blocks, random);
         for (long i = 0; i < blocks; i++) {
             multiprocessor = (int) (i % options.device().multiprocessors());
-            unit.run(order.at(i), epoch, random);
-            epoch = unit.lastEpoch() + 1;
+            try {
+                unit.run(order.at(i), epoch, random);
+            } finally {
+                epoch = unit.lastEpoch() + 1;
+            }
         }
+    }
+
+    /// The first epoch that no block has used.
+    int epoch() {
         return epoch;
     }
 
