@@ -33,6 +33,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             PlanCommand.class,
             TokenizerCommand.class,
             BenchCommand.class,
+            KernelsCommand.class,
             DoctorCommand.class
         })
 public final class Main {

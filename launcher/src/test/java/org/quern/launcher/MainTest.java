@@ -61,6 +61,17 @@ class MainTest {
         assertThat(out.toString(StandardCharsets.UTF_8)).contains("cores", "vectors", "GPU driver");
     }
 
+    @Test
+    void showsKernels() {
+        assertThat(Main.run("kernels", "list", "--arch", "sm_90", "probe")).isZero();
+        assertThat(out.toString(StandardCharsets.UTF_8))
+                .contains("probe.sm_80 probe_mma ", "assembled for sm_90 by nvPTXCompiler");
+        assertThat(Main.run("kernels", "print", "probe", "--arch", "sm_80")).isZero();
+        assertThat(out.toString(StandardCharsets.UTF_8)).contains(".entry probe_mma");
+        assertThat(Main.run("kernels", "print", "probe", "no=1")).isEqualTo(64);
+        assertThat(Main.run("kernels", "list", "--arch", "sm_10")).isEqualTo(64);
+    }
+
     @ParameterizedTest
     @CsvSource({
         "quickstart,",

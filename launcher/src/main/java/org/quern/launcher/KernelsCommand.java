@@ -1,0 +1,13 @@
+package org.quern.launcher;
+
+import picocli.CommandLine.Command;
+
+/// `quern kernels`: work with the GPU's kernels alone.
+@Command(
+        name = "kernels",
+        description = "Shows and proves the GPU's kernels.",
+        synopsisSubcommandLabel = "VERB",
+        subcommands = {KernelsListCommand.class, KernelsPrintCommand.class, KernelsTableCommand.class})
+final class KernelsCommand {
+    private KernelsCommand() {}
+}
