@@ -140,7 +140,7 @@ public final class MatMulCases {
         setups.add(new Setup(new Shape(70, 90, 333, transposeA, transposeB), plan).random());
     }
 
-    /// Sweeps: every tile, orientation and epilogue on larger sizes.
+    /// Sweeps: every tile, orientation, epilogue and split on larger sizes, layouts and kinds of numbers in turn.
     public static Stream<KernelCase> slowCases() {
         List<Setup> setups = new ArrayList<>();
         int[][] sizes = {{1, 1000, 127}, {127, 128, 1000}, {1000, 129, 8}, {300, 520, 257}, {513, 8, 129}};
@@ -151,11 +151,9 @@ public final class MatMulCases {
                         Shape shape =
                                 new Shape(size[0], size[1], size[2], (orientation & 1) != 0, (orientation & 2) != 0);
                         for (Finish finish : Finish.values()) {
-                            for (Layout layout : Layout.values()) {
-                                Setup setup = new Setup(shape, new MatMulPlan(tile, splits), finish, layout, true, 1);
-                                setups.add(setup);
-                                setups.add(setup.random());
-                            }
+                            Layout layout = Layout.values()[setups.size() % Layout.values().length];
+                            boolean integers = setups.size() % 2 == 0;
+                            setups.add(new Setup(shape, new MatMulPlan(tile, splits), finish, layout, integers, 1));
                         }
                     }
                 }
