@@ -207,3 +207,39 @@
     </#list>
     </#list>
 </#macro>
+
+<#-- Stores a warp's accumulators as bf16 rows, by way of its own rows of a tile in shared memory at `target`, so that
+     memory is written in whole chunks. `out` is where the first row goes, and is changed, `step` the bytes from row to
+     row. Of the rows, counted from `row`, which is changed, those below `end` are stored. -->
+<#macro store_rows c target out step row end>
+    mov.u32 chunk, 0;
+<@place "address" "quad" "chunk"/>
+    add.u32 address, address, ${target};
+    shl.b32 word0, pair, 2;
+    add.u32 address, address, word0;
+    bar.warp.sync 0xffffffff; // all lanes have read the tile's rows
+    <#list 0..<(2 * m16_tiles) as r>
+    <#list 0..<(2 * head_steps) as n>
+    <#local at = 4 * ((r / 2)?floor * 2 * head_steps + n) + 2 * (r % 2)>
+    cvt.rn.bf16x2.f32 word0, ${c}${at + 1}, ${c}${at};
+    xor.b32 word1, address, ${16 * n};
+    st.shared.b32 [word1 + ${8 * r * row_bytes}], word0;
+    </#list>
+    </#list>
+    bar.warp.sync 0xffffffff;
+    shr.u32 size, lane, ${log2(chunks)};
+    and.b32 chunk, lane, ${chunks - 1};
+<@place "address" "size" "chunk"/>
+    add.u32 address, address, ${target};
+    add.u32 ${row}, ${row}, size;
+    mad.wide.u32 ${out}, size, ${step}, ${out};
+    mad.wide.u32 ${out}, chunk, 16, ${out};
+    <#list 0..<(16 * m16_tiles * chunks / 32) as i>
+    setp.lt.u32 inside, ${row}, ${end};
+    xor.b32 word0, address, ${swizzle(i * 32 / chunks)};
+    ld.shared.v4.b32 {word0, word1, word2, word3}, [word0 + ${i * 512}];
+    @inside st.global.v4.b32 [${out}], {word0, word1, word2, word3};
+    mad.wide.u32 ${out}, ${step}, ${32 / chunks}, ${out};
+    add.u32 ${row}, ${row}, ${32 / chunks};
+    </#list>
+</#macro>
