@@ -1,6 +1,7 @@
 package org.quern.kernels.cuda;
 
 import java.util.List;
+import java.util.stream.Stream;
 import org.quern.gpu.DeviceMemory;
 import org.quern.gpu.GpuException;
 import org.quern.gpu.GpuStream;
@@ -19,7 +20,8 @@ public final class Attention {
     public static final List<Integer> HEAD_DIMS = List.of(16, 32, 64, 128);
 
     private static final int THREADS = 128;
-    private static final int BF16 = 2;
+    /// Columns of a 16-byte access.
+    static final int CHUNK = 8;
 
     private Attention() {}
 
@@ -75,11 +77,11 @@ public final class Attention {
         }
 
         long fusedBytes() {
-            return (long) rows() * (heads + 2 * keyValueHeads) * headDim * BF16;
+            return (long) rows() * (heads + 2 * keyValueHeads) * headDim * Short.BYTES;
         }
 
         long outBytes() {
-            return (long) rows() * heads * headDim * BF16;
+            return (long) rows() * heads * headDim * Short.BYTES;
         }
 
         long startBytes() {
@@ -91,13 +93,13 @@ public final class Attention {
         }
     }
 
-    /// How a kernel cuts its work, and what of it is in shared memory.
+    /// How a kernel cuts its work.
     ///
     /// @param fixed rows of a block's own tile: queries, or keys for dK and dV
     /// @param moving rows of the tiles that pass it
-    /// @param stages of these tiles in flight
-    /// @param blocks a multiprocessor, by registers
-    private record Tiling(int fixed, int moving, int stages, int blocks) {
+    /// @param stages of these in shared memory
+    /// @param residents blocks of a multiprocessor that registers must be left for
+    private record Tiling(int fixed, int moving, int stages, int residents) {
         int blocks(int length) {
             return Math.ceilDiv(length, fixed);
         }
@@ -108,6 +110,15 @@ public final class Attention {
             case 64 -> new Tiling(128, 64, 2, 2);
             case 128 -> new Tiling(128, 64, 1, 2);
             default -> new Tiling(64, 64, 2, 4);
+        };
+    }
+
+    /// Of both kernels: of dK and dV, and of dQ.
+    private static Tiling backwardTiling(int headDim) {
+        return switch (headDim) {
+            case 64 -> new Tiling(128, 32, 2, 2);
+            case 128 -> new Tiling(64, 32, 2, 2);
+            default -> new Tiling(64, 64, 2, 3);
         };
     }
 
@@ -124,41 +135,62 @@ public final class Attention {
                 tiling.moving(),
                 "stages",
                 tiling.stages(),
-                "blocks_per_multiprocessor",
-                tiling.blocks(),
+                "residents",
+                tiling.residents(),
                 "cached",
                 cached);
     }
 
-    /// The blocks of [#forward].
-    static Dim forwardGrid(String kernel, Shape shape) {
-        return grid(
-                kernel,
-                shape.sequences(),
-                shape.heads(),
-                forwardTiling(shape.headDim()).blocks(shape.length()));
-    }
-
-    /// Dynamic shared memory of [#forward]: Q, stages of K and V, the first key that each query sees, and notes.
-    static int forwardShared(int headDim) {
-        Tiling tiling = forwardTiling(headDim);
-        return (tiling.fixed() + 2 * tiling.stages() * tiling.moving()) * headDim * BF16
-                + tiling.fixed() * Integer.BYTES
-                + 32;
-    }
-
-    private static Dim grid(String kernel, int sequences, int heads, int tiles) {
-        long blocks = (long) sequences * heads * tiles;
-        if (blocks > Integer.MAX_VALUE) {
-            throw new GpuException("%s: sequences * heads * tiles of queries must be below 2^31: got %d * %d * %d"
-                    .formatted(kernel, sequences, heads, tiles));
-        }
-        return Dim.of((int) blocks);
+    private static KernelVariant backward(int headDim) {
+        Tiling tiling = backwardTiling(headDim);
+        return KernelVariant.of(
+                "attention_backward.sm_80",
+                "head_size",
+                headDim,
+                "fixed_tile",
+                tiling.fixed(),
+                "moving_tile",
+                tiling.moving(),
+                "residents",
+                tiling.residents());
     }
 
     /// All that ship.
     public static List<KernelVariant> variants() {
-        return HEAD_DIMS.stream().map(headDim -> forward(headDim, false)).toList();
+        return HEAD_DIMS.stream()
+                .flatMap(headDim -> Stream.of(forward(headDim, false), backward(headDim)))
+                .toList();
+    }
+
+    /// Binds the kernel that [#forward] names.
+    ///
+    /// @param buffers those of the kernel's parameters that come before the sizes
+    static Launch forwardLaunch(KernelLibrary library, boolean cached, Shape shape, Object... buffers) {
+        Tiling tiling = forwardTiling(shape.headDim());
+        // Q, the stages of K and V, the first key that each query sees, and notes.
+        int shared = (tiling.fixed() + 2 * tiling.stages() * tiling.moving()) * shape.headDim() * Short.BYTES
+                + tiling.fixed() * Integer.BYTES
+                + 32;
+        return new Launch(
+                library.function(forward(shape.headDim(), cached), "attention_forward"),
+                grid(shape.sequences(), shape.heads(), tiling.blocks(shape.length())),
+                Dim.of(THREADS),
+                shared,
+                with(
+                        buffers,
+                        shape.length(),
+                        shape.heads(),
+                        shape.keyValueHeads(),
+                        shape.span(),
+                        shape.exponentScale()));
+    }
+
+    static Object[] with(Object[] buffers, Object... sizes) {
+        return Stream.concat(Stream.of(buffers), Stream.of(sizes)).toArray();
+    }
+
+    private static Dim grid(int sequences, int heads, int tiles) {
+        return Dim.of(Math.multiplyExact(sequences * heads, tiles));
     }
 
     /// out = softmax(q k^T / sqrt(headDim)) v over the keys that each token sees, and lse, the log of the softmax's
@@ -178,25 +210,114 @@ public final class Attention {
                 DeviceMemory lse,
                 Shape shape) {
             String kernel = "attention forward";
-            launch = new Launch(
-                    library.function(forward(shape.headDim(), false), "attention_forward"),
-                    forwardGrid(kernel, shape),
-                    Dim.of(THREADS),
-                    forwardShared(shape.headDim()),
+            launch = forwardLaunch(
+                    library,
+                    false,
+                    shape,
                     Buffers.check(kernel, "qkv", qkv, shape.fusedBytes()),
                     Buffers.check(kernel, "starts", starts, shape.startBytes()),
                     Buffers.check(kernel, "out", out, shape.outBytes()),
-                    Buffers.check(kernel, "lse", lse, shape.lseBytes()),
-                    shape.length(),
-                    shape.heads(),
-                    shape.keyValueHeads(),
-                    shape.span(),
-                    shape.exponentScale());
+                    Buffers.check(kernel, "lse", lse, shape.lseBytes()));
         }
 
         @Override
         public void launch(GpuStream stream) {
             stream.launch(launch);
+        }
+    }
+
+    /// dQkv = the gradient of attention, deterministic: one kernel for dK and dV, one for dQ, no atomics.
+    ///
+    /// With p the weights: dV = p^T dOut, dp = dOut v^T, ds = p * (dp - rowsum(dOut * out)) / sqrt(headDim),
+    /// dQ = ds k, dK = ds^T q. The weights are computed again, a tile of queries against a tile of keys at a time.
+    public static final class Backward implements GpuKernel {
+        private static final String KERNEL = "attention backward";
+        /// What both kernels need of a query and head: its log-sum-exp and its row sum.
+        private static final int NOTE_BYTES = 2 * Float.BYTES;
+
+        private final Launch notes;
+        private final Launch keys;
+        private final Launch queries;
+
+        /// @param qkv bf16 [sequences * length, (heads + 2 keyValueHeads) * headDim]
+        /// @param starts int32 [sequences * length]
+        /// @param out bf16 [sequences * length, heads * headDim], from the forward pass
+        /// @param lse fp32 [sequences * length, heads], from the forward pass
+        /// @param dOut as `out`
+        /// @param dQkv as `qkv`
+        /// @param workspace [#workspaceBytes] bytes
+        public Backward(
+                KernelLibrary library,
+                DeviceMemory qkv,
+                DeviceMemory starts,
+                DeviceMemory out,
+                DeviceMemory lse,
+                DeviceMemory dOut,
+                DeviceMemory dQkv,
+                DeviceMemory workspace,
+                Shape shape) {
+            Buffers.check(KERNEL, "qkv", qkv, shape.fusedBytes());
+            Buffers.check(KERNEL, "starts", starts, shape.startBytes());
+            Buffers.check(KERNEL, "out", out, shape.outBytes());
+            Buffers.check(KERNEL, "lse", lse, shape.lseBytes());
+            Buffers.check(KERNEL, "dOut", dOut, shape.outBytes());
+            Buffers.check(KERNEL, "dQkv", dQkv, shape.fusedBytes());
+            Buffers.check(KERNEL, "workspace", workspace, workspaceBytes(shape));
+            KernelVariant variant = backward(shape.headDim());
+            Tiling tiling = backwardTiling(shape.headDim());
+            int count = shape.rows() * shape.heads();
+            int notesPerBlock = THREADS * CHUNK / shape.headDim();
+            notes = new Launch(
+                    library.function(variant, "attention_notes"),
+                    Dim.of(Math.ceilDiv(count, notesPerBlock)),
+                    Dim.of(THREADS),
+                    0,
+                    out,
+                    dOut,
+                    lse,
+                    workspace,
+                    count,
+                    shape.length(),
+                    shape.heads());
+            int tiles = (2 * tiling.fixed() + 2 * tiling.stages() * tiling.moving()) * shape.headDim() * Short.BYTES;
+            int noteAndStart = NOTE_BYTES + Integer.BYTES;
+            Object[] arguments = {
+                qkv,
+                starts,
+                dOut,
+                workspace,
+                dQkv,
+                shape.length(),
+                shape.heads(),
+                shape.keyValueHeads(),
+                shape.span(),
+                shape.exponentScale(),
+                shape.scale()
+            };
+            keys = new Launch(
+                    library.function(variant, "attention_backward_keys"),
+                    grid(shape.sequences(), shape.keyValueHeads(), tiling.blocks(shape.length())),
+                    Dim.of(THREADS),
+                    tiles + tiling.stages() * tiling.moving() * noteAndStart,
+                    arguments);
+            queries = new Launch(
+                    library.function(variant, "attention_backward_queries"),
+                    grid(shape.sequences(), shape.heads(), tiling.blocks(shape.length())),
+                    Dim.of(THREADS),
+                    tiles + tiling.fixed() * noteAndStart,
+                    arguments);
+        }
+
+        /// The scratch that the kernel needs.
+        public static long workspaceBytes(Shape shape) {
+            return (long) shape.rows() * shape.heads() * NOTE_BYTES;
+        }
+
+        @Override
+        public void launch(GpuStream stream) {
+            stream.launch(notes);
+            stream.launch(keys);
+            stream.launch(queries);
         }
     }
 }
