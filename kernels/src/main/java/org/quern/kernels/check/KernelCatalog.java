@@ -12,6 +12,21 @@ public final class KernelCatalog {
     public static List<KernelFamily> families() {
         return List.of(
                 new KernelFamily("probe", ProbeCases.variants(), ProbeCases::cases, Stream::empty),
-                new KernelFamily("matmul", MatMul.variants(), MatMulCases::cases, MatMulCases::slowCases));
+                new KernelFamily("matmul", MatMul.variants(), MatMulCases::cases, MatMulCases::slowCases),
+                new KernelFamily("norm", NormCases.variants(), NormCases::cases, NormCases::slowCases),
+                new KernelFamily(
+                        "activation", ActivationCases.variants(), ActivationCases::cases, ActivationCases::slowCases),
+                new KernelFamily(
+                        "embedding", EmbeddingCases.variants(), EmbeddingCases::cases, EmbeddingCases::slowCases),
+                new KernelFamily(
+                        "cross-entropy",
+                        CrossEntropyCases.variants(),
+                        CrossEntropyCases::cases,
+                        CrossEntropyCases::slowCases),
+                new KernelFamily("sum", SumCases.variants(), SumCases::cases, SumCases::slowCases),
+                new KernelFamily(
+                        "pointwise", PointwiseCases.variants(), PointwiseCases::cases, PointwiseCases::slowCases),
+                new KernelFamily(
+                        "optimizer", OptimizerCases.variants(), OptimizerCases::cases, OptimizerCases::slowCases));
     }
 }

@@ -1,0 +1,7 @@
+package org.quern.kernels.cuda;
+
+class ActivationTest extends KernelFamilyTest {
+    ActivationTest() {
+        super("activation");
+    }
+}

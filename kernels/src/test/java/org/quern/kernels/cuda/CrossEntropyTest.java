@@ -1,0 +1,7 @@
+package org.quern.kernels.cuda;
+
+class CrossEntropyTest extends KernelFamilyTest {
+    CrossEntropyTest() {
+        super("cross-entropy");
+    }
+}

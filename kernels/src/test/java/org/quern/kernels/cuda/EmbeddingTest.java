@@ -1,0 +1,7 @@
+package org.quern.kernels.cuda;
+
+class EmbeddingTest extends KernelFamilyTest {
+    EmbeddingTest() {
+        super("embedding");
+    }
+}

@@ -1,0 +1,73 @@
+package org.quern.kernels.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.TestInstance.Lifecycle;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.quern.kernels.check.CheckDevice.Result;
+import org.quern.kernels.check.KernelCase;
+import org.quern.kernels.check.KernelCatalog;
+import org.quern.kernels.check.KernelFamily;
+import org.quern.ptx.KernelVariant;
+
+/// Runs a family of the catalog on the emulator, each case in all the ways that hardware may choose.
+@TestInstance(Lifecycle.PER_CLASS)
+abstract class KernelFamilyTest {
+    private final KernelFamily family;
+    private final List<KernelVariant> shipped = KernelCatalog.families().stream()
+            .flatMap(candidate -> candidate.variants().stream())
+            .toList();
+    final List<EmulatedKernels> devices =
+            EmulatedKernels.CHOICES.stream().map(EmulatedKernels::new).toList();
+
+    /// @param name of the family
+    KernelFamilyTest(String name) {
+        family = KernelCatalog.families().stream()
+                .filter(candidate -> candidate.name().equals(name))
+                .findFirst()
+                .orElseThrow();
+    }
+
+    Stream<KernelCase> cases() {
+        return family.cases().get();
+    }
+
+    Stream<KernelCase> slowCases() {
+        return family.slowCases().get();
+    }
+
+    @ParameterizedTest
+    @MethodSource("cases")
+    void holdsWithTheSameBitsHoweverItRuns(KernelCase kernelCase) {
+        List<Result> first = devices.getFirst().run(kernelCase);
+        for (EmulatedKernels device : devices.subList(1, devices.size())) {
+            List<Result> others = device.run(kernelCase);
+            assertThat(others).hasSameSizeAs(first);
+            for (int i = 0; i < others.size(); i++) {
+                assertThat(Arrays.equals(others.get(i).values(), first.get(i).values()))
+                        .as(others.get(i).what())
+                        .isTrue();
+            }
+        }
+        assertThat(shipped).containsAll(devices.getFirst().usedVariants());
+    }
+
+    @Tag("slow")
+    @ParameterizedTest
+    @MethodSource("slowCases")
+    void holds(KernelCase kernelCase) {
+        devices.getLast().run(kernelCase);
+    }
+
+    @AfterAll
+    void close() {
+        devices.forEach(EmulatedKernels::close);
+    }
+}

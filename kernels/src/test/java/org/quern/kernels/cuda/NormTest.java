@@ -1,0 +1,7 @@
+package org.quern.kernels.cuda;
+
+class NormTest extends KernelFamilyTest {
+    NormTest() {
+        super("norm");
+    }
+}

@@ -1,0 +1,7 @@
+package org.quern.kernels.cuda;
+
+class OptimizerTest extends KernelFamilyTest {
+    OptimizerTest() {
+        super("optimizer");
+    }
+}

@@ -1,0 +1,7 @@
+package org.quern.kernels.cuda;
+
+class PointwiseTest extends KernelFamilyTest {
+    PointwiseTest() {
+        super("pointwise");
+    }
+}

@@ -1,0 +1,7 @@
+package org.quern.kernels.cuda;
+
+class SumTest extends KernelFamilyTest {
+    SumTest() {
+        super("sum");
+    }
+}
