@@ -36,9 +36,8 @@ public final class CachedAttention implements GpuKernel {
     /// @param qkv bf16 [sequences * length, (heads + 2 keyValueHeads) * headDim]: the new rows
     /// @param keyCache bf16 [sequences, keyValueHeads, capacity, headDim]; changed
     /// @param valueCache as `keyCache`
-    /// @param position int32 [1], read when run: that of the first new row; the kernel stops with a trap if the
-    rows
-    ///     overrun the cache
+    /// @param position int32 [1], read when run: that of the first new row; the kernel stops with a trap if
+    ///     the rows overrun the cache
     /// @param out bf16 [sequences * length, heads * headDim]
     /// @param workspace [#workspaceBytes] bytes
     public CachedAttention(
