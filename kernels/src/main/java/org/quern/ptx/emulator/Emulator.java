@@ -157,6 +157,10 @@ public final class Emulator {
                 random.split());
         try {
             execution.run(shared);
+        } catch (EmulatorFault fault) {
+            // It may be left with copies that nobody waits for.
+            shared = null;
+            throw fault;
         } finally {
             epoch = execution.epoch();
         }
