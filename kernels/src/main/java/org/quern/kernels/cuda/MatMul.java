@@ -178,6 +178,10 @@ public final class MatMul implements GpuKernel {
             product = product(library, tile, vector, blocks, steps, shape, a, b, c, alpha, epilogue);
             reduction = null;
         } else {
+            if ((long) shape.m * shape.n > Integer.MAX_VALUE) {
+                throw new GpuException("%s: a split product has at most %,d elements: got %,d"
+                        .formatted(shape, Integer.MAX_VALUE, (long) shape.m * shape.n));
+            }
             checkBuffer(shape, "the workspace", workspace, plan.workspaceBytes(shape.m, shape.n), ACCESS_BYTES);
             Matrix parts = new Matrix(workspace, shape.n);
             product = product(library, tile, vector, blocks, steps, shape, a, b, parts, 1, new Epilogue.StoreF32(null));

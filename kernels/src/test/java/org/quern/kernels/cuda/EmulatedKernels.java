@@ -67,7 +67,7 @@ public final class EmulatedKernels implements AutoCloseable {
         return used;
     }
 
-    private KernelLibrary library() {
+    KernelLibrary library() {
         return new KernelLibrary() {
             @Override
             public DeviceProperties device() {
