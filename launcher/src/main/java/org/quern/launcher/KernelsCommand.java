@@ -5,9 +5,14 @@ import picocli.CommandLine.Command;
 /// `quern kernels`: work with the GPU's kernels alone.
 @Command(
         name = "kernels",
-        description = "Shows and proves the GPU's kernels.",
+        description = "Shows and proves the GPU's kernels, and runs any without a GPU.",
         synopsisSubcommandLabel = "VERB",
-        subcommands = {KernelsListCommand.class, KernelsPrintCommand.class, KernelsTableCommand.class})
+        subcommands = {
+            KernelsListCommand.class,
+            KernelsPrintCommand.class,
+            KernelsTableCommand.class,
+            KernelsEmulateCommand.class
+        })
 final class KernelsCommand {
     private KernelsCommand() {}
 }

@@ -93,8 +93,7 @@ public final class Emulator {
     ///
     /// @throws EmulatorFault naming the first instruction that the emulator does not know
     public void load(PtxModule module) {
-        int needed = Integer.parseInt(module.target().replaceAll("[^0-9]", ""));
-        if (needed > options.device().architecture()) {
+        if (module.architecture() > options.device().architecture()) {
             throw new EmulatorFault(
                     LAUNCH,
                     0,

@@ -149,12 +149,11 @@ final class RegisterLayout {
             case PRED -> bits == 0 ? 0 : 1;
             case F16, BF16, TF32, F32, F64 -> throw mismatch(instruction, immediate, "a float");
             default -> {
-                int unused = Long.SIZE - 8 * type.bytes();
-                long unsigned = bits << unused >>> unused;
-                if (bits != unsigned && bits != bits << unused >> unused) {
+                if (type.bytes() > Long.BYTES || !type.holds(bits)) {
                     throw unsupported(instruction, "%d does not fit into a .%s".formatted(bits, type.text()));
                 }
-                yield unsigned;
+                int unused = Long.SIZE - 8 * type.bytes();
+                yield bits << unused >>> unused;
             }
         };
     }

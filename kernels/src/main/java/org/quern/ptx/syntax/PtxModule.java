@@ -11,6 +11,11 @@ import java.util.Map;
 /// @param entries its kernels
 public record PtxModule(String version, String target, List<Variable> variables, List<Entry> entries) {
 
+    /// The number of the target: 80 for `sm_80`, 90 for `sm_90a`.
+    public int architecture() {
+        return Integer.parseInt(target.replaceAll("[^0-9]", ""));
+    }
+
     /// A kernel.
     ///
     /// @param parameters in order

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Pattern;
 import org.quern.ptx.syntax.Lexer.Kind;
 import org.quern.ptx.syntax.Lexer.Token;
 import org.quern.ptx.syntax.Operand.Immediate;
@@ -32,6 +33,7 @@ public final class PtxParser {
             ".maxclusterrank",
             ".explicitcluster",
             ".reqnctapercluster");
+    private static final Pattern ARCHITECTURE = Pattern.compile("sm_[0-9]{1,4}[a-z]?");
     private static final int MAX_NESTING = 64;
     private static final int MAX_REGISTERS = 1 << 16;
 
@@ -84,7 +86,10 @@ public final class PtxParser {
         expect(".version");
         String version = next(Kind.NUMBER, "a version").text();
         expect(".target");
-        String target = next(Kind.WORD, "an architecture").text();
+        Token target = next(Kind.WORD, "an architecture");
+        if (!ARCHITECTURE.matcher(target.text()).matches()) {
+            throw target.unexpected("an architecture such as sm_80");
+        }
         while (accept(",")) {
             next(Kind.WORD, "an option"); // such as debug
         }
@@ -101,7 +106,7 @@ public final class PtxParser {
                 throw start.unexpected("an .entry or a variable");
             }
         }
-        return new PtxModule(version, target, List.copyOf(moduleVariables), List.copyOf(entries));
+        return new PtxModule(version, target.text(), List.copyOf(moduleVariables), List.copyOf(entries));
     }
 
     private Entry entry() {

@@ -37,6 +37,12 @@ public enum PtxType {
         return bytes;
     }
 
+    /// Whether an integer is one of this type's, signed or unsigned.
+    public boolean holds(long integer) {
+        int unused = Long.SIZE - 8 * bytes;
+        return bytes > 0 && (integer == integer << unused >> unused || integer == integer << unused >>> unused);
+    }
+
     /// As PTX writes it, without the dot.
     public String text() {
         return name().toLowerCase(Locale.ROOT);

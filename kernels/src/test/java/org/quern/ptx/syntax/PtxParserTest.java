@@ -236,6 +236,7 @@ class PtxParserTest {
             value = {
                 "`` | '.version', found the end",
                 ".version x | a version, found 'x'",
+                ".version 7.4 .target x .address_size 64 | an architecture such as sm_80, found 'x'",
                 ".version 7.4 .target sm_80 .address_size 32 | '64', found '32'",
                 ".version 7.4 .target sm_80 .address_size 64 .func f | an .entry or a variable, found '.func'",
                 ".version 7.4 .target sm_80 .address_size 64 .entry k() { ret; | found the end",
