@@ -7,15 +7,16 @@ import org.quern.gpu.DeviceMemory;
 import org.quern.kernels.cuda.Attention;
 import org.quern.kernels.cuda.Attention.Shape;
 import org.quern.kernels.cuda.CachedAttention;
+import org.quern.ptx.KernelVariant;
 
-/// Attention, its gradient, and attention over a cache, against softmax(q k^T / sqrt(D)) v and its gradient written
-/// from
-/// the formulas in double precision on the same bf16 inputs.
+/// Attention, its gradient, and attention over a cache, against softmax(q k^T / sqrt(D)) v and its gradient
+/// written from the formulas in double precision on the same bf16 inputs.
 ///
 /// What a result may be off, beside its own rounding to bf16: kernels round weights and gradients of scores to bf16
-/// before they multiply by them, so each term of such a sum may be off by 2^-8 of itself ([Bf16#ROUNDING]); and scores,
-/// exponents and sums are fp32, off by a few 2^-24 of the magnitudes that they are sums of ([#FLOAT]). So with S the
-/// largest sum of |q_d k_d| / sqrt(D) of a query, a weight p is known to within p W, W = FLOAT (S + 1), and
+/// before they multiply by them, so each term of such a sum may be off by 2^-8 of itself ([Bf16#ROUNDING]); and
+/// scores, exponents and sums are fp32, off by a few 2^-24 of the magnitudes that they are sums of ([#FLOAT]). So
+/// with S the largest sum of |q_d k_d| / sqrt(D) of a query, a weight p is known to within p W, W = FLOAT (S + 1),
+/// and
 ///
 /// | result | beside 2^-8 of itself |
 /// |---|---|
@@ -73,6 +74,12 @@ public final class AttentionCases {
     private static Setup setup(
             int sequences, int length, int heads, int keyValueHeads, int headDim, int window, Documents documents) {
         return new Setup(new Shape(sequences, length, heads, keyValueHeads, headDim, window), documents, 1);
+    }
+
+    public static List<KernelVariant> variants() {
+        return Stream.of(Attention.variants(), CachedAttention.variants())
+                .flatMap(List::stream)
+                .toList();
     }
 
     public static Stream<KernelCase> cases() {

@@ -13,6 +13,8 @@ public final class KernelCatalog {
         return List.of(
                 new KernelFamily("probe", ProbeCases.variants(), ProbeCases::cases, Stream::empty),
                 new KernelFamily("matmul", MatMul.variants(), MatMulCases::cases, MatMulCases::slowCases),
+                new KernelFamily(
+                        "attention", AttentionCases.variants(), AttentionCases::cases, AttentionCases::slowCases),
                 new KernelFamily("norm", NormCases.variants(), NormCases::cases, NormCases::slowCases),
                 new KernelFamily(
                         "activation", ActivationCases.variants(), ActivationCases::cases, ActivationCases::slowCases),

@@ -11,10 +11,10 @@ import org.quern.ptx.KernelVariant;
 
 /// Causal attention for training (Dao et al., 2022; 2023): memory grows with the sequence, not with its square.
 ///
-/// Rows of fused queries, keys and values, bf16, hold `heads` query heads, `keyValueHeads` key heads and as many value
-/// heads, each of `headDim` columns; `heads / keyValueHeads` neighbouring query heads share a key head (grouped
-/// queries). Token t of a sequence sees the tokens from max(start[t], t - window + 1) to t; scores are scaled by
-/// 1 / sqrt(headDim). `start[t]` is where the token's document begins in its sequence, so it never falls.
+/// Rows of fused queries, keys and values, bf16, hold `heads` query heads, `keyValueHeads` key heads and as many
+/// value heads, each of `headDim` columns; `heads / keyValueHeads` neighbouring query heads share a key head
+/// (grouped queries). Token t of a sequence sees the tokens from max(start[t], t - window + 1) to t; scores are
+/// scaled by 1 / sqrt(headDim). `start[t]` is where the token's document begins in its sequence, so it never falls.
 public final class Attention {
     /// The sizes that there are kernels for.
     public static final List<Integer> HEAD_DIMS = List.of(16, 32, 64, 128);
@@ -47,9 +47,9 @@ public final class Attention {
             if (!HEAD_DIMS.contains(headDim)) {
                 throw new GpuException("attention: headDim must be one of %s: got %d".formatted(HEAD_DIMS, headDim));
             }
-            if ((long) sequences * length > Integer.MAX_VALUE) {
-                throw new GpuException(
-                        "attention: sequences * length must be below 2^31: got %d * %d".formatted(sequences, length));
+            if ((double) sequences * length * heads > Integer.MAX_VALUE) {
+                throw new GpuException("attention: sequences * length * heads must be below 2^31: got %d * %d * %d"
+                        .formatted(sequences, length, heads));
             }
         }
 

@@ -12,9 +12,9 @@ import org.quern.ptx.KernelVariant;
 
 /// Attention for generation: appends the keys and values of new rows to a cache, then attends from it.
 ///
-/// As [Attention], for `shape.length()` new rows of each sequence that follow `position` rows in the cache, which are
-/// of one document. Few new rows are spread over the GPU by splitting their keys, and put together in the keys' order;
-/// many are attention's usual tiles of queries.
+/// As [Attention], for `shape.length()` new rows of each sequence that follow `position` rows in the cache, which
+/// are of one document. Few new rows are spread over the GPU by splitting their keys, and put together in the keys'
+/// order; many are attention's usual tiles of queries.
 public final class CachedAttention implements GpuKernel {
     /// The most new rows of a sequence for which keys are split.
     private static final int MOST_SPLIT_ROWS = 16;
@@ -85,8 +85,8 @@ public final class CachedAttention implements GpuKernel {
             return;
         }
         int splits = splits(library.device(), shape, capacity);
-        DeviceMemory notes = workspace.slice(0, notesBytes(shape, splits));
-        DeviceMemory sums = workspace.slice(notes.bytes(), sumsBytes(shape, splits));
+        DeviceMemory sums = workspace.slice(0, sumsBytes(shape, splits));
+        DeviceMemory notes = workspace.slice(sums.bytes(), notesBytes(shape, splits));
         Launch attend = new Launch(
                 library.function(variant, "attention_decode"),
                 Dim.of(units(shape), splits),
@@ -140,7 +140,7 @@ public final class CachedAttention implements GpuKernel {
     /// The scratch that the kernel needs.
     public static long workspaceBytes(DeviceProperties device, Attention.Shape shape, int capacity) {
         int splits = splits(device, shape, capacity);
-        return notesBytes(shape, splits) + sumsBytes(shape, splits);
+        return sumsBytes(shape, splits) + notesBytes(shape, splits);
     }
 
     /// Parts of the keys, as many as give all multiprocessors work.
@@ -162,9 +162,9 @@ public final class CachedAttention implements GpuKernel {
         return splits == 1 ? 0 : (long) splits * shape.rows() * shape.heads() * shape.headDim() * Float.BYTES;
     }
 
-    /// The largest score and the total weight of a part; a multiple of 16 bytes.
+    /// The largest score and the total weight of a part.
     private static long notesBytes(Attention.Shape shape, int splits) {
-        return splits == 1 ? 0 : Math.ceilDiv((long) splits * shape.rows() * shape.heads(), 2) * 4 * Float.BYTES;
+        return splits == 1 ? 0 : (long) splits * shape.rows() * shape.heads() * 2 * Float.BYTES;
     }
 
     private static Dim elementwise(long threads) {

@@ -16,6 +16,7 @@ import org.quern.kernels.check.KernelCase;
 import org.quern.kernels.check.KernelCatalog;
 import org.quern.kernels.check.KernelFamily;
 import org.quern.ptx.KernelVariant;
+import org.quern.ptx.emulator.Statistics;
 
 /// Runs a family of the catalog on the emulator, each case in all the ways that hardware may choose.
 @TestInstance(Lifecycle.PER_CLASS)
@@ -47,6 +48,7 @@ abstract class KernelFamilyTest {
     @MethodSource("cases")
     void holdsWithTheSameBitsHoweverItRuns(KernelCase kernelCase) {
         List<Result> first = devices.getFirst().run(kernelCase);
+        inspect(devices.getFirst().statistics());
         for (EmulatedKernels device : devices.subList(1, devices.size())) {
             List<Result> others = device.run(kernelCase);
             assertThat(others).hasSameSizeAs(first);
@@ -58,6 +60,9 @@ abstract class KernelFamilyTest {
         }
         assertThat(shipped).containsAll(devices.getFirst().usedVariants());
     }
+
+    /// Checks what the launches of a case did to memory.
+    void inspect(List<Statistics> launches) {}
 
     @Tag("slow")
     @ParameterizedTest
