@@ -18,6 +18,9 @@ public record MatMulPlan(Tile tile, int splits) {
     /// Multiply-adds that a multiprocessor does in the time that one more launch takes.
     private static final double PER_LAUNCH = 3e6;
 
+    /// Shared memory that the system takes of each block.
+    private static final int SYSTEM_BYTES = 1024;
+
     /// Parts of C that blocks compute, and how.
     public enum Tile {
         /// 8 warps of 64 x 64.
@@ -59,6 +62,13 @@ public record MatMulPlan(Tile tile, int splits) {
             return stages * (m + n) * k * Short.BYTES;
         }
 
+        /// Part of its efficiency that is left where shared memory has no room for the 8 warps that hide each other's
+        /// waits: an estimate.
+        private double busy(DeviceProperties device) {
+            int blocks = Math.min(resident, device.sharedBytesPerMultiprocessor() / (sharedBytes() + SYSTEM_BYTES));
+            return Math.min(1, 0.5 + blocks * warpsM * warpsN / 16.0);
+        }
+
         /// Tiles of an [m, n] matrix.
         long tiles(int m, int n) {
             return (long) Math.ceilDiv(m, this.m) * Math.ceilDiv(n, this.n);
@@ -74,7 +84,7 @@ public record MatMulPlan(Tile tile, int splits) {
     /// The plan for an op(A) of [m, k] and an op(B) of [k, n] on a device: that of the least cost, where
     ///
     /// - blocks, of tiles times splits, run in rounds of one a multiprocessor; a round lasts
-    ///   tile m n (k / splits + overhead) / efficiency multiply-adds;
+    ///   tile m n (k / splits + overhead) / efficiency multiply-adds, more if too few warps fit at a time;
     /// - more than one split cost a launch more, and each part is written and read once.
     ///
     /// Efficiency and overhead are estimates. This is the place for a table of measured plans.
@@ -88,7 +98,7 @@ public record MatMulPlan(Tile tile, int splits) {
             int most = Math.min(MOST_SPLITS, Math.ceilDiv(k, tile.k));
             for (int splits = 1; splits <= most; splits++) {
                 MatMulPlan plan = new MatMulPlan(tile, splits);
-                double cost = plan.cost(device.multiprocessors(), m, n, k);
+                double cost = plan.cost(device, m, n, k);
                 if (cost < least && plan.workspaceBytes(m, n) <= WORKSPACE_LIMIT) {
                     least = cost;
                     best = plan;
@@ -98,10 +108,11 @@ public record MatMulPlan(Tile tile, int splits) {
         return best == null ? new MatMulPlan(Tile.SMALL, 1) : best;
     }
 
-    private double cost(int multiprocessors, int m, int n, int k) {
+    private double cost(DeviceProperties device, int m, int n, int k) {
+        int multiprocessors = device.multiprocessors();
         double rounds = Math.ceilDiv(tile.tiles(m, n) * splits, multiprocessors);
         int steps = Math.ceilDiv(Math.ceilDiv(k, tile.k), splits) * tile.k;
-        double block = (double) tile.m * tile.n * (steps + tile.overhead) / tile.efficiency;
+        double block = (double) tile.m * tile.n * (steps + tile.overhead) / (tile.efficiency * tile.busy(device));
         double reduction = PER_LAUNCH + (2.0 * splits + 1) * m * n * PER_FLOAT / multiprocessors;
         return rounds * block + (splits == 1 ? 0 : reduction);
     }

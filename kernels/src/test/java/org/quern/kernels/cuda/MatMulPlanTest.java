@@ -50,9 +50,33 @@ class MatMulPlanTest {
 
     @Test
     void takesTilesThatFitSharedMemory() {
-        DeviceProperties small =
-                new DeviceProperties("small", 8, 6, 46, 10L << 30, 49_152, 102_400, 65_536, 1536, 16, 4L << 20, 12_080);
-        assertThat(MatMulPlan.choose(small, TOKENS, 768, 768).tile()).isEqualTo(Tile.SMALL);
+        assertThat(MatMulPlan.choose(ofSharedMemory(49_152, 102_400), TOKENS, 768, 768)
+                        .tile())
+                .isEqualTo(Tile.SMALL);
+    }
+
+    /// One block of 4 warps is too little.
+    @Test
+    void takesTilesThatKeepAMultiprocessorBusy() {
+        assertThat(MatMulPlan.choose(ofSharedMemory(101_376, 102_400), TOKENS, 768, 768)
+                        .tile())
+                .isEqualTo(Tile.LARGE);
+    }
+
+    private static DeviceProperties ofSharedMemory(int bytesPerBlock, int bytesPerMultiprocessor) {
+        return new DeviceProperties(
+                "GPU",
+                8,
+                9,
+                128,
+                24L << 30,
+                bytesPerBlock,
+                bytesPerMultiprocessor,
+                65_536,
+                1536,
+                24,
+                72L << 20,
+                12_080);
     }
 
     @Test
