@@ -11,7 +11,9 @@ import picocli.CommandLine.Command;
             KernelsListCommand.class,
             KernelsPrintCommand.class,
             KernelsTableCommand.class,
-            KernelsEmulateCommand.class
+            KernelsEmulateCommand.class,
+            KernelsCheckCommand.class,
+            CheckWorkerCommand.class
         })
 final class KernelsCommand {
     private KernelsCommand() {}

@@ -106,7 +106,8 @@ final class ProgressDisplay implements TrainEvent.Listener, Preparation {
         terminal.print(text);
     }
 
-    private static String bar(long done, long all) {
+    /// A bar of fixed width.
+    static String bar(long done, long all) {
         int full = (int) (BAR_CELLS * done / all);
         return "━".repeat(full) + "─".repeat(BAR_CELLS - full);
     }

@@ -1,5 +1,6 @@
 package org.quern.kernels.bench;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.SplittableRandom;
 import org.quern.gpu.DeviceArena;
@@ -73,7 +74,10 @@ public final class BenchmarkMemory {
         DeviceMemory memory = output(bytes);
         long done = Math.min(pattern.byteSize(), bytes);
         if (done > 0) {
-            stream.copyToDevice(pattern, memory.slice(0, done));
+            stream.copyToDevice(
+                    Arena.ofAuto().allocate(done, Long.BYTES).copyFrom(pattern.asSlice(0, done)),
+                    memory.slice(0, done));
+            stream.synchronize();
         }
         while (done < bytes) {
             long more = Math.min(done, bytes - done);

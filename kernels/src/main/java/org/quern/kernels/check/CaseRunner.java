@@ -7,7 +7,8 @@ import org.quern.kernels.check.CaseOutcome.Status;
 import org.quern.kernels.check.CheckDevice.Result;
 import org.quern.kernels.cuda.KernelDevice;
 
-/// Runs one case after the other on a device, which it opens when it is needed, and again after a fault.
+/// Runs one case after the other on a device, which it opens when it is needed, until the device stops working: after a
+/// fault, the driver refuses this process everything.
 final class CaseRunner implements AutoCloseable {
     private final Supplier<KernelDevice> opener;
     private final long seed;
@@ -33,18 +34,16 @@ final class CaseRunner implements AutoCloseable {
         long start = System.nanoTime();
         Status status = Status.OK;
         String message = "";
-        try {
-            try (CheckDevice check = new CheckDevice(device.gpu(), device.library(), seed, poison)) {
-                results = check.results();
-                kernelCase.body().run(check);
-            }
+        try (CheckDevice check = new CheckDevice(device.gpu(), device.library(), seed, poison)) {
+            results = check.results();
+            kernelCase.body().run(check);
         } catch (RuntimeException | LinkageError | AssertionError | OutOfMemoryError e) {
             status = Status.FAILED;
             message = message(e);
             if (!works()) {
                 status = Status.FAULT;
                 message = "the device stopped working: " + message;
-                abandon();
+                gone = "the device stopped working in " + kernelCase.name();
             }
         }
         return new CaseRun(status, results, (System.nanoTime() - start) / 1e9, message);
@@ -68,22 +67,14 @@ final class CaseRunner implements AutoCloseable {
         }
     }
 
-    private void abandon() {
-        try {
-            device.close();
-        } catch (RuntimeException _) {
-            // What a broken device cannot free goes with it.
-        }
-        device = null;
-    }
-
     private static String message(Throwable e) {
         return e instanceof Mismatch || e instanceof GpuException ? e.getMessage() : e.toString();
     }
 
     @Override
     public void close() {
-        if (device != null) {
+        // A broken device frees nothing any more; what it has goes with the process.
+        if (device != null && works()) {
             device.close();
         }
     }

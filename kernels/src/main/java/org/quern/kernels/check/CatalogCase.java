@@ -7,6 +7,11 @@ import java.util.List;
 /// A case and the family whose kernel it is about.
 public record CatalogCase(String family, KernelCase kernelCase) {
 
+    /// The case's.
+    public String name() {
+        return kernelCase.name();
+    }
+
     /// The order in which the first few say most: the families in turn, and of each family cases far apart first, as
     /// neighbours are alike.
     public static List<CatalogCase> tellingFirst(List<CatalogCase> cases) {

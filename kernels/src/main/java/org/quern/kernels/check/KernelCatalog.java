@@ -31,4 +31,11 @@ public final class KernelCatalog {
                 new KernelFamily(
                         "optimizer", OptimizerCases.variants(), OptimizerCases::cases, OptimizerCases::slowCases));
     }
+
+    /// The cases of all families, in their order.
+    ///
+    /// @param slow whether with the slow ones
+    public static Stream<CatalogCase> cases(boolean slow) {
+        return families().stream().flatMap(family -> family.allCases(slow));
+    }
 }

@@ -106,7 +106,7 @@ public final class KernelCheck {
         }
         return new CaseOutcome(
                 pending.which().family(),
-                pending.which().kernelCase().name(),
+                pending.which().name(),
                 run.status(),
                 run.seconds(),
                 run.error(),
@@ -123,7 +123,7 @@ public final class KernelCheck {
         try {
             return CaseRunners.await(pending.subject(), limit);
         } catch (TimeoutException _) {
-            hung = "the device hung in " + pending.which().kernelCase().name();
+            hung = "the device hung in " + pending.which().name();
             subject.abandon();
             return new CaseRun(
                     Status.FAULT,

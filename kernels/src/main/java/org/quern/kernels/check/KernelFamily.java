@@ -15,4 +15,11 @@ public record KernelFamily(
         String name,
         List<KernelVariant> variants,
         Supplier<Stream<KernelCase>> cases,
-        Supplier<Stream<KernelCase>> slowCases) {}
+        Supplier<Stream<KernelCase>> slowCases) {
+
+    /// @param slow whether with the slow ones
+    public Stream<CatalogCase> allCases(boolean slow) {
+        Stream<KernelCase> all = slow ? Stream.concat(cases.get(), slowCases.get()) : cases.get();
+        return all.map(one -> new CatalogCase(name, one));
+    }
+}

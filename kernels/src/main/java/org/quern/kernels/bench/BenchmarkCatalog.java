@@ -1,0 +1,26 @@
+package org.quern.kernels.bench;
+
+import java.util.List;
+import java.util.stream.Stream;
+
+/// All that is timed.
+public final class BenchmarkCatalog {
+    private static final int LARGEST = 8192;
+
+    private BenchmarkCatalog() {}
+
+    /// Kernels on the sizes of training: GPT-2 124M and 1.5B, Llama 8B.
+    public static List<KernelBenchmark> benchmarks() {
+        return Stream.of(MatMulBenchmarks.benchmarks()).flatMap(List::stream).toList();
+    }
+
+    /// Kernels on sizes that an emulator can take.
+    public static List<KernelBenchmark> reduced() {
+        return Stream.of(MatMulBenchmarks.reduced()).flatMap(List::stream).toList();
+    }
+
+    /// A product large enough for the device's best.
+    public static KernelBenchmark largestProduct() {
+        return MatMulBenchmarks.square(LARGEST);
+    }
+}

@@ -1,0 +1,127 @@
+package org.quern.kernels.bench;
+
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.quern.gpu.DeviceMemory;
+import org.quern.kernels.cuda.MatMul;
+import org.quern.kernels.cuda.MatMul.Epilogue;
+import org.quern.kernels.cuda.MatMul.Matrix;
+import org.quern.kernels.cuda.MatMul.Shape;
+
+/// Matrix products of linear layers, forward and backward, and of squares.
+final class MatMulBenchmarks {
+    private static final String FAMILY = "matmul";
+
+    /// What becomes of a product.
+    private enum Ending {
+        NONE,
+        BIAS,
+        GELU,
+        RESIDUAL,
+        ACCUMULATE
+    }
+
+    /// A linear layer: outputs = inputs weights^T.
+    private record Layer(String name, int rows, int outputs, int inputs, Ending ending) {
+        Stream<KernelBenchmark> benchmarks() {
+            return Stream.of(
+                    benchmark(name + " forward", new Shape(rows, outputs, inputs, false, true), ending),
+                    benchmark(name + " dx", new Shape(rows, inputs, outputs, false, false), Ending.NONE),
+                    benchmark(name + " dw", new Shape(outputs, inputs, rows, true, false), Ending.ACCUMULATE));
+        }
+    }
+
+    private static final List<Layer> LAYERS = List.of(
+            new Layer("gpt2-124m qkv", 65_536, 2304, 768, Ending.BIAS),
+            new Layer("gpt2-124m out", 65_536, 768, 768, Ending.RESIDUAL),
+            new Layer("gpt2-124m up", 65_536, 3072, 768, Ending.GELU),
+            new Layer("gpt2-124m down", 65_536, 768, 3072, Ending.RESIDUAL),
+            new Layer("gpt2-124m head", 8192, 50_304, 768, Ending.NONE),
+            new Layer("gpt2-1558m qkv", 16_384, 4800, 1600, Ending.BIAS),
+            new Layer("gpt2-1558m out", 16_384, 1600, 1600, Ending.RESIDUAL),
+            new Layer("gpt2-1558m up", 16_384, 6400, 1600, Ending.GELU),
+            new Layer("gpt2-1558m down", 16_384, 1600, 6400, Ending.RESIDUAL),
+            new Layer("llama-8b qkv", 8192, 6144, 4096, Ending.NONE),
+            new Layer("llama-8b out", 8192, 4096, 4096, Ending.RESIDUAL),
+            new Layer("llama-8b gate, up", 8192, 28_672, 4096, Ending.NONE),
+            new Layer("llama-8b down", 8192, 4096, 14_336, Ending.RESIDUAL));
+
+    private MatMulBenchmarks() {}
+
+    static List<KernelBenchmark> benchmarks() {
+        return Stream.concat(
+                        LAYERS.stream().flatMap(Layer::benchmarks),
+                        Stream.of(1024, 2048, 4096, 8192).map(MatMulBenchmarks::square))
+                .toList();
+    }
+
+    static List<KernelBenchmark> reduced() {
+        return Stream.of(
+                        new Layer("bias", 256, 256, 128, Ending.BIAS),
+                        new Layer("gelu", 256, 256, 128, Ending.GELU),
+                        new Layer("residual", 129, 200, 136, Ending.RESIDUAL))
+                .flatMap(Layer::benchmarks)
+                .toList();
+    }
+
+    /// A product of two square matrices, the second of which is transposed.
+    static KernelBenchmark square(int size) {
+        return benchmark("square", new Shape(size, size, size, false, true), Ending.NONE);
+    }
+
+    private static KernelBenchmark benchmark(String use, Shape shape, Ending ending) {
+        long m = shape.m();
+        long n = shape.n();
+        long k = shape.k();
+        String layout = (shape.transposeA() ? "t" : "n") + (shape.transposeB() ? "t" : "n");
+        String epilogue = ending == Ending.NONE ? "" : ", " + ending.name().toLowerCase(java.util.Locale.ROOT);
+        return new KernelBenchmark(
+                "matmul %s, %s %dx%dx%d%s".formatted(use, layout, m, n, k, epilogue),
+                FAMILY,
+                2.0 * m * n * k,
+                2.0 * (m * k + k * n) + m * n * outputBytes(ending),
+                (kernels, memory) -> {
+                    Matrix a = new Matrix(memory.bf16(m * k, 1), (int) (shape.transposeA() ? m : k));
+                    Matrix b = new Matrix(memory.bf16(k * n, 1 / Math.sqrt(k)), (int) (shape.transposeB() ? k : n));
+                    Epilogue end = epilogue(ending, memory, m, n);
+                    Matrix c = end instanceof Epilogue.StoreF32(Matrix addend)
+                            ? addend
+                            : new Matrix(memory.output(2 * m * n), (int) n);
+                    long workspace = MatMul.workspaceBytes(kernels.device(), shape);
+                    DeviceMemory parts = workspace == 0 ? null : memory.output(workspace);
+                    return new MatMul(kernels, shape, a, b, c, 1, end, parts);
+                },
+                Map.of(),
+                Map.of("op", "matmul", "layout", layout, "m", m, "n", n, "k", k, "epilogue", rivals(ending)));
+    }
+
+    /// What is written of an element, and read beside the product.
+    private static int outputBytes(Ending ending) {
+        return switch (ending) {
+            case NONE, BIAS -> 2;
+            case GELU, RESIDUAL -> 4;
+            case ACCUMULATE -> 8;
+        };
+    }
+
+    private static Epilogue epilogue(Ending ending, BenchmarkMemory memory, long m, long n) {
+        return switch (ending) {
+            case NONE -> new Epilogue.StoreBf16(null, null);
+            case BIAS -> new Epilogue.StoreBf16(memory.bf16(n, 1), null);
+            case GELU -> new Epilogue.Gelu(memory.bf16(n, 1), new Matrix(memory.output(2 * m * n), (int) n));
+            case RESIDUAL -> new Epilogue.StoreBf16(memory.bf16(n, 1), new Matrix(memory.bf16(m * n, 1), (int) n));
+            case ACCUMULATE -> new Epilogue.StoreF32(new Matrix(memory.f32(m * n, 1), (int) n));
+        };
+    }
+
+    /// What PyTorch is asked for: it has no product that accumulates in fp32.
+    private static String rivals(Ending ending) {
+        return switch (ending) {
+            case NONE, ACCUMULATE -> "none";
+            case BIAS -> "bias";
+            case GELU -> "gelu";
+            case RESIDUAL -> "residual";
+        };
+    }
+}

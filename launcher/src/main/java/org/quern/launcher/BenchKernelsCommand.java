@@ -1,0 +1,189 @@
+package org.quern.launcher;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.quern.base.ExitCode;
+import org.quern.kernels.bench.BenchmarkCatalog;
+import org.quern.kernels.bench.Ceilings;
+import org.quern.kernels.bench.EmulatedBench;
+import org.quern.kernels.bench.KernelBench;
+import org.quern.kernels.bench.KernelBenchmark;
+import org.quern.kernels.bench.KernelCounts;
+import org.quern.kernels.bench.KernelTiming;
+import org.quern.kernels.bench.Timing;
+import org.quern.kernels.cuda.KernelDevice;
+import org.quern.launcher.bench.TorchRival;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/// `quern bench kernels`: how fast the GPU's kernels are, and beside them NVIDIA's libraries and PyTorch.
+@Command(
+        name = "kernels",
+        description = {
+            "Times the GPU's kernels on the sizes of GPT-2 124M, 1.5B and Llama 8B, in turns with cuBLAS and cuDNN where "
+                    + "they are installed, and with PyTorch.",
+            "Prints a row of Markdown a kernel. The ceilings are what a copy and a matrix product reach in the same run.",
+            "On the emulator there is nothing to time: it prints what smaller sizes count, and the time that a model makes "
+                    + "of it."
+        })
+final class BenchKernelsCommand implements Callable<Integer> {
+    @Mixin
+    private DeviceOption device;
+
+    @Mixin
+    private NamePattern only;
+
+    @Option(
+            names = "--seconds",
+            paramLabel = "N",
+            description = "For each kernel, and as much for everybody who is compared; ${DEFAULT-VALUE} by default.")
+    private double seconds = 0.5;
+
+    @Option(
+            names = "--torch",
+            paramLabel = "PYTHON",
+            description = "A Python with torch, which times the same work on the same GPU.")
+    private Optional<String> torch = Optional.empty();
+
+    @Option(names = "--json", description = "Print the measurements as JSON.")
+    private boolean json;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Override
+    public Integer call() {
+        if (seconds <= 0) {
+            throw new ParameterException(spec.commandLine(), "--seconds must be > 0: got " + seconds);
+        }
+        if (device.isEmulated() && torch.isPresent()) {
+            throw new ParameterException(spec.commandLine(), "--torch needs --device cuda: the emulator is not timed");
+        }
+        List<KernelBenchmark> all = device.isEmulated() ? BenchmarkCatalog.reduced() : BenchmarkCatalog.benchmarks();
+        List<KernelBenchmark> benchmarks =
+                all.stream().filter(benchmark -> only.matches(benchmark.name())).toList();
+        if (benchmarks.isEmpty()) {
+            throw new ParameterException(spec.commandLine(), "--only: no benchmark has %s in its name".formatted(only));
+        }
+        if (device.isEmulated()) {
+            count(device.header(spec), benchmarks);
+            return ExitCode.OK.code();
+        }
+        try (KernelDevice kernels = device.open()) {
+            DeviceHeader header = DeviceHeader.of(device.name(), kernels.gpu().properties(), spec);
+            if (torch.isPresent()) {
+                try (TorchRival rival = new TorchRival(torch.get(), "cuda")) {
+                    time(kernels, header, benchmarks, List.of(rival));
+                }
+            } else {
+                time(kernels, header, benchmarks, List.of());
+            }
+        }
+        return ExitCode.OK.code();
+    }
+
+    private void count(DeviceHeader header, List<KernelBenchmark> benchmarks) {
+        CountTable table = new CountTable(benchmarks);
+        print(header.toString());
+        print("");
+        print(
+                "Counted by the emulator, not measured. Sectors of global memory and wavefronts of shared memory for each that"
+                        + " was needed; modelled: the time that the busiest part of an A100 needs at its datasheet's rate.");
+        print("");
+        print(table.head());
+        List<CountRow> rows = new ArrayList<>();
+        for (KernelBenchmark benchmark : benchmarks) {
+            progress(rows.size(), benchmarks);
+            KernelCounts counts = EmulatedBench.count(benchmark);
+            rows.add(new CountRow(
+                    benchmark.name(), benchmark.family(), counts, counts.modelledSeconds(benchmark.bytes())));
+            print(table.row(benchmark, counts));
+        }
+        if (json) {
+            System.out.println(JsonOutput.of(new CountReport(header, rows)));
+        }
+    }
+
+    private static void progress(int done, List<KernelBenchmark> benchmarks) {
+        Terminal.error()
+                .status("%s %d/%d  %s"
+                        .formatted(
+                                ProgressDisplay.bar(done, benchmarks.size()),
+                                done + 1,
+                                benchmarks.size(),
+                                benchmarks.get(done).name()));
+    }
+
+    private void time(
+            KernelDevice kernels, DeviceHeader header, List<KernelBenchmark> benchmarks, List<TorchRival> rivals) {
+        TimingTable table = new TimingTable(benchmarks);
+        List<Row> rows = new ArrayList<>();
+        try (KernelBench bench = new KernelBench(kernels, seconds)) {
+            Terminal.error().status("measuring the ceilings");
+            Ceilings ceilings = bench.ceilings(BenchmarkCatalog.largestProduct());
+            print(header.toString());
+            rivals.forEach(rival -> print("    PyTorch " + rival.version()));
+            print("");
+            print(
+                    "Ceilings: %s GB/s copied, %s TFLOP/s multiplied by %s. Speed against others: above 1, Quern is faster."
+                            .formatted(
+                                    TimingTable.digits(ceilings.bytesPerSecond() / 1e9),
+                                    TimingTable.digits(ceilings.flopPerSecond() / 1e12),
+                                    ceilings.product()));
+            print("");
+            print(table.head());
+            for (KernelBenchmark benchmark : benchmarks) {
+                progress(rows.size(), benchmarks);
+                KernelTiming timing = bench.time(benchmark, rivals);
+                rows.add(Row.of(timing));
+                print(table.row(timing, ceilings));
+            }
+            if (json) {
+                System.out.println(JsonOutput.of(new Report(header, ceilings, rows)));
+            }
+        }
+    }
+
+    private void print(String text) {
+        if (!json) {
+            Terminal.error().status("");
+            System.out.println(text);
+        }
+    }
+
+    /// What `--json` prints; times in seconds, one a round.
+    private record Report(DeviceHeader run, Ceilings ceilings, List<Row> kernels) {}
+
+    private record CountReport(DeviceHeader run, List<CountRow> kernels) {}
+
+    /// @param modelled seconds that each part of an A100 would need
+    private record CountRow(String name, String family, KernelCounts counts, Map<String, Double> modelled) {}
+
+    private record Row(
+            String name,
+            String family,
+            double flop,
+            double bytes,
+            Optional<Timing> quern,
+            Map<String, Timing> others,
+            Map<String, String> refusals) {
+        static Row of(KernelTiming timing) {
+            KernelBenchmark benchmark = timing.benchmark();
+            return new Row(
+                    benchmark.name(),
+                    benchmark.family(),
+                    benchmark.flop(),
+                    benchmark.bytes(),
+                    timing.quern(),
+                    timing.others(),
+                    timing.refusals());
+        }
+    }
+}

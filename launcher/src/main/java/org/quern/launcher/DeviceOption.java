@@ -1,0 +1,78 @@
+package org.quern.launcher;
+
+import java.util.regex.Pattern;
+import org.quern.gpu.CudaDriver;
+import org.quern.gpu.EmulatedGpu;
+import org.quern.gpu.Gpu;
+import org.quern.gpu.Gpus;
+import org.quern.kernels.cuda.KernelDevice;
+import org.quern.kernels.cuda.LoadedKernels;
+import org.quern.ptx.CubinCache;
+import org.quern.ptx.emulator.Options;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+import picocli.CommandLine.Spec.Target;
+
+/// `--device` of the verbs that run kernels.
+final class DeviceOption {
+    private static final String EMULATED = "emulated";
+    private static final Pattern CUDA = Pattern.compile("cuda(:\\d{1,4})?");
+
+    @Spec(Target.MIXEE)
+    private CommandSpec command;
+
+    private String name = CudaDriver.isInstalled() ? "cuda" : EMULATED;
+
+    @Option(
+            names = "--device",
+            paramLabel = "DEVICE",
+            description = "cuda, cuda:N or emulated; by default cuda where there is a driver, else emulated.")
+    void name(String name) {
+        if (!name.equals(EMULATED) && !CUDA.matcher(name).matches()) {
+            throw new ParameterException(
+                    command.commandLine(), "--device must be cuda, cuda:N or emulated: got " + name);
+        }
+        this.name = name;
+    }
+
+    boolean isEmulated() {
+        return name.equals(EMULATED);
+    }
+
+    String name() {
+        return name;
+    }
+
+    /// Opens the device.
+    ///
+    /// @throws org.quern.gpu.GpuException if it cannot be used, with the reason
+    KernelDevice open() {
+        if (isEmulated()) {
+            return emulated(new EmulatedGpu());
+        }
+        Gpu gpu = Gpus.open(name);
+        return new KernelDevice(gpu, LoadedKernels.assembled(gpu, CubinCache.standard()));
+    }
+
+    /// An emulator that decides by a seed what hardware is free to choose.
+    static KernelDevice emulated(long seed) {
+        return emulated(new EmulatedGpu(Options.DEFAULT
+                .withSeed(seed)
+                .withCopies(Options.Copies.RANDOM)
+                .withBlocks(Options.Blocks.SHUFFLED)
+                .withSchedule(Options.Schedule.RANDOM)));
+    }
+
+    private static KernelDevice emulated(EmulatedGpu gpu) {
+        return new KernelDevice(gpu, LoadedKernels.asText(gpu));
+    }
+
+    /// Says what it is, and how it was asked for.
+    DeviceHeader header(CommandSpec spec) {
+        try (KernelDevice device = open()) {
+            return DeviceHeader.of(name, device.gpu().properties(), spec);
+        }
+    }
+}

@@ -1,0 +1,25 @@
+package org.quern.launcher;
+
+import java.lang.management.ManagementFactory;
+import java.util.ArrayList;
+import java.util.List;
+
+/// Quern, to be started again as a process of its own.
+final class OwnProgram {
+    private OwnProgram() {}
+
+    /// The command line with the same Java, flags and classes, and other arguments.
+    static List<String> command(List<String> arguments) {
+        List<String> command = new ArrayList<>();
+        command.add(System.getProperty("java.home") + "/bin/java");
+        for (String flag : ManagementFactory.getRuntimeMXBean().getInputArguments()) {
+            // The terminal stays with this process.
+            if (!flag.startsWith("-Dquern.columns=")) {
+                command.add(flag);
+            }
+        }
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
+        command.addAll(arguments);
+        return command;
+    }
+}
