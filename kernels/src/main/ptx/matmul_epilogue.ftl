@@ -1,18 +1,18 @@
 <#--
 The epilogue of a matrix product, for matmul.sm_80.ptx and matmul_reduce.sm_80.ptx: what becomes of sums of products.
 A thread finishes `width` neighbours of a row at a time. %x0, ... are their sums and then C's elements; %bias0, ... is
-added; %e0, ... comes from `extra`, or goes there (gelu). `extra` has C's type.
+added (bf16, gelu); %e0, ... comes from `extra`, or goes there (gelu). `extra` has C's type.
 -->
 <#assign float = epilogue == "f32">
 <#assign element_bytes = float?then(4, 2)>
 <#assign words = width * element_bytes / 4> <#-- of C and extra; 0.5 for one brain float -->
 <#assign reads_extra = epilogue != "gelu">
+<#assign adds_bias = epilogue == "bf16" || epilogue == "gelu">
 
 <#macro epilogue_registers>
     .reg .pred %has_bias, %has_extra;
-    .reg .b64 %c, %bias, %extra;
+    .reg .b64 %c, %bias, %bias_at, %extra, %offset;
     .reg .f32 %alpha, %x<${width}>, %bias<${width}>, %e<${width}>, %squared, %part, %sigmoid;
-    .reg .b64 %offset;
     .reg .b16 %short;
     .reg .b32 %word<${max(words, width / 2)?ceiling}>;
 </#macro>
@@ -20,24 +20,30 @@ added; %e0, ... comes from `extra`, or goes there (gelu). `extra` has C's type.
 <#macro epilogue_parameters>
     ld.param.f32 %alpha, [alpha];
     ld.param.u64 %c, [c];
-    ld.param.u64 %bias, [bias];
-    ld.param.u64 %extra, [extra];
-    setp.ne.u64 %has_bias, %bias, 0;
-    setp.ne.u64 %has_extra, %extra, 0;
     cvta.to.global.u64 %c, %c;
-    cvta.to.global.u64 %bias, %bias;
+    ld.param.u64 %extra, [extra];
+    setp.ne.u64 %has_extra, %extra, 0;
     cvta.to.global.u64 %extra, %extra;
+<#if adds_bias>
+    ld.param.u64 %bias, [bias];
+    setp.ne.u64 %has_bias, %bias, 0;
+    cvta.to.global.u64 %bias, %bias;
+</#if>
 </#macro>
 
 <#-- Turns number i of %x, %bias and %e into C's element, and extra's. -->
 <#macro finish i>
-<#if epilogue == "gelu">
+<#if epilogue == "bf16">
+    fma.rn.f32 %x${i}, %x${i}, %alpha, %bias${i};
+    add.f32 %x${i}, %x${i}, %e${i};
+<#elseif epilogue == "f32">
+    fma.rn.f32 %x${i}, %x${i}, %alpha, %e${i};
+<#elseif epilogue == "gelu">
     fma.rn.f32 %e${i}, %x${i}, %alpha, %bias${i};
 <@sigmoid "%e" + i/>
     mul.f32 %x${i}, %e${i}, %sigmoid;
 <#else>
-    fma.rn.f32 %x${i}, %x${i}, %alpha, %bias${i};
-<#if epilogue == "gelu_gradient">
+    mul.f32 %x${i}, %x${i}, %alpha;
 <@sigmoid "%e" + i/>
     fma.rn.f32 %squared, %squared, ${f32(0.21406694)}, ${f32(1.5957691)};
     mul.f32 %part, %e${i}, %sigmoid;
@@ -45,9 +51,6 @@ added; %e0, ... comes from `extra`, or goes there (gelu). `extra` has C's type.
     sub.f32 %part, ${f32(1)}, %sigmoid;
     fma.rn.f32 %part, %squared, %part, %sigmoid;
     mul.f32 %x${i}, %x${i}, %part;
-<#else>
-    add.f32 %x${i}, %x${i}, %e${i};
-</#if>
 </#if>
 </#macro>
 
@@ -62,7 +65,7 @@ added; %e0, ... comes from `extra`, or goes there (gelu). `extra` has C's type.
     rcp.approx.ftz.f32 %sigmoid, %part;
 </#macro>
 
-<#-- Where the element of a line and column is, in C or extra. -->
+<#-- Where a line's element in a column is, in C or extra. -->
 <#macro element_address address base stride line column>
     mul.wide.u32 ${address}, ${line}, ${stride};
     cvt.u64.u32 %offset, ${column};

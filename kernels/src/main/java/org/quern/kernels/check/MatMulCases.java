@@ -3,6 +3,7 @@ package org.quern.kernels.check;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.Stream;
 import org.quern.gpu.DeviceMemory;
 import org.quern.kernels.cuda.MatMul;
@@ -43,107 +44,119 @@ public final class MatMulCases {
 
     /// How matrices lie in memory.
     enum Layout {
-        /// Row behind row: what odd sizes leave unaligned.
-        DENSE,
-        /// Strides of a multiple of 16 bytes, at least one element longer than rows.
-        PADDED,
-        /// Every matrix is a slice of wider ones, not aligned to more than its elements.
-        ODD
+        /// Row behind row.
+        DENSE(0),
+        /// Addresses and strides are multiples of so many elements and of no more; there is room between rows.
+        BY_8(8),
+        BY_4(4),
+        BY_2(2),
+        BY_1(1);
+
+        private final int elements;
+
+        Layout(int elements) {
+            this.elements = elements;
+        }
+
+        int stride(int columns) {
+            return this == DENSE ? columns : columns / 8 * 8 + 8 + elements % 8;
+        }
+
+        /// The first element's distance from an aligned address.
+        int start() {
+            return elements % 8;
+        }
     }
 
     /// @param plan null for the device's own
-    private record Setup(Shape shape, MatMulPlan plan, Finish finish, Layout layout, boolean integers, float alpha) {
-        Setup(Shape shape, MatMulPlan plan) {
-            this(shape, plan, Finish.STORE, Layout.PADDED, true, 1);
+    /// @param operands the layout of A and B
+    /// @param results that of C, residuals, pre-activations and bias
+    private record Setup(
+            Shape shape,
+            MatMulPlan plan,
+            Finish finish,
+            Layout operands,
+            Layout results,
+            boolean integers,
+            float alpha) {
+        Setup(Shape shape, MatMulPlan plan, Finish finish, Layout operands, Layout results) {
+            this(shape, plan, finish, operands, results, true, 2);
         }
 
-        Setup with(Finish other) {
-            return new Setup(shape, plan, other, layout, integers, alpha);
+        /// With numbers that show what the epilogue does.
+        Setup of(Finish finish) {
+            return finish == Finish.GELU || finish == Finish.GELU_GRADIENT ? random() : this;
         }
 
-        Setup with(Layout other) {
-            return new Setup(shape, plan, finish, other, integers, alpha);
-        }
-
+        /// With numbers of which the sums are about 1, where GELU is neither 0 nor straight.
         Setup random() {
-            return new Setup(shape, plan, finish, layout, false, 0.5f);
+            float root = (float) Math.sqrt(shape.k());
+            return new Setup(shape, plan, finish, operands, results, false, 1 / root);
         }
 
         KernelCase toCase() {
             String tile = plan == null ? "planned" : plan.tile() + (plan.splits() == 1 ? "" : " / " + plan.splits());
-            String name = "%s %s %s %s%s".formatted(shape, tile, finish, layout, integers ? "" : " random");
-            return new KernelCase(name.toLowerCase(java.util.Locale.ROOT), device -> run(device, this));
+            String name =
+                    "%s %s %s %s %s%s".formatted(shape, tile, finish, operands, results, integers ? "" : " random");
+            return new KernelCase(name.toLowerCase(Locale.ROOT), device -> run(device, this));
         }
     }
 
+    /// Every kernel on all that it does: whole tiles and tails, as many k tiles that stages are used again, wide and
+    /// narrow results; every reduction; sizes from 1 to 1000.
     public static Stream<KernelCase> cases() {
         List<Setup> setups = new ArrayList<>();
         for (boolean transposeA : new boolean[] {false, true}) {
             for (boolean transposeB : new boolean[] {false, true}) {
-                orientation(transposeA, transposeB, setups);
+                for (Tile tile : Tile.values()) {
+                    kernel(tile, Layout.BY_8, transposeA, transposeB, setups);
+                }
+                for (Layout narrow : List.of(Layout.BY_4, Layout.BY_2, Layout.BY_1)) {
+                    kernel(Tile.SMALL, narrow, transposeA, transposeB, setups);
+                }
             }
         }
-        for (Tile tile : Tile.values()) {
-            MatMulPlan plan = new MatMulPlan(tile, 1);
-            for (Finish finish : Finish.values()) {
-                Setup setup =
-                        new Setup(nt(tile == Tile.SMALL ? 65 : 129, 72, 16), plan, finish, Layout.PADDED, true, 2);
-                setups.add(setup);
-                setups.add(setup.with(Layout.ODD));
-            }
-        }
-        MatMulPlan split = new MatMulPlan(Tile.SMALL, 3);
+        // More than a band of tiles.
+        setups.add(bands(Tile.SMALL, 577, 65));
+        setups.add(bands(Tile.MEDIUM, 1025, 129));
+        setups.add(bands(Tile.LARGE, 1025, 257));
+        MatMulPlan thirds = new MatMulPlan(Tile.SMALL, 3);
         for (Finish finish : Finish.values()) {
-            setups.add(new Setup(nt(17, 40, 500), split).with(finish));
-            setups.add(new Setup(nt(5, 13, 320), split).with(finish).with(Layout.DENSE));
+            setups.add(new Setup(nt(40, 40, 300), thirds, finish, Layout.BY_8, Layout.BY_8).of(finish));
+            setups.add(new Setup(nt(20, 13, 320), thirds, finish, Layout.BY_8, Layout.DENSE).of(finish));
         }
-        setups.add(new Setup(
-                new Shape(70, 66, 1000, true, false),
-                new MatMulPlan(Tile.SMALL, 7),
-                Finish.ACCUMULATE,
-                Layout.PADDED,
-                true,
-                1));
-        setups.add(new Setup(
-                new Shape(129, 264, 100, true, false),
-                new MatMulPlan(Tile.LARGE, 2),
-                Finish.F32,
-                Layout.PADDED,
-                true,
-                1));
-        setups.add(new Setup(new Shape(136, 127, 100, false, false), new MatMulPlan(Tile.MEDIUM, 4)));
-        for (int longest = 0; longest < 3; longest++) {
-            setups.add(new Setup(nt(longest == 0 ? 1000 : 8, longest == 1 ? 1000 : 24, longest == 2 ? 1000 : 8), null));
+        Shape gradient = new Shape(70, 66, 1000, true, false);
+        setups.add(new Setup(gradient, new MatMulPlan(Tile.SMALL, 7), Finish.ACCUMULATE, Layout.BY_8, Layout.BY_8));
+        setups.add(new Setup(gradient, new MatMulPlan(Tile.LARGE, 2), Finish.F32, Layout.BY_8, Layout.DENSE));
+        for (Shape one : List.of(nt(1, 1, 1), nt(8, 8, 8), nt(1000, 24, 8), nt(8, 1000, 24), nt(24, 8, 1000))) {
+            setups.add(new Setup(one, null, Finish.STORE, Layout.DENSE, Layout.DENSE));
         }
-        setups.add(new Setup(nt(127, 129, 200), null).random());
-        for (Finish finish : Finish.values()) {
-            setups.add(new Setup(nt(33, 70, 127), new MatMulPlan(Tile.SMALL, 1))
-                    .random()
-                    .with(finish));
-        }
+        setups.add(new Setup(nt(127, 129, 1000), null, Finish.BIAS, Layout.DENSE, Layout.DENSE).random());
+        setups.add(new Setup(nt(128, 127, 129), null, Finish.IN_PLACE_RESIDUAL, Layout.DENSE, Layout.DENSE).random());
         return setups.stream().map(Setup::toCase);
     }
 
-    private static void orientation(boolean transposeA, boolean transposeB, List<Setup> setups) {
-        for (Tile tile : Tile.values()) {
-            MatMulPlan plan = new MatMulPlan(tile, 1);
-            // Less than a tile; whole tiles, and more of them than stages; several tiles with tails.
-            setups.add(new Setup(new Shape(1, 1, 1, transposeA, transposeB), plan));
-            setups.add(new Setup(new Shape(128, 256, 5 * 64, transposeA, transposeB), plan));
-            setups.add(new Setup(new Shape(129, 257, 127, transposeA, transposeB), plan));
+    /// What every epilogue's kernel of a tile, access and orientation must do.
+    private static void kernel(Tile tile, Layout operands, boolean transposeA, boolean transposeB, List<Setup> setups) {
+        MatMulPlan plan = new MatMulPlan(tile, 1);
+        // One k tile more than stages and one beyond these; in k, the last tile is of one element.
+        Shape tails = new Shape(tile.m() + 1, tile.n() + 8, tile.stages() * tile.k() + 1, transposeA, transposeB);
+        Shape single = new Shape(tile.m() - 1, tile.n() + 1, 1, transposeA, transposeB);
+        for (Finish finish : List.of(Finish.RESIDUAL, Finish.GELU, Finish.GELU_GRADIENT, Finish.ACCUMULATE)) {
+            setups.add(new Setup(tails, plan, finish, operands, Layout.BY_8).of(finish));
+            setups.add(new Setup(single, plan, finish, operands, Layout.BY_1).of(finish));
         }
-        MatMulPlan plan = new MatMulPlan(Tile.SMALL, 1);
-        setups.add(new Setup(new Shape(124, 68, 132, transposeA, transposeB), plan).with(Layout.DENSE));
-        setups.add(new Setup(new Shape(126, 66, 130, transposeA, transposeB), plan).with(Layout.DENSE));
-        setups.add(new Setup(new Shape(127, 65, 129, transposeA, transposeB), plan).with(Layout.DENSE));
-        setups.add(new Setup(new Shape(63, 65, 200, transposeA, transposeB), plan).with(Layout.ODD));
-        setups.add(new Setup(new Shape(70, 90, 333, transposeA, transposeB), plan).random());
+    }
+
+    private static Setup bands(Tile tile, int m, int n) {
+        return new Setup(nt(m, n, 1), new MatMulPlan(tile, 1), Finish.STORE, Layout.BY_8, Layout.BY_8);
     }
 
     /// Sweeps: every tile, orientation, epilogue and split on larger sizes, layouts and kinds of numbers in turn.
     public static Stream<KernelCase> slowCases() {
         List<Setup> setups = new ArrayList<>();
         int[][] sizes = {{1, 1000, 127}, {127, 128, 1000}, {1000, 129, 8}, {300, 520, 257}, {513, 8, 129}};
+        Layout[] layouts = Layout.values();
         for (Tile tile : Tile.values()) {
             for (int splits : new int[] {1, 2, 5}) {
                 for (int orientation = 0; orientation < 4; orientation++) {
@@ -151,9 +164,14 @@ public final class MatMulCases {
                         Shape shape =
                                 new Shape(size[0], size[1], size[2], (orientation & 1) != 0, (orientation & 2) != 0);
                         for (Finish finish : Finish.values()) {
-                            Layout layout = Layout.values()[setups.size() % Layout.values().length];
-                            boolean integers = setups.size() % 2 == 0;
-                            setups.add(new Setup(shape, new MatMulPlan(tile, splits), finish, layout, integers, 1));
+                            int turn = setups.size();
+                            Setup setup = new Setup(
+                                    shape,
+                                    new MatMulPlan(tile, splits),
+                                    finish,
+                                    layouts[turn % layouts.length],
+                                    layouts[turn / layouts.length % layouts.length]);
+                            setups.add(turn % 2 == 0 ? setup : setup.random());
                         }
                     }
                 }
@@ -183,12 +201,12 @@ public final class MatMulCases {
         int n = shape.n();
         int k = shape.k();
         Finish finish = setup.finish;
-        Placed a =
-                shape.transposeA() ? input(device, setup, k, m, Short.BYTES) : input(device, setup, m, k, Short.BYTES);
-        Placed b =
-                shape.transposeB() ? input(device, setup, n, k, Short.BYTES) : input(device, setup, k, n, Short.BYTES);
+        Placed a = shape.transposeA() ? operand(device, setup, k, m) : operand(device, setup, m, k);
+        Placed b = shape.transposeB() ? operand(device, setup, n, k) : operand(device, setup, k, n);
         float[] bias = finish.hasBias() ? values(device, setup, n) : new float[n];
-        DeviceMemory biasMemory = finish.hasBias() ? offset(device, setup, bias) : null;
+        DeviceMemory biasMemory = finish.hasBias()
+                ? place(device, setup.results, 1, n, Short.BYTES, bias).matrix.memory()
+                : null;
         Placed c = switch (finish) {
             case F32 -> output(device, setup, m, n, Float.BYTES);
             case ACCUMULATE -> input(device, setup, m, n, Float.BYTES);
@@ -295,25 +313,26 @@ public final class MatMulCases {
         return setup.integers ? device.integers(count, INTEGERS) : device.normalBf16(count, 1);
     }
 
+    private static Placed operand(CheckDevice device, Setup setup, int rows, int columns) {
+        float[] values = values(device, setup, rows * columns);
+        return place(device, setup.operands, rows, columns, Short.BYTES, values);
+    }
+
     private static Placed input(CheckDevice device, Setup setup, int rows, int columns, int elementBytes) {
-        return place(device, setup, rows, columns, elementBytes, values(device, setup, rows * columns));
+        return place(device, setup.results, rows, columns, elementBytes, values(device, setup, rows * columns));
     }
 
     private static Placed output(CheckDevice device, Setup setup, int rows, int columns, int elementBytes) {
         float[] values = new float[rows * columns];
         Arrays.fill(values, Float.NaN);
-        return place(device, setup, rows, columns, elementBytes, values);
+        return place(device, setup.results, rows, columns, elementBytes, values);
     }
 
-    /// Values as a matrix in the setup's layout; NaN lies between its rows.
+    /// Values as a matrix in a layout; NaN lies between its rows.
     private static Placed place(
-            CheckDevice device, Setup setup, int rows, int columns, int elementBytes, float[] values) {
-        int stride = switch (setup.layout) {
-            case DENSE -> columns;
-            case PADDED -> columns / 8 * 8 + 8;
-            case ODD -> columns / 2 * 2 + 3;
-        };
-        int start = setup.layout == Layout.ODD ? 1 : 0;
+            CheckDevice device, Layout layout, int rows, int columns, int elementBytes, float[] values) {
+        int stride = layout.stride(columns);
+        int start = layout.start();
         int length = (rows - 1) * stride + columns;
         float[] all = new float[start + length];
         Arrays.fill(all, Float.NaN);
@@ -323,12 +342,5 @@ public final class MatMulCases {
         DeviceMemory whole = elementBytes == Float.BYTES ? device.f32(all) : device.bf16(all);
         DeviceMemory memory = whole.slice((long) start * elementBytes, (long) length * elementBytes);
         return new Placed(new Matrix(memory, stride), whole, start, rows, columns, values);
-    }
-
-    private static DeviceMemory offset(CheckDevice device, Setup setup, float[] values) {
-        int start = setup.layout == Layout.ODD ? 1 : 0;
-        float[] all = new float[start + values.length];
-        System.arraycopy(values, 0, all, start, values.length);
-        return device.bf16(all).slice((long) start * Short.BYTES, (long) values.length * Short.BYTES);
     }
 }

@@ -50,7 +50,7 @@ public final class MatMul implements GpuKernel {
     /// @param stride elements from one row to the next
     public record Matrix(DeviceMemory memory, int stride) {}
 
-    /// What becomes of x = alpha op(A) op(B) + bias, in fp32 and rounded once, to the nearest. A bias is bf16 [n].
+    /// What becomes of x = alpha op(A) op(B), in fp32 and rounded once, to the nearest. A bias is bf16 [n].
     public sealed interface Epilogue {
         /// Or null, which is 0.
         DeviceMemory bias();
@@ -61,7 +61,7 @@ public final class MatMul implements GpuKernel {
         /// For messages.
         String extraName();
 
-        /// C = x + residual, bf16.
+        /// C = x + bias + residual, bf16.
         ///
         /// @param residual may be C itself; or null
         record StoreBf16(DeviceMemory bias, Matrix residual) implements Epilogue {
@@ -96,7 +96,7 @@ public final class MatMul implements GpuKernel {
             }
         }
 
-        /// preActivation = x and C = GELU(x) in its tanh form, both bf16.
+        /// preActivation = x + bias and C = GELU(x + bias) in its tanh form, both bf16.
         record Gelu(DeviceMemory bias, Matrix preActivation) implements Epilogue {
             public Gelu {
                 Objects.requireNonNull(preActivation, "preActivation");

@@ -10,6 +10,8 @@ public record MatMulPlan(Tile tile, int splits) {
     private static final long WORKSPACE_LIMIT = 128L << 20;
 
     private static final int MOST_SPLITS = 32;
+    /// Of a grid.
+    private static final int MOST_BLOCKS_Y = 65_535;
 
     /// Multiply-adds that a multiprocessor does in the time in which it moves a float to or from memory: about 1000 a
     /// clock against 20 bytes a clock.
@@ -54,6 +56,22 @@ public record MatMulPlan(Tile tile, int splits) {
             this.overhead = overhead;
         }
 
+        public int m() {
+            return m;
+        }
+
+        public int n() {
+            return n;
+        }
+
+        public int k() {
+            return k;
+        }
+
+        public int stages() {
+            return stages;
+        }
+
         int threads() {
             return 32 * warpsM * warpsN;
         }
@@ -76,8 +94,8 @@ public record MatMulPlan(Tile tile, int splits) {
     }
 
     public MatMulPlan {
-        if (splits < 1) {
-            throw new IllegalArgumentException("splits must be at least 1: got " + splits);
+        if (splits < 1 || splits > MOST_BLOCKS_Y) {
+            throw new IllegalArgumentException("splits must be from 1 to " + MOST_BLOCKS_Y + ": got " + splits);
         }
     }
 

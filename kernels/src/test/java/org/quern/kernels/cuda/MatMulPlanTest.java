@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.quern.gpu.DeviceProperties;
 import org.quern.kernels.cuda.MatMulPlan.Tile;
 
@@ -79,10 +80,11 @@ class MatMulPlanTest {
                 12_080);
     }
 
-    @Test
-    void rejectsNoSplits() {
+    @ParameterizedTest
+    @ValueSource(ints = {-1, 0, 65_536})
+    void rejectsSplitsBeyondAGrid(int splits) {
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> new MatMulPlan(Tile.SMALL, 0))
-                .withMessage("splits must be at least 1: got 0");
+                .isThrownBy(() -> new MatMulPlan(Tile.SMALL, splits))
+                .withMessage("splits must be from 1 to 65535: got " + splits);
     }
 }
