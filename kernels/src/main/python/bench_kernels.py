@@ -15,10 +15,11 @@ are captured as CUDA graphs, so that the time of Python does not count; events o
 The operations and their keys:
 
     matmul              layout nt: [m, k] [n, k]^T, nn: [m, k] [k, n], tn: [k, m]^T [k, n];
-                        epilogue none, bias, gelu (of the sum with the bias) or residual (added)
+                        epilogue none, bias, gelu (of the sum with the bias), gelu_gradient (the product is the
+                        gradient of GELU's result) or residual (added)
     attention           batch, length, heads, kv_heads, head_size; causal; the flash and the cuDNN kernel
     attention_gradient  the same; of query, key and value
-    layer_norm, rms_norm, layer_norm_gradient, rms_norm_gradient        rows, columns
+    layer_norm, rms_norm, add_layer_norm, add_rms_norm, layer_norm_gradient, rms_norm_gradient      rows, columns
     gelu, gelu_gradient, relu2, relu2_gradient                          count
     swiglu, swiglu_gradient                                             rows, columns (of the result)
     rope                rows, heads, head_size
@@ -75,6 +76,9 @@ def matmul(tensors, layout, m, n, k, epilogue="none"):
     if epilogue == "residual":
         residual = tensors(m, n)
         return {"addmm": lambda: torch.addmm(residual, a, b, out=out)}
+    if epilogue == "gelu_gradient":
+        x = tensors(m, n)
+        return {"mm, gelu": lambda: torch.ops.aten.gelu_backward(torch.mm(a, b, out=out), x, approximate="tanh")}
     bias = tensors(n)
     if epilogue == "bias":
         return {"addmm": lambda: torch.addmm(bias, a, b, out=out)}
@@ -120,6 +124,12 @@ def layer_norm(tensors, rows, columns):
     return {"torch": lambda: F.layer_norm(x, (columns,), weight, bias)}
 
 
+def add_layer_norm(tensors, rows, columns):
+    x, branch, weight, bias = tensors(rows, columns), tensors(rows, columns), tensors(columns), tensors(columns)
+    total = tensors(rows, columns)
+    return {"add, norm": lambda: F.layer_norm(torch.add(x, branch, out=total), (columns,), weight, bias)}
+
+
 def layer_norm_gradient(tensors, rows, columns):
     inputs = tensors(rows, columns, grad=True), tensors(columns, grad=True), tensors(columns, grad=True)
     return {"torch": gradient(F.layer_norm(inputs[0], (columns,), *inputs[1:]), inputs, tensors)}
@@ -128,6 +138,12 @@ def layer_norm_gradient(tensors, rows, columns):
 def rms_norm(tensors, rows, columns):
     x, weight = tensors(rows, columns), tensors(columns)
     return {"torch": lambda: F.rms_norm(x, (columns,), weight, 1e-5)}
+
+
+def add_rms_norm(tensors, rows, columns):
+    x, branch, weight = tensors(rows, columns), tensors(rows, columns), tensors(columns)
+    total = tensors(rows, columns)
+    return {"add, norm": lambda: F.rms_norm(torch.add(x, branch, out=total), (columns,), weight, 1e-5)}
 
 
 def rms_norm_gradient(tensors, rows, columns):
@@ -224,7 +240,8 @@ def adamw(tensors, count):
 OPERATIONS = {
     operation.__name__: operation
     for operation in [
-        matmul, attention, attention_gradient, layer_norm, layer_norm_gradient, rms_norm, rms_norm_gradient,
+        matmul, attention, attention_gradient, layer_norm, add_layer_norm, layer_norm_gradient,
+        rms_norm, add_rms_norm, rms_norm_gradient,
         gelu, gelu_gradient, relu2, relu2_gradient, swiglu, swiglu_gradient, rope, cross_entropy,
         embedding, embedding_gradient, add, column_sum, sum_of_squares, adamw,
     ]

@@ -169,17 +169,17 @@ class KernelsCommandTest {
 
     @Test
     void countsOnTheEmulator() {
-        String[] command = {"bench", "kernels", "--device", "emulated", "--only", "matmul residual dx"};
+        String[] command = {"bench", "kernels", "--device", "emulated", "--only", "matmul odd dx"};
         assertThat(Main.run(command)).isZero();
         assertThat(output())
                 .contains("Counted by the emulator, not measured.")
-                .containsPattern("(?m)^\\| matmul residual dx, nn 129x136x200 +\\| +\\d+,\\d+ \\| +19\\.\\d M \\|");
+                .containsPattern("(?m)^\\| matmul odd dx, nn 129x136x200 +\\| +\\d+,\\d+ \\| +19\\.\\d M \\|");
         assertThat(output().lines().filter(line -> line.startsWith("|"))).hasSize(3);
     }
 
     @Test
     void printsCountsAsJson() {
-        assertThat(Main.run("bench", "kernels", "--device", "emulated", "--only", "matmul residual dx", "--json"))
+        assertThat(Main.run("bench", "kernels", "--device", "emulated", "--only", "matmul odd dx", "--json"))
                 .isZero();
         JsonNode report = json();
         assertThat(report.get("kernels")).hasSize(1);

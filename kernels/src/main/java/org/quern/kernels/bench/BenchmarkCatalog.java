@@ -11,12 +11,19 @@ public final class BenchmarkCatalog {
 
     /// Kernels on the sizes of training: GPT-2 124M and 1.5B, Llama 8B.
     public static List<KernelBenchmark> benchmarks() {
-        return Stream.of(MatMulBenchmarks.benchmarks()).flatMap(List::stream).toList();
+        return Stream.of(
+                        MatMulBenchmarks.benchmarks(),
+                        AttentionBenchmarks.benchmarks(),
+                        StreamingBenchmarks.benchmarks())
+                .flatMap(List::stream)
+                .toList();
     }
 
     /// Kernels on sizes that an emulator can take.
     public static List<KernelBenchmark> reduced() {
-        return Stream.of(MatMulBenchmarks.reduced()).flatMap(List::stream).toList();
+        return Stream.of(MatMulBenchmarks.reduced(), AttentionBenchmarks.reduced(), StreamingBenchmarks.reduced())
+                .flatMap(List::stream)
+                .toList();
     }
 
     /// A product large enough for the device's best.

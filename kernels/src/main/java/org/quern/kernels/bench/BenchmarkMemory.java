@@ -3,10 +3,12 @@ package org.quern.kernels.bench;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.SplittableRandom;
+import java.util.function.DoubleSupplier;
 import org.quern.gpu.DeviceArena;
 import org.quern.gpu.DeviceMemory;
 import org.quern.gpu.GpuStream;
 import org.quern.kernels.check.Bf16;
+import org.quern.kernels.cuda.GpuKernel;
 
 /// Buffers with random content for what is to be timed. Zeros would flatter: they take less power.
 public final class BenchmarkMemory {
@@ -35,9 +37,18 @@ public final class BenchmarkMemory {
 
     /// Normally distributed floats.
     public DeviceMemory f32(long count, double deviation) {
+        return f32(count, () -> random.nextGaussian() * deviation);
+    }
+
+    /// The squares of such floats.
+    public DeviceMemory squares(long count, double deviation) {
+        return f32(count, () -> Math.pow(random.nextGaussian() * deviation, 2));
+    }
+
+    private DeviceMemory f32(long count, DoubleSupplier draw) {
         float[] drawn = new float[(int) Math.min(count, DRAWN)];
         for (int i = 0; i < drawn.length; i++) {
-            drawn[i] = (float) (random.nextGaussian() * deviation);
+            drawn[i] = (float) draw.getAsDouble();
         }
         return filled(MemorySegment.ofArray(drawn), count * Float.BYTES);
     }
@@ -51,11 +62,13 @@ public final class BenchmarkMemory {
         return filled(MemorySegment.ofArray(drawn), count * Integer.BYTES);
     }
 
-    public DeviceMemory i32(int... values) {
+    /// These integers.
+    public DeviceMemory ints(int... values) {
         return filled(MemorySegment.ofArray(values), (long) values.length * Integer.BYTES);
     }
 
-    public DeviceMemory f32(float... values) {
+    /// These floats.
+    public DeviceMemory floats(float... values) {
         return filled(MemorySegment.ofArray(values), (long) values.length * Float.BYTES);
     }
 
@@ -63,6 +76,12 @@ public final class BenchmarkMemory {
     public DeviceMemory output(long bytes) {
         allocated += bytes;
         return arena.allocate(bytes);
+    }
+
+    /// Does work that has to come before what is timed.
+    public void run(GpuKernel kernel) {
+        kernel.launch(stream);
+        stream.synchronize();
     }
 
     /// Bytes of all buffers so far.

@@ -20,8 +20,8 @@ public final class EmulatedBench {
                 LoadedKernels kernels = LoadedKernels.asText(gpu);
                 DeviceArena arena = gpu.arena();
                 GpuStream stream = gpu.stream()) {
-            gpu.observe(launches::add);
             GpuKernel kernel = benchmark.quern().bind(kernels, new BenchmarkMemory(arena, stream, 1));
+            gpu.observe(launches::add);
             kernel.launch(stream);
             stream.synchronize();
         }

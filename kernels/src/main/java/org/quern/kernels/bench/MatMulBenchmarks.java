@@ -1,6 +1,7 @@
 package org.quern.kernels.bench;
 
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.quern.gpu.DeviceMemory;
@@ -18,6 +19,7 @@ final class MatMulBenchmarks {
         NONE,
         BIAS,
         GELU,
+        GELU_GRADIENT,
         RESIDUAL,
         ACCUMULATE
     }
@@ -52,15 +54,20 @@ final class MatMulBenchmarks {
     static List<KernelBenchmark> benchmarks() {
         return Stream.concat(
                         LAYERS.stream().flatMap(Layer::benchmarks),
-                        Stream.of(1024, 2048, 4096, 8192).map(MatMulBenchmarks::square))
+                        Stream.concat(
+                                Stream.of(benchmark(
+                                        "gpt2-124m down dx",
+                                        new Shape(65_536, 3072, 768, false, false),
+                                        Ending.GELU_GRADIENT)),
+                                Stream.of(1024, 2048, 4096, 8192).map(MatMulBenchmarks::square)))
                 .toList();
     }
 
     static List<KernelBenchmark> reduced() {
         return Stream.of(
-                        new Layer("bias", 256, 256, 128, Ending.BIAS),
-                        new Layer("gelu", 256, 256, 128, Ending.GELU),
-                        new Layer("residual", 129, 200, 136, Ending.RESIDUAL))
+                        new Layer("qkv", 256, 256, 128, Ending.BIAS),
+                        new Layer("up", 256, 256, 128, Ending.GELU),
+                        new Layer("odd", 129, 200, 136, Ending.RESIDUAL))
                 .flatMap(Layer::benchmarks)
                 .toList();
     }
@@ -75,7 +82,9 @@ final class MatMulBenchmarks {
         long n = shape.n();
         long k = shape.k();
         String layout = (shape.transposeA() ? "t" : "n") + (shape.transposeB() ? "t" : "n");
-        String epilogue = ending == Ending.NONE ? "" : ", " + ending.name().toLowerCase(java.util.Locale.ROOT);
+        String epilogue = ending == Ending.NONE
+                ? ""
+                : ", " + ending.name().toLowerCase(Locale.ROOT).replace('_', ' ');
         return new KernelBenchmark(
                 "matmul %s, %s %dx%dx%d%s".formatted(use, layout, m, n, k, epilogue),
                 FAMILY,
@@ -100,7 +109,7 @@ final class MatMulBenchmarks {
     private static int outputBytes(Ending ending) {
         return switch (ending) {
             case NONE, BIAS -> 2;
-            case GELU, RESIDUAL -> 4;
+            case GELU, GELU_GRADIENT, RESIDUAL -> 4;
             case ACCUMULATE -> 8;
         };
     }
@@ -110,6 +119,7 @@ final class MatMulBenchmarks {
             case NONE -> new Epilogue.StoreBf16(null, null);
             case BIAS -> new Epilogue.StoreBf16(memory.bf16(n, 1), null);
             case GELU -> new Epilogue.Gelu(memory.bf16(n, 1), new Matrix(memory.output(2 * m * n), (int) n));
+            case GELU_GRADIENT -> new Epilogue.GeluGradient(new Matrix(memory.bf16(m * n, 1), (int) n));
             case RESIDUAL -> new Epilogue.StoreBf16(memory.bf16(n, 1), new Matrix(memory.bf16(m * n, 1), (int) n));
             case ACCUMULATE -> new Epilogue.StoreF32(new Matrix(memory.f32(m * n, 1), (int) n));
         };
@@ -121,6 +131,7 @@ final class MatMulBenchmarks {
             case NONE, ACCUMULATE -> "none";
             case BIAS -> "bias";
             case GELU -> "gelu";
+            case GELU_GRADIENT -> "gelu_gradient";
             case RESIDUAL -> "residual";
         };
     }

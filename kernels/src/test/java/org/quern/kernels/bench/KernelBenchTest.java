@@ -118,7 +118,7 @@ class KernelBenchTest {
             assertThat(squares / halves.length).isCloseTo(1, within(0.01));
             int[] ids = read(stream, memory.indices(1000, 10)).toArray(ValueLayout.JAVA_INT);
             assertThat(ids).contains(0, 9).doesNotContain(10);
-            assertThat(read(stream, memory.i32(3, 4)).toArray(ValueLayout.JAVA_INT))
+            assertThat(read(stream, memory.ints(3, 4)).toArray(ValueLayout.JAVA_INT))
                     .containsExactly(3, 4);
             assertThat(memory.allocated()).isEqualTo(2 * 3_000_001 + 4 * 1000 + 8);
         }

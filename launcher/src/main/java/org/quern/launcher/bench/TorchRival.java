@@ -79,7 +79,7 @@ public final class TorchRival implements Rival, AutoCloseable {
         answer.path("times").forEachEntry((way, rounds) -> {
             List<Double> values = new ArrayList<>();
             rounds.forEach(round -> values.add(round.asDouble()));
-            times.put("PyTorch " + way, new Timing(values));
+            times.put(way.equals("torch") ? "PyTorch" : "PyTorch " + way, new Timing(values));
         });
         return times;
     }
