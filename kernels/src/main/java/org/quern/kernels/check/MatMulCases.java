@@ -139,12 +139,15 @@ public final class MatMulCases {
     /// What every epilogue's kernel of a tile, access and orientation must do.
     private static void kernel(Tile tile, Layout operands, boolean transposeA, boolean transposeB, List<Setup> setups) {
         MatMulPlan plan = new MatMulPlan(tile, 1);
-        // One k tile more than stages and one beyond these; in k, the last tile is of one element.
-        Shape tails = new Shape(tile.m() + 1, tile.n() + 8, tile.stages() * tile.k() + 1, transposeA, transposeB);
-        Shape single = new Shape(tile.m() - 1, tile.n() + 1, 1, transposeA, transposeB);
+        // The last row and the last columns are cut off, and there are more k tiles than stages. Once the last k tile
+        // has
+        // elements for its last step, once a single one.
+        Shape wide = new Shape(
+                2 * tile.m() - 1, 2 * tile.n() - 8, (tile.stages() + 1) * tile.k() - 15, transposeA, transposeB);
+        Shape byElements = new Shape(tile.m(), tile.n() + 37, tile.stages() * tile.k() + 1, transposeA, transposeB);
         for (Finish finish : List.of(Finish.RESIDUAL, Finish.GELU, Finish.GELU_GRADIENT, Finish.ACCUMULATE)) {
-            setups.add(new Setup(tails, plan, finish, operands, Layout.BY_8).of(finish));
-            setups.add(new Setup(single, plan, finish, operands, Layout.BY_1).of(finish));
+            setups.add(new Setup(wide, plan, finish, operands, Layout.BY_8).of(finish));
+            setups.add(new Setup(byElements, plan, finish, operands, Layout.BY_1).of(finish));
         }
     }
 
