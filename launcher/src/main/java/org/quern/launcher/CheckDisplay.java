@@ -60,7 +60,7 @@ final class CheckDisplay {
                 "%s %d/%d  %s left".formatted(ProgressDisplay.bar(done, cases), done, cases, Units.duration(left)));
     }
 
-    void end(List<CaseOutcome> outcomes, List<FamilySummary> families, boolean probesRight) {
+    void end(List<CaseOutcome> outcomes, List<FamilySummary> families) {
         terminal.status("");
         line("");
         line(summary("family", "cases", "ok", "failed", "left out", "seconds", "error", "emulator", "identical"));
@@ -69,9 +69,13 @@ final class CheckDisplay {
             families.stream().reduce((a, b) -> a.and("all", b)).ifPresent(all -> line(summary(all)));
         }
         line("");
-        if (!probesRight) {
-            line("A probe failed: single instructions do not do what the kernels count on. No kernel was run,"
-                    + " as its result would mean nothing.");
+        if (outcomes.size() < cases) {
+            boolean fault = outcomes.stream().anyMatch(outcome -> outcome.status() == Status.FAULT);
+            line((fault
+                            ? "The device or its driver failed while single instructions were probed."
+                            : "Single instructions do not do what the kernels count on.")
+                    + " The %d other cases were not run: their results would mean nothing."
+                            .formatted(cases - outcomes.size()));
         }
         repeat(outcomes, outcome -> isWrong(outcome.status()), "wrong");
         repeat(outcomes, outcome -> outcome.status() == Status.LEFT_OUT, "left out");
@@ -116,7 +120,9 @@ final class CheckDisplay {
     }
 
     private static String part(double error) {
-        return error == 0 ? "0" : error < 0.01 ? "<0.01" : "%.2f".formatted(error);
+        return error == 0
+                ? "0"
+                : error < 0.01 ? "<0.01" : error < 1e4 ? "%.2f".formatted(error) : "%.0e".formatted(error);
     }
 
     private String row(String status, String seconds, String error, String emulator, String name) {

@@ -89,7 +89,7 @@ final class KernelsCheckCommand implements Callable<Integer> {
             run(timeLimit.isPresent() ? CatalogCase.tellingFirst(rest) : rest, display);
         }
         List<FamilySummary> summaries = FamilySummary.of(outcomes);
-        display.end(outcomes, summaries, probesRight);
+        display.end(outcomes, summaries);
         if (json) {
             System.out.println(JsonOutput.of(new Report(header, seed, outcomes, summaries)));
         }

@@ -12,6 +12,7 @@ public final class KernelCatalog {
     public static List<KernelFamily> families() {
         return List.of(
                 new KernelFamily("probe", ProbeCases.variants(), ProbeCases::cases, Stream::empty),
+                new KernelFamily("approximation", List.of(), ProbeCases::approximations, Stream::empty),
                 new KernelFamily("matmul", MatMul.variants(), MatMulCases::cases, MatMulCases::slowCases),
                 new KernelFamily(
                         "attention", AttentionCases.variants(), AttentionCases::cases, AttentionCases::slowCases),

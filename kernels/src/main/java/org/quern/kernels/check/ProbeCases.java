@@ -23,6 +23,7 @@ public final class ProbeCases {
         return List.of(VARIANT);
     }
 
+    /// Exact: where one fails, no kernel's result means anything.
     public static Stream<KernelCase> cases() {
         return Stream.of(
                 new KernelCase("probe mma.m16n8k16 layout", ProbeCases::mma),
@@ -30,8 +31,12 @@ public final class ProbeCases {
                 new KernelCase("probe ldmatrix.x4.trans layout", device -> ldmatrix(device, true)),
                 new KernelCase("probe cp.async zero-fill", ProbeCases::cpAsync),
                 new KernelCase("probe cvt.rn.bf16x2.f32", ProbeCases::convert),
-                new KernelCase("probe shfl.sync", ProbeCases::shuffle),
-                new KernelCase("probe approximate functions", ProbeCases::approximate));
+                new KernelCase("probe shfl.sync", ProbeCases::shuffle));
+    }
+
+    /// Functions that the device approximates, within the errors that are documented.
+    public static Stream<KernelCase> approximations() {
+        return Stream.of(new KernelCase("probe approximate functions", ProbeCases::approximate));
     }
 
     private static void launch(CheckDevice device, String entry, int blocks, Object... arguments) {

@@ -8,7 +8,7 @@ import org.quern.kernels.cuda.LoadedKernels;
 
 class ProbeCasesTest {
     static Stream<KernelCase> cases() {
-        return ProbeCases.cases();
+        return Stream.concat(ProbeCases.cases(), ProbeCases.approximations());
     }
 
     @ParameterizedTest
