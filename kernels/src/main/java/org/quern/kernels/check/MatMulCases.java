@@ -145,8 +145,10 @@ public final class MatMulCases {
         Shape wide = new Shape(
                 2 * tile.m() - 1, 2 * tile.n() - 8, (tile.stages() + 1) * tile.k() - 15, transposeA, transposeB);
         Shape byElements = new Shape(tile.m(), tile.n() + 37, tile.stages() * tile.k() + 1, transposeA, transposeB);
+        Shape tiny = new Shape(5, 7, 1, transposeA, transposeB);
         for (Finish finish : List.of(Finish.RESIDUAL, Finish.GELU, Finish.GELU_GRADIENT, Finish.ACCUMULATE)) {
             setups.add(new Setup(wide, plan, finish, operands, Layout.BY_8).of(finish));
+            setups.add(new Setup(tiny, plan, finish, operands, Layout.DENSE).of(finish));
             setups.add(new Setup(byElements, plan, finish, operands, Layout.BY_1).of(finish));
         }
     }
