@@ -1,6 +1,6 @@
 """Times PyTorch's kernels on the shapes that `quern bench kernels --torch PYTHON` asks for.
 
-    python bench_kernels.py [--device cuda|cpu]        needs torch
+    python bench_kernels.py [--device cuda:N|cpu]        needs torch
 
 Reads a question a line from standard input, and answers each with a line:
 
@@ -318,12 +318,13 @@ def answer(clock, question):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"])
+    parser.add_argument("--device", default="cuda:0", help="cuda:N or cpu (default: cuda:0)")
     device = torch.device(parser.parse_args().device)
     clock = Clock(device)
     name = torch.cuda.get_device_name(device) if clock.cuda else "cpu"
     print(json.dumps({"torch": torch.__version__, "device": name}), flush=True)
     if clock.cuda:
+        torch.cuda.set_device(device)
         # Not the default stream, of which nothing can be captured; backward passes run where the forward one did.
         torch.cuda.set_stream(torch.cuda.Stream())
     for line in sys.stdin:

@@ -79,7 +79,8 @@ final class BenchKernelsCommand implements Callable<Integer> {
         try (KernelDevice kernels = device.open()) {
             DeviceHeader header = DeviceHeader.of(device.name(), kernels.gpu().properties(), spec);
             if (torch.isPresent()) {
-                try (TorchRival rival = new TorchRival(torch.get(), "cuda")) {
+                try (TorchRival rival = new TorchRival(
+                        torch.get(), device.name().contains(":") ? device.name() : device.name() + ":0")) {
                     time(kernels, header, benchmarks, List.of(rival));
                 }
             } else {

@@ -28,11 +28,11 @@ class TimingTableTest {
                         product,
                         Optional.of(new Timing(List.of(0.21e-3, 0.214e-3, 0.22e-3))),
                         Map.of("cuBLAS", new Timing(List.of(0.2e-3))),
-                        Map.of("rival 0", "no | way")),
+                        Map.of("PyTorch", "no | way")),
                 CEILINGS);
         assertThat(matmul)
                 .isEqualTo("| matmul nt 4096x4096x4096 |    214 us |  4.7 % |     640 |     467 |  80 % arithmetic "
-                        + "| 0.93 cuBLAS; rival 0: no / way |");
+                        + "| 0.93 cuBLAS; PyTorch: no / way |");
         String rms = table.row(
                 new KernelTiming(norm, Optional.of(new Timing(List.of(50e-6))), Map.of(), Map.of()), CEILINGS);
         assertThat(rms)

@@ -1,10 +1,10 @@
 package org.quern.kernels.bench;
 
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.SequencedMap;
 import org.quern.gpu.GpuException;
 import org.quern.kernels.bench.KernelBenchmark.Setup;
 import org.quern.kernels.cuda.KernelDevice;
@@ -46,29 +46,46 @@ public final class KernelBench implements AutoCloseable {
     public KernelTiming time(KernelBenchmark benchmark, List<? extends Rival> rivals) {
         Map<String, Timing> times = new LinkedHashMap<>();
         Map<String, String> refusals = new LinkedHashMap<>();
-        SequencedMap<String, Rival> all = new LinkedHashMap<>();
-        all.put(QUERN, (_, limit) -> Map.of(QUERN, timer.time(benchmark.quern(), limit)));
-        benchmark
-                .libraries()
-                .forEach((name, setup) -> all.put(name, (_, limit) -> Map.of(name, timer.time(setup, limit))));
-        for (int i = 0; i < rivals.size(); i++) {
-            all.put("rival " + i, rivals.get(i));
-        }
+        List<Rival> all = new ArrayList<>();
+        all.add(new OnDevice(QUERN, benchmark.quern()));
+        benchmark.libraries().forEach((name, setup) -> all.add(new OnDevice(name, setup)));
+        all.addAll(rivals);
         for (int turn = 0; turn < TURNS; turn++) {
-            all.forEach((name, rival) -> {
-                if (!refusals.containsKey(name)) {
+            for (Rival rival : all) {
+                if (!refusals.containsKey(rival.name())) {
                     try {
                         rival.time(benchmark, seconds / TURNS)
                                 .forEach((way, timing) -> times.merge(way, timing, Timing::and));
                     } catch (GpuException e) {
-                        refusals.put(name, e.getMessage());
+                        refusals.put(rival.name(), e.getMessage());
                         device.gpu().synchronize(); // fails if the device does not work any more
                     }
                 }
-            });
+            }
         }
         Optional<Timing> quern = Optional.ofNullable(times.remove(QUERN));
         return new KernelTiming(benchmark, quern, times, refusals);
+    }
+
+    /// A kernel on this device, as its name says.
+    private final class OnDevice implements Rival {
+        private final String name;
+        private final Setup setup;
+
+        OnDevice(String name, Setup setup) {
+            this.name = name;
+            this.setup = setup;
+        }
+
+        @Override
+        public String name() {
+            return name;
+        }
+
+        @Override
+        public Map<String, Timing> time(KernelBenchmark benchmark, double limit) {
+            return Map.of(name, timer.time(setup, limit));
+        }
     }
 
     @Override

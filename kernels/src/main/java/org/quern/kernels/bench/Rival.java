@@ -4,8 +4,10 @@ import java.util.Map;
 import org.quern.gpu.GpuException;
 
 /// Somebody else who times the same work on the same device.
-@FunctionalInterface
 public interface Rival {
+    /// What it is called where it cannot do something.
+    String name();
+
     /// Its ways to do it, by their names.
     ///
     /// @param seconds to spend

@@ -9,6 +9,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.DoubleFunction;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -56,6 +57,20 @@ class KernelBenchTest {
         return stream -> stream.launch(launch);
     }
 
+    private static Rival rival(DoubleFunction<Map<String, Timing>> times) {
+        return new Rival() {
+            @Override
+            public String name() {
+                return "PyTorch";
+            }
+
+            @Override
+            public Map<String, Timing> time(KernelBenchmark benchmark, double seconds) {
+                return times.apply(seconds);
+            }
+        };
+    }
+
     private static GpuKernel refuse(KernelLibrary kernels, BenchmarkMemory memory) {
         throw new GpuException("no such size");
     }
@@ -84,23 +99,24 @@ class KernelBenchTest {
 
     @Test
     void librariesAndRivalsAreTimedInTurns() {
-        Rival rival = (_, seconds) -> Map.of("PyTorch", new Timing(List.of(seconds)));
+        Rival rival = rival(seconds -> Map.of("PyTorch flash", new Timing(List.of(seconds))));
         KernelTiming timing = bench.time(benchmark(this::fill, Map.of("cuBLAS", this::fill)), List.of(rival));
-        assertThat(timing.others()).containsOnlyKeys("cuBLAS", "PyTorch");
-        assertThat(timing.others().get("PyTorch").seconds()).containsExactly(5e-6, 5e-6);
+        assertThat(timing.others()).containsOnlyKeys("cuBLAS", "PyTorch flash");
+        assertThat(timing.others().get("PyTorch flash").seconds()).containsExactly(5e-6, 5e-6);
         assertThat(timing.refusals()).isEmpty();
     }
 
     @Test
     void whoRefusesIsLeftOut() {
-        Rival rival = (_, _) -> {
+        Rival rival = rival(_ -> {
             throw new GpuException("no kernel");
-        };
+        });
         KernelTiming timing =
                 bench.time(benchmark(KernelBenchTest::refuse, Map.of("cuBLAS", this::fill)), List.of(rival));
         assertThat(timing.quern()).isEmpty();
         assertThat(timing.others()).containsOnlyKeys("cuBLAS");
-        assertThat(timing.refusals()).containsEntry("Quern", "no such size").containsValue("no kernel");
+        assertThat(timing.refusals())
+                .containsOnly(Map.entry("Quern", "no such size"), Map.entry("PyTorch", "no kernel"));
     }
 
     @Test

@@ -34,7 +34,7 @@ public final class TorchRival implements Rival, AutoCloseable {
     /// Starts it.
     ///
     /// @param python the interpreter, with torch
-    /// @param device `cuda` or `cpu`
+    /// @param device `cuda:0` or `cpu`
     /// @throws GpuException if it cannot be started, or has no torch or no GPU
     public TorchRival(String python, String device) {
         command = python + " " + SCRIPT.substring(SCRIPT.lastIndexOf('/') + 1);
@@ -50,6 +50,11 @@ public final class TorchRival implements Rival, AutoCloseable {
         answers = process.inputReader(StandardCharsets.UTF_8);
         JsonNode hello = answer();
         version = hello.path("torch").asString("of unknown version");
+    }
+
+    @Override
+    public String name() {
+        return "PyTorch";
     }
 
     /// PyTorch's version.
@@ -79,7 +84,7 @@ public final class TorchRival implements Rival, AutoCloseable {
         answer.path("times").forEachEntry((way, rounds) -> {
             List<Double> values = new ArrayList<>();
             rounds.forEach(round -> values.add(round.asDouble()));
-            times.put(way.equals("torch") ? "PyTorch" : "PyTorch " + way, new Timing(values));
+            times.put(way.equals("torch") ? name() : name() + " " + way, new Timing(values));
         });
         return times;
     }

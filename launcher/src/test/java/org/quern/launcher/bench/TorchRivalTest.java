@@ -41,7 +41,7 @@ class TorchRivalTest {
                 read -r question
                 echo '{"error": "out of memory"}'
                 """);
-        try (TorchRival rival = new TorchRival(python, "cuda")) {
+        try (TorchRival rival = new TorchRival(python, "cuda:0")) {
             assertThat(rival.version()).isEqualTo("2.13");
             assertThat(rival.time(asking(Map.of("op", "gelu")), 0.25))
                     .containsExactlyInAnyOrderEntriesOf(Map.of(
@@ -63,15 +63,15 @@ class TorchRivalTest {
     @Test
     void saysWhyItCannotStart() throws IOException {
         String missing = folder.resolve("none").toString();
-        assertThatThrownBy(() -> new TorchRival(missing, "cuda"))
+        assertThatThrownBy(() -> new TorchRival(missing, "cuda:0"))
                 .isInstanceOf(GpuException.class)
                 .hasMessageContaining(missing + " cannot be run");
         String ends = python("exit 1");
-        assertThatThrownBy(() -> new TorchRival(ends, "cuda"))
+        assertThatThrownBy(() -> new TorchRival(ends, "cuda:0"))
                 .isInstanceOf(GpuException.class)
                 .hasMessageContaining("It needs torch");
         String talks = python("echo hello");
-        assertThatThrownBy(() -> new TorchRival(talks, "cuda"))
+        assertThatThrownBy(() -> new TorchRival(talks, "cuda:0"))
                 .isInstanceOf(GpuException.class)
                 .hasMessageContaining("printed no JSON");
     }
