@@ -355,29 +355,65 @@ public final class MatMul implements GpuKernel {
     private static void check(Shape shape, Matrix a, Matrix b, Matrix c, Epilogue epilogue) {
         checkSizes(shape);
         int elementBytes = elementBytes(epilogue);
-        if (shape.transposeA) {
-            checkMatrix(shape, "A", a, shape.k, shape.m, Short.BYTES);
-        } else {
-            checkMatrix(shape, "A", a, shape.m, shape.k, Short.BYTES);
-        }
-        if (shape.transposeB) {
-            checkMatrix(shape, "B", b, shape.n, shape.k, Short.BYTES);
-        } else {
-            checkMatrix(shape, "B", b, shape.k, shape.n, Short.BYTES);
-        }
-        checkMatrix(shape, "C", c, shape.m, shape.n, elementBytes);
+        Area areaA = shape.transposeA
+                ? new Area("A", a, shape.k, shape.m, Short.BYTES)
+                : new Area("A", a, shape.m, shape.k, Short.BYTES);
+        Area areaB = shape.transposeB
+                ? new Area("B", b, shape.n, shape.k, Short.BYTES)
+                : new Area("B", b, shape.k, shape.n, Short.BYTES);
+        Area areaC = new Area("C", c, shape.m, shape.n, elementBytes);
+        areaA.check(shape);
+        areaB.check(shape);
+        areaC.check(shape);
+        areaC.checkApart(shape, areaA);
+        areaC.checkApart(shape, areaB);
         if (epilogue.bias() != null) {
             checkBuffer(shape, "the bias", epilogue.bias(), (long) shape.n * Short.BYTES, Short.BYTES);
         }
         if (epilogue.extra() != null) {
-            checkMatrix(shape, epilogue.extraName(), epilogue.extra(), shape.m, shape.n, elementBytes);
+            Area extra = new Area(epilogue.extraName(), epilogue.extra(), shape.m, shape.n, elementBytes);
+            extra.check(shape);
+            if (epilogue instanceof Epilogue.Gelu) {
+                extra.checkApart(shape, areaA);
+                extra.checkApart(shape, areaB);
+                extra.checkApart(shape, areaC);
+            }
         }
-        checkApart(shape, "C", c, "A", a);
-        checkApart(shape, "C", c, "B", b);
-        if (epilogue instanceof Epilogue.Gelu gelu) {
-            checkApart(shape, "C", c, gelu.extraName(), gelu.preActivation);
-            checkApart(shape, gelu.extraName(), gelu.preActivation, "A", a);
-            checkApart(shape, gelu.extraName(), gelu.preActivation, "B", b);
+    }
+
+    /// What a matrix takes of memory.
+    private record Area(String name, Matrix matrix, int rows, int columns, int elementBytes) {
+        void check(Shape shape) {
+            if (matrix.stride < columns) {
+                throw new GpuException("%s: the stride of %s must be at least its %d columns: got %d"
+                        .formatted(shape, name, columns, matrix.stride));
+            }
+            checkBuffer(shape, name, matrix.memory, end() - start(), elementBytes);
+        }
+
+        private long start() {
+            return matrix.memory.address();
+        }
+
+        private long end() {
+            return start() + ((rows - 1L) * matrix.stride + columns) * elementBytes;
+        }
+
+        /// What a kernel writes it must not read elsewhere, nor write twice.
+        void checkApart(Shape shape, Area other) {
+            boolean behindEachOther = end() <= other.start() || other.end() <= start();
+            if (!behindEachOther && !isBeside(other)) {
+                throw new GpuException("%s: %s must not overlap %s".formatted(shape, name, other.name));
+            }
+        }
+
+        /// Whether both are slices of the same rows without a common column.
+        private boolean isBeside(Area other) {
+            long row = (long) matrix.stride * elementBytes;
+            long offset = Math.floorMod(start() - other.start(), row);
+            return row == (long) other.matrix.stride * other.elementBytes
+                    && offset >= (long) other.columns * other.elementBytes
+                    && offset + (long) columns * elementBytes <= row;
         }
     }
 
@@ -399,15 +435,6 @@ public final class MatMul implements GpuKernel {
         return (int) blocks;
     }
 
-    private static void checkMatrix(Shape shape, String name, Matrix matrix, int rows, int columns, int elementBytes) {
-        if (matrix.stride < columns) {
-            throw new GpuException("%s: the stride of %s must be at least its %d columns: got %d"
-                    .formatted(shape, name, columns, matrix.stride));
-        }
-        long elements = (rows - 1L) * matrix.stride + columns;
-        checkBuffer(shape, name, matrix.memory, elements * elementBytes, elementBytes);
-    }
-
     private static void checkBuffer(Shape shape, String name, DeviceMemory memory, long bytes, int alignment) {
         if (memory == null) {
             throw new GpuException("%s: %s needs %,d bytes: got none".formatted(shape, name, bytes));
@@ -418,14 +445,6 @@ public final class MatMul implements GpuKernel {
         if (memory.address() % alignment != 0) {
             throw new GpuException("%s: %s must be aligned to %d bytes: got address 0x%x"
                     .formatted(shape, name, alignment, memory.address()));
-        }
-    }
-
-    /// What one kernel writes it must not read elsewhere.
-    private static void checkApart(Shape shape, String written, Matrix target, String other, Matrix source) {
-        if (target.memory.address() < source.memory.address() + source.memory.bytes()
-                && source.memory.address() < target.memory.address() + target.memory.bytes()) {
-            throw new GpuException("%s: %s must not overlap %s".formatted(shape, written, other));
         }
     }
 }

@@ -243,7 +243,18 @@ class MatMulTest extends KernelFamilyTest {
     void refusesToWriteWhatItReads() {
         refuses(SHAPE, A, B, new Matrix(A.memory(), 24), STORE, "C must not overlap A");
         refuses(SHAPE, A, B, moved(C, -ADDRESS + 2), STORE, "C must not overlap B");
-        refuses(SHAPE, A, B, C, new Epilogue.Gelu(null, C), "C must not overlap the pre-activation");
+        refuses(SHAPE, A, B, C, new Epilogue.Gelu(null, C), "the pre-activation must not overlap C");
+    }
+
+    @Test
+    void takesSlicesOfTheSameRows() {
+        DeviceMemory rows = new DeviceMemory(ADDRESS, 2 * 16 * 56);
+        Matrix left = new Matrix(rows, 56);
+        Matrix right = new Matrix(rows.slice(2 * 32, 2 * (16 * 56 - 32)), 56);
+        assertThat(product(new MatMulPlan(Tile.SMALL, 1), SHAPE, left, B, right, STORE, null))
+                .isNotNull();
+        Matrix oneToTheLeft = new Matrix(rows.slice(2 * 31, 2 * (16 * 56 - 31)), 56);
+        refuses(SHAPE, left, B, oneToTheLeft, STORE, "C must not overlap A");
     }
 
     @Test
