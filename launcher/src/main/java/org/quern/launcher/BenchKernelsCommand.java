@@ -6,6 +6,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.quern.base.ExitCode;
+import org.quern.gpu.GpuException;
 import org.quern.kernels.bench.BenchmarkCatalog;
 import org.quern.kernels.bench.Ceilings;
 import org.quern.kernels.bench.EmulatedBench;
@@ -78,16 +79,24 @@ final class BenchKernelsCommand implements Callable<Integer> {
         }
         try (KernelDevice kernels = device.open()) {
             DeviceHeader header = DeviceHeader.of(device.name(), kernels.gpu().properties(), spec);
-            if (torch.isPresent()) {
-                try (TorchRival rival = new TorchRival(
-                        torch.get(), device.name().contains(":") ? device.name() : device.name() + ":0")) {
-                    time(kernels, header, benchmarks, List.of(rival));
-                }
-            } else {
-                time(kernels, header, benchmarks, List.of());
+            Optional<TorchRival> rival = torch.flatMap(this::startTorch);
+            try {
+                time(kernels, header, benchmarks, rival.stream().toList());
+            } finally {
+                rival.ifPresent(TorchRival::close);
             }
         }
         return ExitCode.OK.code();
+    }
+
+    /// Without PyTorch there is still all the rest to measure.
+    private Optional<TorchRival> startTorch(String python) {
+        try {
+            return Optional.of(new TorchRival(python, device.name().contains(":") ? device.name() : "cuda:0"));
+        } catch (GpuException e) {
+            Terminal.error().print(e.getMessage() + " The benchmarks go on without it.");
+            return Optional.empty();
+        }
     }
 
     private void count(DeviceHeader header, List<KernelBenchmark> benchmarks) {

@@ -1,5 +1,6 @@
 package org.quern.launcher;
 
+import java.util.Optional;
 import java.util.regex.Pattern;
 import org.quern.gpu.CudaDriver;
 import org.quern.gpu.EmulatedGpu;
@@ -23,7 +24,7 @@ final class DeviceOption {
     @Spec(Target.MIXEE)
     private CommandSpec command;
 
-    private String name = CudaDriver.isInstalled() ? "cuda" : EMULATED;
+    private Optional<String> name = Optional.empty();
 
     @Option(
             names = "--device",
@@ -34,15 +35,15 @@ final class DeviceOption {
             throw new ParameterException(
                     command.commandLine(), "--device must be cuda, cuda:N or emulated: got " + name);
         }
-        this.name = name;
+        this.name = Optional.of(name);
     }
 
     boolean isEmulated() {
-        return name.equals(EMULATED);
+        return name().equals(EMULATED);
     }
 
     String name() {
-        return name;
+        return name.orElseGet(() -> CudaDriver.isInstalled() ? "cuda" : EMULATED);
     }
 
     /// Opens the device.
@@ -52,7 +53,7 @@ final class DeviceOption {
         if (isEmulated()) {
             return emulated(new EmulatedGpu());
         }
-        Gpu gpu = Gpus.open(name);
+        Gpu gpu = Gpus.open(name());
         return new KernelDevice(gpu, LoadedKernels.assembled(gpu, CubinCache.standard()));
     }
 
@@ -72,7 +73,7 @@ final class DeviceOption {
     /// Says what it is, and how it was asked for.
     DeviceHeader header(CommandSpec spec) {
         try (KernelDevice device = open()) {
-            return DeviceHeader.of(name, device.gpu().properties(), spec);
+            return DeviceHeader.of(name(), device.gpu().properties(), spec);
         }
     }
 }

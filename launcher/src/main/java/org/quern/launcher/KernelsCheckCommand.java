@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.function.Supplier;
 import org.quern.base.ExitCode;
 import org.quern.kernels.check.CaseOutcome;
 import org.quern.kernels.check.CaseOutcome.Status;
@@ -57,19 +58,20 @@ final class KernelsCheckCommand implements Callable<Integer> {
     private final List<CaseOutcome> outcomes = new ArrayList<>();
     private final long begin = System.nanoTime();
 
-    private final List<KernelFamily> families;
+    private final Supplier<List<KernelFamily>> catalog;
 
     KernelsCheckCommand() {
-        this(KernelCatalog.families());
+        this(KernelCatalog::families);
     }
 
-    /// @param families the probes first
-    KernelsCheckCommand(List<KernelFamily> families) {
-        this.families = families;
+    /// @param catalog the probes first; asked when the command runs, as every start of the program makes its commands
+    KernelsCheckCommand(Supplier<List<KernelFamily>> catalog) {
+        this.catalog = catalog;
     }
 
     @Override
     public Integer call() {
+        List<KernelFamily> families = catalog.get();
         List<CatalogCase> probes = families.getFirst().allCases(slow).toList();
         List<CatalogCase> rest = families.stream()
                 .skip(1)

@@ -60,7 +60,7 @@ class KernelsCommandTest {
     }
 
     private static int check(List<KernelFamily> families, String... arguments) {
-        return new CommandLine(new KernelsCheckCommand(families)).execute(arguments);
+        return new CommandLine(new KernelsCheckCommand(() -> families)).execute(arguments);
     }
 
     @Test

@@ -44,7 +44,8 @@ public final class TorchRival implements Rival, AutoCloseable {
                     .redirectError(ProcessBuilder.Redirect.INHERIT)
                     .start();
         } catch (IOException e) {
-            throw new GpuException("%s cannot be run: %s".formatted(python, e.getMessage()), e);
+            throw new GpuException(
+                    "%s cannot be run: %s.".formatted(python, e.getMessage().strip()), e);
         }
         questions = process.outputWriter(StandardCharsets.UTF_8);
         answers = process.inputReader(StandardCharsets.UTF_8);
@@ -99,7 +100,7 @@ public final class TorchRival implements Rival, AutoCloseable {
         } catch (IOException e) {
             throw ended(e);
         } catch (JacksonException e) {
-            throw new GpuException(command + " printed no JSON: " + e.getOriginalMessage(), e);
+            throw new GpuException("%s printed no JSON: %s.".formatted(command, e.getOriginalMessage()), e);
         }
     }
 
