@@ -24,12 +24,11 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/// `quern bench kernels`: how fast the GPU's kernels are, and beside them NVIDIA's libraries and PyTorch.
+/// `quern bench kernels`: how fast the GPU's kernels are, and PyTorch beside them.
 @Command(
         name = "kernels",
         description = {
-            "Times the GPU's kernels on the sizes of GPT-2 124M, 1.5B and Llama 8B, in turns with cuBLAS and cuDNN where "
-                    + "they are installed, and with PyTorch.",
+            "Times the GPU's kernels on the sizes of GPT-2 124M, 1.5B and Llama 8B, in turns with PyTorch if there is one.",
             "Prints a row of Markdown a kernel. The ceilings are what a copy and a matrix product reach in the same run.",
             "On the emulator there is nothing to time: it prints what smaller sizes count, and the time that a model makes "
                     + "of it."
@@ -104,8 +103,8 @@ final class BenchKernelsCommand implements Callable<Integer> {
         print(header.toString());
         print("");
         print(
-                "Counted by the emulator, not measured. Sectors of global memory and wavefronts of shared memory for each that"
-                        + " was needed; modelled: the time that the busiest part of an A100 needs at its datasheet's rate.");
+                "Modelled from counters of the emulator, not measured. Sectors of global memory, wavefronts of shared memory: for"
+                        + " each that was needed. Time: what the busiest part of an A100 needs at its datasheet's rate.");
         print("");
         print(table.head());
         List<CountRow> rows = new ArrayList<>();

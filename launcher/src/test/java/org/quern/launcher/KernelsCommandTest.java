@@ -174,7 +174,7 @@ class KernelsCommandTest {
         String[] command = {"bench", "kernels", "--device", "emulated", "--only", "matmul odd dx"};
         assertThat(Main.run(command)).isZero();
         assertThat(output())
-                .contains("Counted by the emulator, not measured.")
+                .contains("Modelled from counters of the emulator, not measured.")
                 .containsPattern("(?m)^\\| matmul odd dx, nn 129x136x200 +\\| +\\d+,\\d+ \\| +19\\.\\d M \\|");
         assertThat(output().lines().filter(line -> line.startsWith("|"))).hasSize(3);
     }
