@@ -13,6 +13,7 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.quern.base.ExitCode;
 import org.quern.base.Json;
+import org.quern.gpu.DeviceProperties;
 import org.quern.kernels.check.CaseOutcome;
 import org.quern.kernels.check.CatalogCase;
 import org.quern.kernels.check.KernelCatalog;
@@ -54,8 +55,9 @@ final class CheckWorkerCommand implements Callable<Integer> {
         if (device.isEmulated()) {
             KernelCheck.onEmulator(() -> DeviceOption.emulated(seed), settings, cases, CheckWorkerCommand::print);
         } else {
+            DeviceProperties gpu = device.properties();
             KernelCheck.onGpu(
-                    device::open, () -> DeviceOption.emulated(seed), settings, cases, CheckWorkerCommand::print);
+                    device::open, () -> DeviceOption.emulated(seed, gpu), settings, cases, CheckWorkerCommand::print);
         }
         return ExitCode.OK.code();
     }

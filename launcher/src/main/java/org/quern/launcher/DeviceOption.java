@@ -3,6 +3,7 @@ package org.quern.launcher;
 import java.util.Optional;
 import java.util.regex.Pattern;
 import org.quern.gpu.CudaDriver;
+import org.quern.gpu.DeviceProperties;
 import org.quern.gpu.EmulatedGpu;
 import org.quern.gpu.Gpu;
 import org.quern.gpu.Gpus;
@@ -59,7 +60,26 @@ final class DeviceOption {
 
     /// An emulator that decides by a seed what hardware is free to choose.
     static KernelDevice emulated(long seed) {
+        return emulated(seed, Options.Device.SM_80);
+    }
+
+    /// An emulator for which kernels are planned as for a GPU, so that both can give the same bits.
+    static KernelDevice emulated(long seed, DeviceProperties gpu) {
+        Options.Device known = Options.Device.SM_80;
+        return emulated(
+                seed,
+                new Options.Device(
+                        10 * gpu.major() + gpu.minor(),
+                        gpu.multiprocessors(),
+                        gpu.sharedBytesPerBlock(),
+                        known.sharedBytesReserved(),
+                        known.threadsPerBlock(),
+                        known.barriers()));
+    }
+
+    private static KernelDevice emulated(long seed, Options.Device limits) {
         return emulated(new EmulatedGpu(Options.DEFAULT
+                .withDevice(limits)
                 .withSeed(seed)
                 .withCopies(Options.Copies.RANDOM)
                 .withBlocks(Options.Blocks.SHUFFLED)
@@ -70,10 +90,15 @@ final class DeviceOption {
         return new KernelDevice(gpu, LoadedKernels.asText(gpu));
     }
 
+    /// What it is.
+    DeviceProperties properties() {
+        try (KernelDevice device = open()) {
+            return device.gpu().properties();
+        }
+    }
+
     /// Says what it is, and how it was asked for.
     DeviceHeader header(CommandSpec spec) {
-        try (KernelDevice device = open()) {
-            return DeviceHeader.of(name(), device.gpu().properties(), spec);
-        }
+        return DeviceHeader.of(name(), properties(), spec);
     }
 }

@@ -1,5 +1,7 @@
 package org.quern.kernels.check;
 
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.Supplier;
 import org.quern.gpu.GpuException;
@@ -12,14 +14,16 @@ import org.quern.kernels.cuda.KernelDevice;
 final class CaseRunner implements AutoCloseable {
     private final Supplier<KernelDevice> opener;
     private final long seed;
-    private final boolean poison;
+    private final boolean hardware;
     private KernelDevice device;
     private String gone = "";
 
-    CaseRunner(Supplier<KernelDevice> opener, long seed, boolean poison) {
+    /// @param hardware whether outputs are poisoned and cases run twice, as hardware checks neither reads of
+    ///     undefined memory nor races itself
+    CaseRunner(Supplier<KernelDevice> opener, long seed, boolean hardware) {
         this.opener = opener;
         this.seed = seed;
-        this.poison = poison;
+        this.hardware = hardware;
     }
 
     /// Runs a case; whatever goes wrong is in the result.
@@ -30,13 +34,17 @@ final class CaseRunner implements AutoCloseable {
         if (!gone.isEmpty()) {
             return CaseRun.leftOut(gone);
         }
-        List<Result> results = List.of();
+        List<Result> results = new ArrayList<>();
         long start = System.nanoTime();
         Status status = Status.OK;
         String message = "";
-        try (CheckDevice check = new CheckDevice(device.gpu(), device.library(), seed, poison)) {
-            results = check.results();
-            kernelCase.body().run(check);
+        try {
+            run(kernelCase, results);
+            if (hardware) {
+                List<Result> again = new ArrayList<>();
+                run(kernelCase, again);
+                requireSame(results, again);
+            }
         } catch (RuntimeException | LinkageError | AssertionError | OutOfMemoryError e) {
             status = Status.FAILED;
             message = message(e);
@@ -47,6 +55,25 @@ final class CaseRunner implements AutoCloseable {
             }
         }
         return new CaseRun(status, results, (System.nanoTime() - start) / 1e9, message);
+    }
+
+    private void run(KernelCase kernelCase, List<Result> results) {
+        try (CheckDevice check = new CheckDevice(device.gpu(), device.library(), seed, hardware)) {
+            try {
+                kernelCase.body().run(check);
+            } finally {
+                results.addAll(check.results());
+            }
+        }
+    }
+
+    private static void requireSame(List<Result> first, List<Result> second) {
+        for (int i = 0; i < first.size(); i++) {
+            if (!Arrays.equals(first.get(i).values(), second.get(i).values())) {
+                throw new Mismatch("%s: two runs on the same inputs gave different bits, which is how a race looks"
+                        .formatted(first.get(i).what()));
+            }
+        }
     }
 
     private void open() {

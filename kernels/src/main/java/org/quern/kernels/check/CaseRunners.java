@@ -18,13 +18,13 @@ final class CaseRunners implements AutoCloseable {
     private final BlockingQueue<CaseRunner> idle = new LinkedBlockingQueue<>();
     private boolean abandoned;
 
-    CaseRunners(String name, int count, Supplier<KernelDevice> opener, long seed, boolean poison) {
+    CaseRunners(String name, int count, Supplier<KernelDevice> opener, long seed, boolean hardware) {
         // Daemons, so that the program can end while a device hangs.
         threads = Executors.newFixedThreadPool(
                 count,
                 Thread.ofPlatform().name("check-" + name + "-", 0).daemon().factory());
         for (int i = 0; i < count; i++) {
-            idle.add(new CaseRunner(opener, seed, poison));
+            idle.add(new CaseRunner(opener, seed, hardware));
         }
     }
 

@@ -15,7 +15,8 @@ import org.quern.kernels.cuda.KernelDevice;
 /// Proves kernels on a device: each case against its reference and, on a GPU, against what the emulator computes
 /// from the same inputs.
 ///
-/// The GPU runs one case at a time, so that a fault has one cause. The emulator runs a case a thread.
+/// The GPU runs one case at a time, so that a fault has one cause, and each twice: the same inputs must give the same
+/// bits. The emulator runs a case a thread.
 public final class KernelCheck {
     /// Of a time limit that is none.
     public static final Duration FOREVER = Duration.ofDays(365);

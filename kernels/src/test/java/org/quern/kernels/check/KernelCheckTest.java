@@ -110,6 +110,19 @@ class KernelCheckTest {
     }
 
     @Test
+    void findsResultsThatMove() {
+        AtomicInteger runs = new AtomicInteger();
+        List<CaseOutcome> outcomes = check(SETTINGS, new KernelCase("moves", device -> {
+            float value = isGpu() ? 1 + 0.01f * runs.getAndIncrement() : 1;
+            device.compare("y", device.readF32(device.f32(new float[] {value})), new double[] {1}, 0.1, 0);
+        }));
+        assertThat(outcomes.getFirst().status()).isEqualTo(Status.FAILED);
+        assertThat(outcomes.getFirst().message())
+                .isEqualTo("y: two runs on the same inputs gave different bits, which is how a race looks"
+                        + " (right on the emulator)");
+    }
+
+    @Test
     void findsWritesOutsideOfBuffers() {
         List<CaseOutcome> outcomes = check(SETTINGS, new KernelCase("outside", device -> {
             DeviceMemory memory = device.outputF32(1);
