@@ -1,9 +1,11 @@
 package org.quern.launcher;
 
 import java.io.PrintStream;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
-import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import org.quern.kernels.check.CaseOutcome;
 import org.quern.kernels.check.CaseOutcome.Agreement;
 import org.quern.kernels.check.CaseOutcome.Status;
@@ -46,13 +48,14 @@ final class CheckDisplay {
 
     void add(CaseOutcome outcome) {
         done++;
+        boolean leftOut = outcome.status() == Status.LEFT_OUT;
         line(row(
                 label(outcome.status()),
-                "%.3f".formatted(outcome.seconds()),
+                leftOut ? "" : "%.3f".formatted(outcome.seconds()),
                 outcome.error().map(CheckDisplay::part).orElse(""),
                 outcome.agreement().map(CheckDisplay::agreement).orElse(""),
                 outcome.name()));
-        if (!outcome.message().isEmpty()) {
+        if (!outcome.message().isEmpty() && !leftOut) {
             line("         " + outcome.message());
         }
         double left = (System.nanoTime() - begin) / 1e9 / done * (cases - done);
@@ -77,24 +80,27 @@ final class CheckDisplay {
                     + " The %d other cases were not run: their results would mean nothing."
                             .formatted(cases - outcomes.size()));
         }
-        repeat(outcomes, outcome -> isWrong(outcome.status()), "wrong");
-        repeat(outcomes, outcome -> outcome.status() == Status.LEFT_OUT, "left out");
-        if (outcomes.stream().allMatch(outcome -> outcome.status() == Status.OK)) {
-            line("All %d cases are right.".formatted(outcomes.size()));
+        List<CaseOutcome> wrong =
+                outcomes.stream().filter(outcome -> isWrong(outcome.status())).toList();
+        Map<String, Long> leftOut = outcomes.stream()
+                .filter(outcome -> outcome.status() == Status.LEFT_OUT)
+                .collect(Collectors.groupingBy(CaseOutcome::message, LinkedHashMap::new, Collectors.counting()));
+        if (!wrong.isEmpty()) {
+            line("%d of %d cases are wrong%s:"
+                    .formatted(
+                            wrong.size(), outcomes.size(), wrong.size() > REPEATED ? "; the first " + REPEATED : ""));
+            wrong.stream()
+                    .limit(REPEATED)
+                    .forEach(outcome -> line("  %s: %s".formatted(outcome.name(), shortened(outcome))));
+        } else {
+            line("All %d cases%s are right."
+                    .formatted(
+                            outcomes.stream()
+                                    .filter(outcome -> outcome.status() == Status.OK)
+                                    .count(),
+                            leftOut.isEmpty() ? "" : " that were run"));
         }
-    }
-
-    private void repeat(List<CaseOutcome> outcomes, Predicate<CaseOutcome> which, String what) {
-        List<CaseOutcome> those = outcomes.stream().filter(which).toList();
-        if (those.isEmpty()) {
-            return;
-        }
-        line("%d of %d cases are %s%s:"
-                .formatted(
-                        those.size(), outcomes.size(), what, those.size() > REPEATED ? "; the first " + REPEATED : ""));
-        those.stream()
-                .limit(REPEATED)
-                .forEach(outcome -> line("  %s: %s".formatted(outcome.name(), shortened(outcome))));
+        leftOut.forEach((reason, count) -> line("%d cases are left out: %s.".formatted(count, reason)));
     }
 
     private static String shortened(CaseOutcome outcome) {
