@@ -33,20 +33,22 @@ import picocli.CommandLine.TypeConversionException;
             "  u32:5, f32:1.5, b64:0xFF    a number",
             "  values:f32:1,2.5,-3         an array of these numbers",
             "  in:f32:FILE                 an array with the bytes of a file",
-            "  random:f32:1000             an array of random numbers of the standard normal distribution",
+            "  random:f32:1000             an array of numbers, normally distributed",
             "  random:u32:1000:50257       an array of random integers below 50257",
-            "  out:bf16:1024               an array for results, uninitialised; printed at the end",
+            "  out:bf16:1024               an array for results, undefined; printed at last",
             "  out:bf16:1024:FILE          the same, written to a file, too",
             "  zeros:f32:10                as out, but it begins as zeros; with FILE, too",
             "",
-            "Types are u8 to u64, s8 to s64, b8 to b64, f16, bf16, f32 and f64. The kernel gets an array as its address.",
+            "Types are u8 to u64, s8 to s64, b8 to b64, f16, bf16, f32 and f64.",
+            "The kernel gets an array as its address.",
             "",
             "Examples:",
             "  quern kernels emulate scale.ptx --grid 2 --block 128 \\",
             "      --arg out:f32:200 --arg random:f32:200 --arg f32:0.5 --arg u32:200",
-            "  quern kernels emulate gemm.ptx --entry gemm --grid 2,1,1 --block 128 --shared 65536 \\",
-            "      --arg random:bf16:8192 --arg random:bf16:8192 --arg out:f32:32768:c.bin --arg u32:32 --arg u32:128 \\",
-            "      --async lazy --schedule adversarial --seed 7"
+            "  quern kernels emulate gemm.ptx --entry gemm --grid 2,1,1 --block 128 \\",
+            "      --shared 65536 --async lazy --schedule adversarial --seed 7 \\",
+            "      --arg random:bf16:8192 --arg random:bf16:8192 \\",
+            "      --arg out:f32:32768:c.bin --arg u32:32 --arg u32:128"
         })
 final class KernelsEmulateCommand implements Callable<Integer> {
     @Parameters(paramLabel = "FILE", description = "PTX for sm_80 to sm_90.")
