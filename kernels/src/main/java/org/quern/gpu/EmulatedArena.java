@@ -9,6 +9,7 @@ import java.util.List;
 final class EmulatedArena extends EmulatedGpu.Item implements DeviceArena {
     private final Arena host = Arena.ofShared();
     private final List<Long> addresses = new ArrayList<>();
+    private final List<MemorySegment> pinned = new ArrayList<>();
     private long bytes;
 
     EmulatedArena(EmulatedGpu gpu) {
@@ -34,7 +35,10 @@ final class EmulatedArena extends EmulatedGpu.Item implements DeviceArena {
                 throw new GpuException("an allocation has at least 1 byte: got " + size);
             }
             bytes += size;
-            return host.allocate(size, 256);
+            MemorySegment memory = host.allocate(size, 256);
+            gpu.pin(memory);
+            pinned.add(memory);
+            return memory;
         }
     }
 
@@ -50,6 +54,8 @@ final class EmulatedArena extends EmulatedGpu.Item implements DeviceArena {
 
     @Override
     void free() {
+        gpu.finish();
+        pinned.forEach(gpu::unpin);
         addresses.forEach(gpu.emulator()::free);
         host.close();
     }

@@ -2,41 +2,73 @@ package org.quern.gpu;
 
 /// A mark on the clock of an [EmulatedGpu].
 final class EmulatedEvent extends EmulatedGpu.Item implements GpuEvent {
-    private static final double NANOSECONDS = 1e-6;
+    private static final double MILLISECONDS = 1e-6;
 
-    /// -1 if there is no mark.
+    /// Where the last mark is: behind so much work of a stream. Null if there is no mark.
+    private EmulatedStream stream;
+    private long position;
+    /// In nanoseconds; -1 if no mark was reached.
     private long time = -1;
 
     EmulatedEvent(EmulatedGpu gpu) {
         super(gpu);
     }
 
-    void mark() {
-        synchronized (gpu) {
-            use();
-            time = gpu.nanoseconds();
-        }
+    /// A mark is queued.
+    void place(EmulatedStream stream, long position) {
+        this.stream = stream;
+        this.position = position;
     }
 
+    /// The stream has come to a mark.
+    void reach() {
+        time = gpu.nanoseconds();
+    }
+
+    /// What a stream does that waits for the mark as it is now.
+    Runnable arrival() {
+        EmulatedStream marked = stream;
+        long place = position;
+        return () -> {
+            if (marked != null) {
+                marked.finish(place);
+            }
+        };
+    }
+
+    /// Does some of the work before the mark, so that who asks again and again gets an end.
     @Override
     public boolean isReached() {
-        use();
-        return true;
+        synchronized (gpu) {
+            use();
+            if (stream == null || stream.isDone(position)) {
+                return true;
+            }
+            stream.step();
+            return stream.isDone(position);
+        }
     }
 
     @Override
     public void synchronize() {
-        use();
+        synchronized (gpu) {
+            use();
+            arrival().run();
+        }
     }
 
     @Override
     public double millisecondsSince(GpuEvent start) {
-        use();
-        long began = ((EmulatedEvent) start).time;
-        if (began < 0 || time < 0) {
-            throw new GpuException("there is no time between events that were not both recorded");
+        synchronized (gpu) {
+            use();
+            EmulatedEvent first = (EmulatedEvent) start;
+            for (EmulatedEvent event : new EmulatedEvent[] {first, this}) {
+                if (event.time < 0 || event.stream != null && !event.stream.isDone(event.position)) {
+                    throw new GpuException("there is no time between events that were not both reached");
+                }
+            }
+            return (time - first.time) * MILLISECONDS;
         }
-        return (time - began) * NANOSECONDS;
     }
 
     @Override

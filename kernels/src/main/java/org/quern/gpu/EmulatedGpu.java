@@ -4,7 +4,10 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.NavigableMap;
 import java.util.Set;
+import java.util.SplittableRandom;
+import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.quern.gpu.Launch.Dim;
@@ -15,8 +18,10 @@ import org.quern.ptx.syntax.PtxModule;
 
 /// A GPU that exists in the JVM: PTX runs in an [Emulator], which checks every access.
 ///
-/// Work is done on the calling thread before the call returns, so that whatever a kernel does wrong is thrown where
-/// it is launched, as an [EmulatorFault]. Time on this device is counted in instructions, a nanosecond each.
+/// All work is done on threads that call it. As [Options.Copies] says, a stream does it as soon as it is queued, so
+/// that whatever a kernel does wrong is thrown where it is launched; or when somebody waits, so that a host that
+/// forgets to wait finds memory that is not yet written, and overwrites what is not yet read; or at some time
+/// between. Time on this device is counted in instructions, a nanosecond each.
 public final class EmulatedGpu implements Gpu {
     private static final long GIBIBYTE = 1L << 30;
 
@@ -24,6 +29,9 @@ public final class EmulatedGpu implements Gpu {
     private final DeviceProperties properties;
     private final Set<Item> open = new LinkedHashSet<>();
     private Consumer<Statistics> observer = _ -> {};
+    /// Memory of the host that copies use without a detour: addresses and what follows the last byte.
+    private final NavigableMap<Long, Long> pinned = new TreeMap<>();
+    private final SplittableRandom random;
     private long launchesUntilFailure;
     private long allocationsUntilFailure;
     private long instructions;
@@ -79,6 +87,7 @@ public final class EmulatedGpu implements Gpu {
     /// @param memoryBytes that it pretends to have; what is written takes about five times its size on the heap
     public EmulatedGpu(Options options, long memoryBytes) {
         emulator = new Emulator(options);
+        random = new SplittableRandom(options.seed());
         Options.Device device = options.device();
         properties = new DeviceProperties(
                 "emulated sm_" + device.architecture(),
@@ -151,8 +160,48 @@ public final class EmulatedGpu implements Gpu {
     }
 
     @Override
-    public void synchronize() {
+    public synchronized void synchronize() {
         requireOpen();
+        finish();
+    }
+
+    /// Does all that is queued.
+    synchronized void finish() {
+        streams().forEach(EmulatedStream::finish);
+    }
+
+    private List<EmulatedStream> streams() {
+        return open.stream()
+                .filter(EmulatedStream.class::isInstance)
+                .map(EmulatedStream.class::cast)
+                .toList();
+    }
+
+    /// Does what is due after work was queued.
+    synchronized void progress() {
+        switch (emulator.options().copies()) {
+            case EAGER -> finish();
+            case LAZY -> {}
+            case RANDOM -> {
+                List<EmulatedStream> streams = streams();
+                while (random.nextBoolean()) {
+                    streams.get(random.nextInt(streams.size())).step();
+                }
+            }
+        }
+    }
+
+    synchronized void pin(MemorySegment memory) {
+        pinned.put(memory.address(), memory.address() + memory.byteSize());
+    }
+
+    synchronized void unpin(MemorySegment memory) {
+        pinned.remove(memory.address());
+    }
+
+    synchronized boolean isPinned(MemorySegment memory) {
+        var below = pinned.floorEntry(memory.address());
+        return below != null && memory.address() + memory.byteSize() <= below.getValue();
     }
 
     /// Always false.
@@ -208,11 +257,20 @@ public final class EmulatedGpu implements Gpu {
             return;
         }
         List<Item> left = new ArrayList<>(open).reversed();
-        left.forEach(Item::close);
+        GpuException failure = left.isEmpty()
+                ? null
+                : new GpuException("the emulated GPU was closed before "
+                        + left.stream().map(Item::describe).collect(Collectors.joining(", ")));
+        for (Item item : left) {
+            try {
+                item.close();
+            } catch (GpuException e) {
+                failure.addSuppressed(e);
+            }
+        }
         closed = true;
-        if (!left.isEmpty()) {
-            throw new GpuException("the emulated GPU was closed before "
-                    + left.stream().map(Item::describe).collect(Collectors.joining(", ")));
+        if (failure != null) {
+            throw failure;
         }
     }
 

@@ -61,6 +61,7 @@ final class EmulatedModule extends EmulatedGpu.Item implements GpuModule {
     @Override
     void free() {
         if (ptx != null) {
+            gpu.finish();
             gpu.emulator().unload(ptx);
         }
     }

@@ -2,13 +2,22 @@ package org.quern.gpu;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Queue;
 import org.quern.ptx.emulator.Emulator;
 
-/// A stream of an [EmulatedGpu]: work is done when it is queued.
+/// A stream of an [EmulatedGpu].
 final class EmulatedStream extends EmulatedGpu.Item implements GpuStream {
+    /// What the target of a copy holds until the copy is done: NaN, or -1.
+    private static final byte POISON = (byte) 0xff;
+
     private final Emulator emulator;
+    private final Queue<Runnable> queue = new ArrayDeque<>();
+    /// Work that was ever queued, and that was done.
+    private long queued;
+    private long done;
     /// What is captured; null if nothing is.
     private List<Runnable> captured;
 
@@ -17,48 +26,96 @@ final class EmulatedStream extends EmulatedGpu.Item implements GpuStream {
         emulator = gpu.emulator();
     }
 
-    private void perform(Runnable work) {
+    /// Queues work.
+    ///
+    /// @param waits whether the host waits for it
+    private void add(Runnable work, boolean waits) {
         synchronized (gpu) {
             use();
-            if (captured == null) {
-                work.run();
-            } else {
+            if (captured != null) {
                 captured.add(work);
+                return;
+            }
+            queue.add(work);
+            queued++;
+            if (waits) {
+                finish(queued);
+            } else {
+                gpu.progress();
             }
         }
+    }
+
+    /// Does what was queued first; false if nothing is.
+    boolean step() {
+        Runnable work = queue.poll();
+        if (work == null) {
+            return false;
+        }
+        try {
+            work.run();
+        } catch (RuntimeException e) {
+            done += queue.size();
+            queue.clear();
+            throw e;
+        } finally {
+            done++;
+        }
+        return true;
+    }
+
+    /// Does work until so much is done.
+    void finish(long position) {
+        while (done < position && step()) {
+            // All is in the condition.
+        }
+    }
+
+    void finish() {
+        finish(queued);
+    }
+
+    /// How much was queued so far.
+    long position() {
+        return queued;
+    }
+
+    boolean isDone(long position) {
+        return done >= position;
     }
 
     @Override
     public void launch(Launch launch) {
         EmulatedModule.Function function = (EmulatedModule.Function) launch.function();
-        if (captured == null) {
-            perform(() -> gpu.run(function, launch.grid(), launch.block(), launch.sharedBytes(), launch.arguments()));
-            return;
-        }
-        // A graph keeps the arguments as they are now.
+        // The kernel gets the arguments as they are now.
         MemorySegment arguments =
                 Arena.ofAuto().allocate(launch.arguments().byteSize(), 16).copyFrom(launch.arguments());
-        perform(() -> gpu.run(function, launch.grid(), launch.block(), launch.sharedBytes(), arguments));
+        add(() -> gpu.run(function, launch.grid(), launch.block(), launch.sharedBytes(), arguments), false);
     }
 
     @Override
     public void copyToDevice(MemorySegment source, DeviceMemory target) {
         requireNative(source);
         requireSame(source.byteSize(), target.bytes());
-        perform(() -> emulator.write(target.address(), source));
+        add(() -> emulator.write(target.address(), source), !gpu.isPinned(source));
     }
 
     @Override
     public void copyToHost(DeviceMemory source, MemorySegment target) {
         requireNative(target);
         requireSame(source.bytes(), target.byteSize());
-        perform(() -> emulator.read(source.address(), target));
+        synchronized (gpu) {
+            if (captured == null && gpu.isPinned(target)) {
+                target.fill(POISON);
+            }
+            add(() -> emulator.read(source.address(), target), !gpu.isPinned(target));
+        }
     }
 
     @Override
     public void copy(DeviceMemory source, DeviceMemory target) {
         requireSame(source.bytes(), target.bytes());
-        perform(() -> emulator.copy(source.address(), target.address(), source.bytes()));
+        add(() -> emulator.copy(source.address(), target.address(), source.bytes()), false);
     }
 
     private static void requireNative(MemorySegment host) {
@@ -76,17 +133,25 @@ final class EmulatedStream extends EmulatedGpu.Item implements GpuStream {
 
     @Override
     public void fill(DeviceMemory target, byte value) {
-        perform(() -> emulator.fill(target.address(), target.bytes(), value));
+        add(() -> emulator.fill(target.address(), target.bytes(), value), false);
     }
 
     @Override
     public void record(GpuEvent event) {
-        perform(((EmulatedEvent) event)::mark);
+        EmulatedEvent mark = (EmulatedEvent) event;
+        synchronized (gpu) {
+            if (captured == null) {
+                mark.place(this, queued + 1);
+            }
+            add(mark::reach, false);
+        }
     }
 
     @Override
     public void await(GpuEvent event) {
-        use();
+        synchronized (gpu) {
+            add(((EmulatedEvent) event).arrival(), false);
+        }
     }
 
     @Override
@@ -106,19 +171,27 @@ final class EmulatedStream extends EmulatedGpu.Item implements GpuStream {
 
     @Override
     public void replay(GpuGraph graph) {
-        perform(((EmulatedGraph) graph)::replay);
+        add(((EmulatedGraph) graph)::replay, false);
     }
 
     @Override
     public void synchronize() {
-        use();
-        if (captured != null) {
-            throw new GpuException("work that is captured cannot be waited for: it is not done");
+        synchronized (gpu) {
+            use();
+            if (captured != null) {
+                throw new GpuException("work that is captured cannot be waited for: it is not done");
+            }
+            finish();
         }
     }
 
     @Override
     String describe() {
         return "a stream";
+    }
+
+    @Override
+    void free() {
+        finish();
     }
 }

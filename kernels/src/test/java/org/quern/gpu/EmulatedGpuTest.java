@@ -10,9 +10,12 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.quern.gpu.Launch.Dim;
 import org.quern.ptx.emulator.EmulatorFault;
 import org.quern.ptx.emulator.Options;
+import org.quern.ptx.emulator.Options.Copies;
 import org.quern.ptx.emulator.Statistics;
 
 class EmulatedGpuTest {
@@ -186,7 +189,7 @@ class EmulatedGpuTest {
         stream.fill(memory, (byte) 0);
         try (GpuEvent start = gpu.event();
                 GpuEvent end = gpu.event()) {
-            assertThatThrownBy(() -> end.millisecondsSince(start)).hasMessageContaining("not both recorded");
+            assertThatThrownBy(() -> end.millisecondsSince(start)).hasMessageContaining("not both reached");
             stream.record(start);
             stream.launch(add(memory, 1));
             stream.record(end);
@@ -242,6 +245,98 @@ class EmulatedGpuTest {
             assertThat(s.flops()).isEqualTo(64);
             assertThat(s.bytes()).isEqualTo(512);
         });
+    }
+
+    @Test
+    void lazyStreamsWorkWhenSomebodyWaits() {
+        try (EmulatedGpu lazy = new EmulatedGpu(Options.DEFAULT.withCopies(Copies.LAZY));
+                GpuModule kernels = lazy.load(new ModuleImage("add", ADD, new byte[0]));
+                DeviceArena memories = lazy.arena();
+                GpuStream queue = lazy.stream()) {
+            DeviceMemory memory = memories.allocate(8);
+            MemorySegment input = memories.allocateHost(8).copyFrom(MemorySegment.ofArray(new float[] {1, 2}));
+            MemorySegment output = memories.allocateHost(8);
+            Launch launch = new Launch(kernels.function("add"), Dim.of(1), Dim.of(32), 0, memory, 2, 10f);
+            queue.copyToDevice(input, memory);
+            queue.launch(launch);
+            launch.set(2, 1000f);
+            queue.copyToHost(memory, output);
+            // What is read too early is no number; what is overwritten too early is lost.
+            assertThat(output.get(ValueLayout.JAVA_FLOAT, 0)).isNaN();
+            input.set(ValueLayout.JAVA_FLOAT, 4, 5);
+            queue.synchronize();
+            assertThat(output.toArray(ValueLayout.JAVA_FLOAT)).containsExactly(11, 15);
+            // Memory that is not pinned is copied before the call returns.
+            try (Arena pageable = Arena.ofConfined()) {
+                MemorySegment copy = pageable.allocate(8);
+                queue.launch(launch);
+                queue.copyToHost(memory, copy);
+                assertThat(copy.toArray(ValueLayout.JAVA_FLOAT)).containsExactly(1011, 1015);
+            }
+            launch.set(1, 3);
+            queue.launch(launch);
+            queue.launch(launch);
+            assertThatThrownBy(queue::synchronize).isInstanceOf(EmulatorFault.class);
+            queue.synchronize();
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Copies.class)
+    void streamsWaitForEvents(Copies copies) {
+        try (EmulatedGpu device = new EmulatedGpu(Options.DEFAULT.withCopies(copies));
+                GpuModule kernels = device.load(new ModuleImage("add", ADD, new byte[0]));
+                DeviceArena memories = device.arena();
+                GpuStream first = device.stream();
+                GpuStream second = device.stream();
+                GpuEvent filled = device.event();
+                GpuEvent added = device.event()) {
+            DeviceMemory memory = memories.allocate(400);
+            MemorySegment output = memories.allocateHost(400);
+            first.fill(memory, (byte) 0);
+            first.record(filled);
+            second.await(filled);
+            second.launch(new Launch(kernels.function("add"), Dim.of(4), Dim.of(32), 0, memory, 100, 7f));
+            second.record(added);
+            first.await(added);
+            first.copyToHost(memory, output);
+            first.synchronize();
+            assertThat(output.toArray(ValueLayout.JAVA_FLOAT)).containsOnly(7);
+            assertThat(added.isReached()).isTrue();
+            assertThat(added.millisecondsSince(filled)).isPositive();
+        }
+    }
+
+    @Test
+    void forgottenEventsAreNoticed() {
+        try (EmulatedGpu lazy = new EmulatedGpu(Options.DEFAULT.withCopies(Copies.LAZY));
+                GpuModule kernels = lazy.load(new ModuleImage("add", ADD, new byte[0]));
+                DeviceArena memories = lazy.arena();
+                GpuStream first = lazy.stream();
+                GpuStream second = lazy.stream()) {
+            DeviceMemory memory = memories.allocate(4);
+            first.fill(memory, (byte) 0);
+            second.launch(new Launch(kernels.function("add"), Dim.of(1), Dim.of(32), 0, memory, 1, 7f));
+            assertThatThrownBy(second::synchronize).hasMessageContaining("where nothing was written");
+        }
+    }
+
+    @Test
+    void whoAsksForAnEventAgainAndAgainGetsIt() {
+        try (EmulatedGpu lazy = new EmulatedGpu(Options.DEFAULT.withCopies(Copies.LAZY));
+                DeviceArena memories = lazy.arena();
+                GpuStream queue = lazy.stream();
+                GpuEvent event = lazy.event()) {
+            assertThat(event.isReached()).isTrue();
+            queue.fill(memories.allocate(4), (byte) 0);
+            queue.record(event);
+            assertThat(event.isReached()).isFalse();
+            assertThatThrownBy(() -> event.millisecondsSince(event)).hasMessageContaining("not both reached");
+            assertThat(event.isReached()).isTrue();
+            queue.record(event);
+            lazy.synchronize();
+            assertThat(event.isReached()).isTrue();
+        }
     }
 
     @Test

@@ -105,7 +105,7 @@ final class Block {
                 case RANDOM -> 1 + random.nextInt(1 << 1 + random.nextInt(8));
                 case ADVERSARIAL -> warp == starved ? 1 : TURN;
             };
-            execution.ran(warp.run(quantum));
+            execution.ran(warp, warp.run(quantum));
         }
     }
 

@@ -133,15 +133,16 @@ final class Execution {
         };
     }
 
-    /// Counts instructions against the budget.
-    void ran(long count) {
+    /// Counts instructions of a warp against the budget.
+    void ran(Warp warp, long count) {
         instructions += count;
         if (instructions > options.instructionBudget()) {
-            throw new EmulatorFault(
+            throw warp.fault(
                     BUDGET,
                     0,
-                    "%s has run %,d warp instructions, more than the %,d that the launch may take: does a loop not end?"
-                            .formatted(program.name, instructions, options.instructionBudget()));
+                    ("the launch has run %,d warp instructions and may take %,d: does a loop not end, or does a block"
+                                    + " wait for another? They run one after the other.")
+                            .formatted(instructions, options.instructionBudget()));
         }
     }
 

@@ -4,16 +4,16 @@ package org.quern.ptx.emulator;
 ///
 /// @param device its limits
 /// @param seed of every choice
-/// @param copies when asynchronous copies are done
+/// @param copies when asynchronous copies, and on a GPU the work of its streams, are done
 /// @param blocks the order in which the blocks of a grid run
 /// @param schedule which warp of a block runs next
 /// @param instructionBudget the most warp instructions of a launch, against loops without end
 public record Options(
         Device device, long seed, Copies copies, Blocks blocks, Schedule schedule, long instructionBudget) {
 
-    /// When an asynchronous copy is done.
+    /// When asynchronous work is done.
     public enum Copies {
-        /// As soon as it is issued.
+        /// At once.
         EAGER,
         /// When somebody waits for it.
         LAZY,
@@ -56,7 +56,7 @@ public record Options(
 
     /// An `sm_80` with everything in order and done at once.
     public static final Options DEFAULT =
-            new Options(Device.SM_80, 1, Copies.EAGER, Blocks.ASCENDING, Schedule.ROUND_ROBIN, 20_000_000_000L);
+            new Options(Device.SM_80, 1, Copies.EAGER, Blocks.ASCENDING, Schedule.ROUND_ROBIN, 1_000_000_000);
 
     public Options withDevice(Device device) {
         return new Options(device, seed, copies, blocks, schedule, instructionBudget);
