@@ -34,12 +34,11 @@ final class AsyncCopies {
     private final Warp warp;
     /// Groups that a lane has committed.
     private final int[] committed = new int[32];
-    private Copy[] copies = new Copy[64];
+    private Copy[] copies = new Copy[16];
     private int count;
 
     AsyncCopies(Warp warp) {
         this.warp = warp;
-        Arrays.setAll(copies, _ -> new Copy());
     }
 
     void start() {
@@ -53,9 +52,9 @@ final class AsyncCopies {
     void issue(int mask, int size) {
         if (count == copies.length) {
             copies = Arrays.copyOf(copies, 2 * count);
-            for (int i = count; i < copies.length; i++) {
-                copies[i] = new Copy();
-            }
+        }
+        if (copies[count] == null) {
+            copies[count] = new Copy();
         }
         Copy copy = copies[count++];
         copy.instruction = warp.at;

@@ -32,7 +32,7 @@ final class Block {
         this.shared = shared;
         warps = new Warp[execution.warps];
         for (int i = 0; i < warps.length; i++) {
-            warps[i] = new Warp(this, i, execution.program.layout.registers());
+            warps[i] = new Warp(this, i, execution.registers(this, i));
         }
         barriers = new Barrier[execution.options.device().barriers()];
         for (int i = 0; i < barriers.length; i++) {

@@ -119,8 +119,14 @@ public final class Emulator {
 
     /// Bytes of shared memory that an entry's variables take.
     public int staticSharedBytes(PtxModule module, Entry entry) {
-        load(module);
-        return programs.get(entry).staticSharedBytes;
+        return program(module, entry).staticSharedBytes;
+    }
+
+    private Program program(PtxModule module, Entry entry) {
+        if (!programs.containsKey(entry)) {
+            load(module);
+        }
+        return programs.get(entry);
     }
 
     /// Runs a kernel.
@@ -130,8 +136,7 @@ public final class Emulator {
     /// @throws EmulatorFault if the kernel or the launch breaks a rule
     public Statistics launch(
             PtxModule module, Entry entry, Dim grid, Dim block, int sharedBytes, MemorySegment arguments) {
-        load(module);
-        Program program = programs.get(entry);
+        Program program = program(module, entry);
         check(program, entry, grid, block, sharedBytes, arguments);
         if (epoch > Access.MAX_EPOCH / 2) {
             memory.forgetAccesses();

@@ -2,6 +2,9 @@ package org.quern.ptx.emulator;
 
 import static org.quern.ptx.emulator.EmulatorFault.Kind.BUDGET;
 
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
 import org.quern.gpu.Launch.Dim;
 
@@ -27,7 +30,10 @@ final class Execution {
     /// By instruction: how often it ran, and for how many lanes.
     final long[] counts;
     final long[] lanes;
+    /// What is defined in the registers of a warp that starts.
     private final Registers fresh;
+    /// Those that differ from block to block.
+    private final List<Map.Entry<String, Integer>> changingSpecials;
     private long instructions;
     private int multiprocessor;
     private int epoch;
@@ -58,6 +64,13 @@ final class Execution {
         counts = counters.instructions;
         lanes = counters.lanes;
         fresh = program.layout.registers();
+        program.layout
+                .specials()
+                .forEach((name, slot) -> (name.equals("%gridid") ? fresh.longsDefined : fresh.wordsDefined)[slot] = -1);
+        changingSpecials = program.layout.specials().entrySet().stream()
+                .filter(special -> special.getKey().startsWith("%ctaid")
+                        || special.getKey().equals("%smid"))
+                .toList();
     }
 
     /// Runs all blocks.
@@ -80,26 +93,32 @@ final class Execution {
         return epoch;
     }
 
-    /// Sets the registers that a warp finds when it starts.
-    void prepare(Warp warp) {
-        Registers registers = warp.registers;
-        registers.copyFrom(fresh);
+    /// Registers of a warp as they are in every block: constants and most special registers.
+    Registers registers(Block unit, int warp) {
+        Registers registers = program.layout.registers();
         program.layout.specials().forEach((name, slot) -> {
             if (name.equals("%gridid")) {
-                java.util.Arrays.fill(registers.longs, slot * 32, slot * 32 + 32, 1L);
-                registers.longsDefined[slot] = -1;
-                return;
+                Arrays.fill(registers.longs, slot * 32, slot * 32 + 32, 1L);
+            } else {
+                for (int lane = 0; lane < 32; lane++) {
+                    registers.words[slot * 32 + lane] = special(name, unit, warp, lane);
+                }
             }
-            for (int lane = 0; lane < 32; lane++) {
-                registers.words[slot * 32 + lane] = special(name, warp, lane);
-            }
-            registers.wordsDefined[slot] = -1;
         });
+        return registers;
     }
 
-    private int special(String name, Warp warp, int lane) {
-        int thread = warp.index * 32 + lane;
-        Block unit = warp.block;
+    /// Sets the registers that a warp finds when a block starts.
+    void prepare(Warp warp) {
+        warp.registers.reset(fresh);
+        for (Map.Entry<String, Integer> changing : changingSpecials) {
+            int from = changing.getValue() * 32;
+            Arrays.fill(warp.registers.words, from, from + 32, special(changing.getKey(), warp.block, warp.index, 0));
+        }
+    }
+
+    private int special(String name, Block unit, int warp, int lane) {
+        int thread = warp * 32 + lane;
         return switch (name) {
             case "%tid.x" -> thread % block.x();
             case "%tid.y" -> thread / block.x() % block.y();
@@ -114,7 +133,7 @@ final class Execution {
             case "%nctaid.y" -> grid.y();
             case "%nctaid.z" -> grid.z();
             case "%laneid" -> lane;
-            case "%warpid" -> warp.index;
+            case "%warpid" -> warp;
             case "%nwarpid" -> 64;
             case "%smid" -> multiprocessor;
             case "%nsmid" -> options.device().multiprocessors();

@@ -21,6 +21,7 @@ final class Program {
     /// By operation.
     final Instruction[] instructions;
     final int[] lines;
+    private final String[] texts;
     /// Slot of the guard; 0 if there is none.
     final int[] guards;
     /// All ones where the guard is negated.
@@ -107,6 +108,7 @@ final class Program {
         instructions = list.toArray(Instruction[]::new);
         operations = new Operation[instructions.length];
         lines = new int[instructions.length];
+        texts = new String[instructions.length];
         guards = new int[instructions.length];
         flips = new int[instructions.length];
         Decoder decoder = new Decoder(layout, labels, targets);
@@ -134,8 +136,16 @@ final class Program {
         return staticSharedBytes + dynamic;
     }
 
+    /// An instruction as text.
+    String text(int instruction) {
+        if (texts[instruction] == null) {
+            texts[instruction] = Listing.of(instructions[instruction]);
+        }
+        return texts[instruction];
+    }
+
     /// `line 12 (ld.shared.u32 r1, [r2])`.
     String where(int instruction) {
-        return "line %d (%s)".formatted(lines[instruction], Listing.of(instructions[instruction]));
+        return "line %d (%s)".formatted(lines[instruction], text(instruction));
     }
 }

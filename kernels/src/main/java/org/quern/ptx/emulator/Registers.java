@@ -28,14 +28,11 @@ final class Registers {
         predicatesDefined = new int[predicates];
     }
 
-    /// Takes over values and definedness of a register set of the same layout.
-    void copyFrom(Registers other) {
-        System.arraycopy(other.words, 0, words, 0, words.length);
-        System.arraycopy(other.longs, 0, longs, 0, longs.length);
-        System.arraycopy(other.predicates, 0, predicates, 0, predicates.length);
-        System.arraycopy(other.wordsDefined, 0, wordsDefined, 0, wordsDefined.length);
-        System.arraycopy(other.longsDefined, 0, longsDefined, 0, longsDefined.length);
-        System.arraycopy(other.predicatesDefined, 0, predicatesDefined, 0, predicatesDefined.length);
+    /// Forgets what was written, down to what is defined in a register set of the same layout.
+    void reset(Registers fresh) {
+        System.arraycopy(fresh.wordsDefined, 0, wordsDefined, 0, wordsDefined.length);
+        System.arraycopy(fresh.longsDefined, 0, longsDefined, 0, longsDefined.length);
+        System.arraycopy(fresh.predicatesDefined, 0, predicatesDefined, 0, predicatesDefined.length);
     }
 
     /// Faults if a lane of `mask` reads a word that was not written.

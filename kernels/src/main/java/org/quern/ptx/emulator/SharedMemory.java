@@ -21,6 +21,8 @@ final class SharedMemory {
     private final long[] writes;
     /// By warp, then word.
     private final long[][] reads;
+    /// By word, the latest epoch of any read.
+    private final int[] latestReads;
     /// By byte, for words with [Access#SPECIAL].
     private long[] byteWrites;
     private final long[][] byteReads;
@@ -35,6 +37,7 @@ final class SharedMemory {
         defined = new byte[words];
         writes = new long[words];
         reads = new long[warps][words];
+        latestReads = new int[words];
         byteReads = new long[warps][];
     }
 
@@ -93,6 +96,7 @@ final class SharedMemory {
             if (Access.since(writes[word], warp.limit)) {
                 checkRead(warp, lane, word, 15, entry);
             }
+            latestReads[word] = Math.max(latestReads[word], warp.epoch);
             long old = own[word];
             if (old < 0) {
                 for (int i = 0; i < 4; i++) {
@@ -119,6 +123,7 @@ final class SharedMemory {
         if (Access.since(writes[word], warp.limit)) {
             checkRead(warp, lane, word, bytes, entry);
         }
+        latestReads[word] = Math.max(latestReads[word], warp.epoch);
         long[] own = reads[warp.index];
         if (byteReads[warp.index] == null) {
             byteReads[warp.index] = new long[own.length * 4];
@@ -244,6 +249,9 @@ final class SharedMemory {
     }
 
     private void checkReaders(Warp warp, int lane, int word, int bytes, long entry) {
+        if (latestReads[word] <= warp.horizon) {
+            return;
+        }
         for (int reader = 0; reader < reads.length; reader++) {
             long read = reads[reader][word];
             if (!Access.since(read, warp.limit)) {

@@ -74,7 +74,7 @@ public record Statistics(
             if (counters.wavefronts[i] > 0 || counters.requests[i] > 0) {
                 accesses.add(new Accesses(
                         program.lines[i],
-                        Listing.of(program.instructions[i]),
+                        program.text(i),
                         count,
                         counters.wavefronts[i],
                         counters.idealWavefronts[i],

@@ -387,6 +387,7 @@ public final class Warp {
             await();
         } else {
             leave(lanes, at, NEEDS_LANES);
+            block.execution.lanes[at] -= Integer.bitCount(lanes);
         }
     }
 
