@@ -6,7 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /// Memory of an [EmulatedGpu].
-final class EmulatedArena extends EmulatedGpu.Item implements DeviceArena {
+final class EmulatedArena extends Owned<EmulatedGpu> implements DeviceArena {
     private final Arena host = Arena.ofShared();
     private final List<Long> addresses = new ArrayList<>();
     private final List<MemorySegment> pinned = new ArrayList<>();
@@ -54,9 +54,11 @@ final class EmulatedArena extends EmulatedGpu.Item implements DeviceArena {
 
     @Override
     void free() {
-        gpu.finish();
-        pinned.forEach(gpu::unpin);
-        addresses.forEach(gpu.emulator()::free);
-        host.close();
+        synchronized (gpu) {
+            gpu.finish();
+            pinned.forEach(gpu::unpin);
+            addresses.forEach(gpu.emulator()::free);
+            host.close();
+        }
     }
 }

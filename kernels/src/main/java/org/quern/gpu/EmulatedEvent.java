@@ -1,7 +1,7 @@
 package org.quern.gpu;
 
 /// A mark on the clock of an [EmulatedGpu].
-final class EmulatedEvent extends EmulatedGpu.Item implements GpuEvent {
+final class EmulatedEvent extends Owned<EmulatedGpu> implements GpuEvent {
     private static final double MILLISECONDS = 1e-6;
 
     /// Where the last mark is: behind so much work of a stream. Null if there is no mark.
@@ -75,4 +75,7 @@ final class EmulatedEvent extends EmulatedGpu.Item implements GpuEvent {
     String describe() {
         return "an event";
     }
+
+    @Override
+    void free() {}
 }

@@ -1,15 +1,11 @@
 package org.quern.gpu;
 
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.NavigableMap;
-import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.function.Consumer;
-import java.util.stream.Collectors;
 import org.quern.gpu.Launch.Dim;
 import org.quern.ptx.emulator.Emulator;
 import org.quern.ptx.emulator.Options;
@@ -22,12 +18,11 @@ import org.quern.ptx.syntax.PtxModule;
 /// that whatever a kernel does wrong is thrown where it is launched; or when somebody waits, so that a host that
 /// forgets to wait finds memory that is not yet written, and overwrites what is not yet read; or at some time
 /// between. Time on this device is counted in instructions, a nanosecond each.
-public final class EmulatedGpu implements Gpu {
+public final class EmulatedGpu extends OwningGpu {
     private static final long GIBIBYTE = 1L << 30;
 
     private final Emulator emulator;
     private final DeviceProperties properties;
-    private final Set<Item> open = new LinkedHashSet<>();
     private Consumer<Statistics> observer = _ -> {};
     /// Memory of the host that copies use without a detour: addresses and what follows the last byte.
     private final NavigableMap<Long, Long> pinned = new TreeMap<>();
@@ -35,45 +30,6 @@ public final class EmulatedGpu implements Gpu {
     private long launchesUntilFailure;
     private long allocationsUntilFailure;
     private long instructions;
-    private boolean closed;
-
-    /// Something that must be closed before the device.
-    abstract static class Item implements AutoCloseable {
-        final EmulatedGpu gpu;
-        private boolean closed;
-
-        Item(EmulatedGpu gpu) {
-            this.gpu = gpu;
-            synchronized (gpu) {
-                gpu.requireOpen();
-                gpu.open.add(this);
-            }
-        }
-
-        /// For the report of what is still open: `a stream`.
-        abstract String describe();
-
-        void free() {}
-
-        /// Faults if this or the device is closed.
-        final void use() {
-            if (closed) {
-                throw new GpuException(describe() + " is closed");
-            }
-            gpu.requireOpen();
-        }
-
-        @Override
-        public final void close() {
-            synchronized (gpu) {
-                if (!closed) {
-                    closed = true;
-                    gpu.open.remove(this);
-                    free();
-                }
-            }
-        }
-    }
 
     /// An `sm_80` with 80 GiB, everything done in order.
     public EmulatedGpu() {
@@ -123,11 +79,16 @@ public final class EmulatedGpu implements Gpu {
         return emulator;
     }
 
-    private void requireOpen() {
-        if (closed) {
-            throw new GpuException("the emulated GPU is closed");
-        }
+    @Override
+    String name() {
+        return "the emulated GPU";
     }
+
+    @Override
+    void enter() {}
+
+    @Override
+    void release() {}
 
     @Override
     public DeviceProperties properties() {
@@ -136,22 +97,26 @@ public final class EmulatedGpu implements Gpu {
 
     @Override
     public DeviceArena arena() {
-        return new EmulatedArena(this);
+        use();
+        return add(new EmulatedArena(this));
     }
 
     @Override
     public GpuStream stream() {
-        return new EmulatedStream(this);
+        use();
+        return add(new EmulatedStream(this));
     }
 
     @Override
     public GpuEvent event() {
-        return new EmulatedEvent(this);
+        use();
+        return add(new EmulatedEvent(this));
     }
 
     @Override
     public GpuModule load(ModuleImage image) {
-        return new EmulatedModule(this, image);
+        use();
+        return add(EmulatedModule.load(this, image));
     }
 
     @Override
@@ -161,7 +126,7 @@ public final class EmulatedGpu implements Gpu {
 
     @Override
     public synchronized void synchronize() {
-        requireOpen();
+        use();
         finish();
     }
 
@@ -171,7 +136,7 @@ public final class EmulatedGpu implements Gpu {
     }
 
     private List<EmulatedStream> streams() {
-        return open.stream()
+        return open().stream()
                 .filter(EmulatedStream.class::isInstance)
                 .map(EmulatedStream.class::cast)
                 .toList();
@@ -222,7 +187,7 @@ public final class EmulatedGpu implements Gpu {
 
     /// Memory for an arena.
     synchronized long allocate(long bytes) {
-        requireOpen();
+        use();
         if (bytes < 1) {
             throw new GpuException("an allocation has at least 1 byte: got " + bytes);
         }
@@ -236,7 +201,7 @@ public final class EmulatedGpu implements Gpu {
     /// Runs a kernel.
     synchronized void run(
             EmulatedModule.Function function, Dim grid, Dim block, int sharedBytes, MemorySegment arguments) {
-        requireOpen();
+        use();
         if (launchesUntilFailure > 0 && --launchesUntilFailure == 0) {
             throw new GpuException(function.name() + " was made to fail");
         }
@@ -249,29 +214,6 @@ public final class EmulatedGpu implements Gpu {
     /// The device's clock.
     synchronized long nanoseconds() {
         return instructions;
-    }
-
-    @Override
-    public synchronized void close() {
-        if (closed) {
-            return;
-        }
-        List<Item> left = new ArrayList<>(open).reversed();
-        GpuException failure = left.isEmpty()
-                ? null
-                : new GpuException("the emulated GPU was closed before "
-                        + left.stream().map(Item::describe).collect(Collectors.joining(", ")));
-        for (Item item : left) {
-            try {
-                item.close();
-            } catch (GpuException e) {
-                failure.addSuppressed(e);
-            }
-        }
-        closed = true;
-        if (failure != null) {
-            throw failure;
-        }
     }
 
     @Override

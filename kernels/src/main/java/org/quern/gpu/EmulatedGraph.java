@@ -3,7 +3,7 @@ package org.quern.gpu;
 import java.util.List;
 
 /// Work of an [EmulatedStream], kept.
-final class EmulatedGraph extends EmulatedGpu.Item implements GpuGraph {
+final class EmulatedGraph extends Owned<EmulatedGpu> implements GpuGraph {
     private final List<Runnable> work;
 
     EmulatedGraph(EmulatedGpu gpu, List<Runnable> work) {
@@ -20,4 +20,7 @@ final class EmulatedGraph extends EmulatedGpu.Item implements GpuGraph {
     String describe() {
         return "a graph of %d launches and copies".formatted(work.size());
     }
+
+    @Override
+    void free() {}
 }

@@ -6,7 +6,7 @@ import org.quern.ptx.syntax.PtxModule.Entry;
 import org.quern.ptx.syntax.PtxParser;
 
 /// Kernels loaded on an [EmulatedGpu], from their text.
-final class EmulatedModule extends EmulatedGpu.Item implements GpuModule {
+final class EmulatedModule extends Owned<EmulatedGpu> implements GpuModule {
     private final String name;
     private final PtxModule ptx;
 
@@ -19,16 +19,20 @@ final class EmulatedModule extends EmulatedGpu.Item implements GpuModule {
         }
     }
 
-    EmulatedModule(EmulatedGpu gpu, ModuleImage image) {
+    private EmulatedModule(EmulatedGpu gpu, String name, PtxModule ptx) {
         super(gpu);
-        name = image.name();
+        this.name = name;
+        this.ptx = ptx;
+    }
+
+    static EmulatedModule load(EmulatedGpu gpu, ModuleImage image) {
         try {
-            ptx = PtxParser.parse(image.ptx());
+            PtxModule ptx = PtxParser.parse(image.ptx());
             synchronized (gpu) {
                 gpu.emulator().load(ptx);
             }
+            return new EmulatedModule(gpu, image.name(), ptx);
         } catch (GpuException e) {
-            close();
             throw new GpuException(image.name() + ": " + e.getMessage(), e);
         }
     }
@@ -60,7 +64,7 @@ final class EmulatedModule extends EmulatedGpu.Item implements GpuModule {
 
     @Override
     void free() {
-        if (ptx != null) {
+        synchronized (gpu) {
             gpu.finish();
             gpu.emulator().unload(ptx);
         }

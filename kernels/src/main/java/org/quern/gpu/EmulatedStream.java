@@ -9,7 +9,7 @@ import java.util.Queue;
 import org.quern.ptx.emulator.Emulator;
 
 /// A stream of an [EmulatedGpu].
-final class EmulatedStream extends EmulatedGpu.Item implements GpuStream {
+final class EmulatedStream extends Owned<EmulatedGpu> implements GpuStream {
     /// What the target of a copy holds until the copy is done: NaN, or -1.
     private static final byte POISON = (byte) 0xff;
 
@@ -163,7 +163,7 @@ final class EmulatedStream extends EmulatedGpu.Item implements GpuStream {
         captured = new ArrayList<>();
         try {
             work.run();
-            return new EmulatedGraph(gpu, List.copyOf(captured));
+            return gpu.add(new EmulatedGraph(gpu, List.copyOf(captured)));
         } finally {
             captured = null;
         }
@@ -192,6 +192,8 @@ final class EmulatedStream extends EmulatedGpu.Item implements GpuStream {
 
     @Override
     void free() {
-        finish();
+        synchronized (gpu) {
+            finish();
+        }
     }
 }

@@ -14,7 +14,7 @@ import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 
 /// Memory of one [JCudaGpu].
-final class JCudaArena extends Owned implements DeviceArena {
+final class JCudaArena extends Owned<JCudaGpu> implements DeviceArena {
     private static final int PORTABLE = 1;
 
     private final Arena host = Arena.ofShared();

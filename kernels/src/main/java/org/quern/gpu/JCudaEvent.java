@@ -8,7 +8,7 @@ import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 
 /// An event of one [JCudaGpu].
-final class JCudaEvent extends Owned implements GpuEvent {
+final class JCudaEvent extends Owned<JCudaGpu> implements GpuEvent {
     private final CUevent handle = new CUevent();
 
     JCudaEvent(JCudaGpu gpu) {

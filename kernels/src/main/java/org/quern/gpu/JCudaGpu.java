@@ -6,11 +6,6 @@ import static org.quern.gpu.CudaStatus.check;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
-import java.util.LinkedHashSet;
-import java.util.List;
-import java.util.Set;
-import java.util.stream.Collectors;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUdevice_attribute;
@@ -20,17 +15,13 @@ import jcuda.driver.JCudaDriver;
 /// An NVIDIA GPU through its driver: JCuda, and [DriverCalls] for what it lacks or does slowly.
 ///
 /// It uses the device's primary context, as NVIDIA's libraries do, and makes it current on the thread of each call.
-final class JCudaGpu implements Gpu {
+final class JCudaGpu extends OwningGpu {
     private static final int LEAST_MAJOR = 8;
 
     private final int ordinal;
     private final CUdevice device;
     private final Context context;
     private final DeviceProperties properties;
-    /// In the order of their creation.
-    private final Set<Owned> open = new LinkedHashSet<>();
-
-    private boolean closed;
 
     /// Shows where the driver keeps it.
     private static final class Context extends CUcontext {
@@ -98,31 +89,31 @@ final class JCudaGpu implements Gpu {
 
     @Override
     public DeviceArena arena() {
-        makeCurrent();
+        use();
         return add(new JCudaArena(this));
     }
 
     @Override
     public GpuStream stream() {
-        makeCurrent();
+        use();
         return add(new JCudaStream(this));
     }
 
     @Override
     public GpuEvent event() {
-        makeCurrent();
+        use();
         return add(new JCudaEvent(this));
     }
 
     @Override
     public GpuModule load(ModuleImage image) {
-        makeCurrent();
+        use();
         return add(JCudaModule.load(this, image));
     }
 
     @Override
     public long freeBytes() {
-        makeCurrent();
+        use();
         long[] free = new long[1];
         check(JCudaDriver.cuMemGetInfo(free, new long[1]), "cuMemGetInfo");
         return free[0];
@@ -130,7 +121,7 @@ final class JCudaGpu implements Gpu {
 
     @Override
     public void synchronize() {
-        makeCurrent();
+        use();
         check(JCudaDriver.cuCtxSynchronize(), "cuCtxSynchronize");
     }
 
@@ -147,7 +138,7 @@ final class JCudaGpu implements Gpu {
             throw new GpuException("cuda:%d cannot reach the memory of cuda:%d: no direct link between them"
                     .formatted(ordinal, ((JCudaGpu) peer).ordinal));
         }
-        makeCurrent();
+        use();
         int status = JCudaDriver.cuCtxEnablePeerAccess(((JCudaGpu) peer).context, 0);
         if (status != CUresult.CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED) {
             check(status, "cuCtxEnablePeerAccess");
@@ -156,7 +147,7 @@ final class JCudaGpu implements Gpu {
 
     @Override
     public byte[] exportHandle(DeviceMemory memory) {
-        makeCurrent();
+        use();
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment handle = arena.allocate(DriverCalls.IPC_HANDLE_BYTES);
             check(DriverCalls.exportHandle(handle, memory.address()), "cuIpcGetMemHandle");
@@ -164,49 +155,19 @@ final class JCudaGpu implements Gpu {
         }
     }
 
-    void makeCurrent() {
-        if (closed) {
-            throw new GpuException("cuda:%d is closed".formatted(ordinal));
-        }
-        check(DriverCalls.setCurrent(context.address()), "cuCtxSetCurrent");
-    }
-
-    synchronized <T extends Owned> T add(T owned) {
-        open.add(owned);
-        return owned;
-    }
-
-    synchronized void remove(Owned owned) {
-        open.remove(owned);
-    }
-
-    private synchronized List<Owned> stillOpen() {
-        return new ArrayList<>(open).reversed();
+    @Override
+    String name() {
+        return "cuda:" + ordinal;
     }
 
     @Override
-    public void close() {
-        if (closed) {
-            return;
-        }
-        List<Owned> left = stillOpen();
-        GpuException failure = left.isEmpty()
-                ? null
-                : new GpuException("cuda:%d was closed before %s"
-                        .formatted(ordinal, left.stream().map(Owned::describe).collect(Collectors.joining(", "))));
-        for (Owned owned : left) {
-            try {
-                owned.close();
-            } catch (GpuException e) {
-                failure.addSuppressed(e);
-            }
-        }
-        closed = true;
-        int status = JCudaDriver.cuDevicePrimaryCtxRelease(device);
-        if (failure != null) {
-            throw failure;
-        }
-        check(status, "cuDevicePrimaryCtxRelease");
+    void enter() {
+        check(DriverCalls.setCurrent(context.address()), "cuCtxSetCurrent");
+    }
+
+    @Override
+    void release() {
+        check(JCudaDriver.cuDevicePrimaryCtxRelease(device), "cuDevicePrimaryCtxRelease");
     }
 
     @Override

@@ -6,7 +6,7 @@ import jcuda.driver.CUgraphExec;
 import jcuda.driver.JCudaDriver;
 
 /// Captured work of one [JCudaGpu].
-final class JCudaGraph extends Owned implements GpuGraph {
+final class JCudaGraph extends Owned<JCudaGpu> implements GpuGraph {
     private final CUgraphExec handle;
 
     JCudaGraph(JCudaGpu gpu, CUgraphExec handle) {

@@ -15,7 +15,7 @@ import org.quern.ptx.syntax.PtxModule;
 import org.quern.ptx.syntax.PtxParser;
 
 /// Kernels loaded on one [JCudaGpu].
-final class JCudaModule extends Owned implements GpuModule {
+final class JCudaModule extends Owned<JCudaGpu> implements GpuModule {
     private static final int LOG_BYTES = 8192;
 
     private final String name;

@@ -15,7 +15,7 @@ import jcuda.driver.CUstream_flags;
 import jcuda.driver.JCudaDriver;
 
 /// A stream of one [JCudaGpu].
-final class JCudaStream extends Owned implements GpuStream {
+final class JCudaStream extends Owned<JCudaGpu> implements GpuStream {
     private final Handle handle = new Handle();
     /// Where each argument of the launch in progress lies.
     private final MemorySegment parameters = Arena.ofAuto().allocate(JAVA_LONG, JCudaFunction.MOST_PARAMETERS);

@@ -1,35 +1,35 @@
 package org.quern.gpu;
 
-/// Something of the driver's that a [JCudaGpu] keeps count of until it is closed.
-abstract class Owned implements AutoCloseable {
-    final JCudaGpu gpu;
+/// Something that a GPU keeps count of until it is closed.
+abstract class Owned<G extends OwningGpu> implements AutoCloseable {
+    final G gpu;
     private volatile boolean closed;
 
-    Owned(JCudaGpu gpu) {
+    Owned(G gpu) {
         this.gpu = gpu;
     }
 
     /// For the report of what is still open: `a stream`.
     abstract String describe();
 
-    /// Gives it back to the driver; the context is current.
+    /// Gives it back; the device is ready for calls.
     abstract void free();
 
-    /// Makes the device's context current on this thread, for the call that follows.
+    /// Makes the device ready for the call that follows.
     ///
-    /// @throws GpuException if this is closed
+    /// @throws GpuException if this or the device is closed
     final void use() {
         if (closed) {
             throw new GpuException(describe() + " is closed");
         }
-        gpu.makeCurrent();
+        gpu.use();
     }
 
     /// Does nothing the second time.
     @Override
     public final synchronized void close() {
         if (!closed) {
-            gpu.makeCurrent();
+            gpu.use();
             closed = true;
             gpu.remove(this);
             free();
