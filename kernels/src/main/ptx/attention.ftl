@@ -21,15 +21,17 @@
     <#return 16 * ((row * (swizzle_mask + 1) / 8)?floor % (swizzle_mask + 1))>
 </#function>
 
-<#-- offset = where chunk `chunk` of row `row` lies in a tile. -->
-<#macro place offset row chunk>
+<#-- offset = where chunk `chunk` of row `row` lies in a tile, by default its first. -->
+<#macro place offset row chunk="">
 <#if swizzle_shift != 0>
     shr.u32 ${offset}, ${row}, ${swizzle_shift};
     and.b32 ${offset}, ${offset}, ${swizzle_mask};
 <#else>
     and.b32 ${offset}, ${row}, ${swizzle_mask};
 </#if>
+<#if chunk != "">
     xor.b32 ${offset}, ${offset}, ${chunk};
+</#if>
     shl.b32 ${offset}, ${offset}, 4;
     mad.lo.u32 ${offset}, ${row}, ${row_bytes}, ${offset};
 </#macro>
@@ -212,8 +214,7 @@
      memory is written in whole chunks. `out` is where the first row goes, and is changed, `step` the bytes from row to
      row. Of the rows, counted from `row`, which is changed, those below `end` are stored. -->
 <#macro store_rows c target out step row end>
-    mov.u32 chunk, 0;
-<@place "address" "quad" "chunk"/>
+<@place "address" "quad"/>
     add.u32 address, address, ${target};
     shl.b32 word0, pair, 2;
     add.u32 address, address, word0;
@@ -239,7 +240,9 @@
     xor.b32 word0, address, ${swizzle(i * 32 / chunks)};
     ld.shared.v4.b32 {word0, word1, word2, word3}, [word0 + ${i * 512}];
     @inside st.global.v4.b32 [${out}], {word0, word1, word2, word3};
+    <#sep>
     mad.wide.u32 ${out}, ${step}, ${32 / chunks}, ${out};
     add.u32 ${row}, ${row}, ${32 / chunks};
+    </#sep>
     </#list>
 </#macro>

@@ -37,7 +37,9 @@ public final class AttentionCases {
         /// Of one token.
         TOKENS,
         /// Of all lengths, one token among them.
-        MIXED
+        MIXED,
+        /// The last token is one of its own: what only the last query of a tile does not see.
+        LAST
     }
 
     /// @param deviation of the inputs: 4.5 gives scores of up to about 80
@@ -93,11 +95,17 @@ public final class AttentionCases {
                 setup(1, 129, 2, 1, 16, 64, Documents.NONE),
                 setup(1, 200, 2, 2, 16, 100, Documents.MIXED),
                 setup(1, 200, 1, 1, 16, 0, Documents.TOKENS),
+                setup(1, 130, 2, 1, 16, 0, Documents.LAST),
+                setup(1, 5, 1, 1, 32, 0, Documents.NONE),
                 setup(1, 129, 2, 1, 32, 0, Documents.MIXED),
                 setup(2, 65, 1, 1, 32, 17, Documents.NONE),
+                setup(1, 5, 1, 1, 64, 0, Documents.NONE),
                 setup(1, 200, 2, 1, 64, 0, Documents.MIXED),
                 setup(2, 65, 1, 1, 64, 17, Documents.NONE),
+                setup(1, 130, 2, 1, 64, 0, Documents.LAST),
+                setup(1, 5, 1, 1, 128, 0, Documents.NONE),
                 setup(1, 129, 2, 1, 128, 0, Documents.MIXED),
+                setup(1, 130, 1, 1, 128, 0, Documents.LAST),
                 setup(1, 200, 1, 1, 128, 100, Documents.NONE));
         Shape large = new Shape(1, 129, 2, 1, 16, 0);
         Shape larger = new Shape(1, 70, 1, 1, 128, 0);
@@ -117,17 +125,23 @@ public final class AttentionCases {
                 cached(new Shape(3, 1, 4, 2, 16, 0), 1, 40),
                 cached(new Shape(2, 1, 2, 1, 16, 0), 63, 64),
                 cached(new Shape(2, 1, 4, 1, 16, 17), 64, 100),
-                cached(new Shape(1, 1, 2, 2, 16, 0), 1000, 1100),
-                cached(new Shape(1, 3, 4, 1, 32, 0), 1000, 1003),
+                cached(new Shape(1, 9, 4, 2, 16, 17), 64, 73),
+                cached(new Shape(1, 1, 2, 2, 16, 0), 1000, 1001),
+                cached(new Shape(1, 1, 1, 1, 32, 0), 0, 1),
+                cached(new Shape(2, 4, 8, 1, 32, 0), 1000, 1004),
                 cached(new Shape(1, 5, 12, 2, 32, 3), 63, 800),
-                cached(new Shape(2, 1, 4, 2, 64, 0), 64, 1025),
-                cached(new Shape(1, 2, 4, 1, 64, 100), 1000, 1025),
-                cached(new Shape(1, 1, 4, 1, 128, 0), 1000, 1024),
+                cached(new Shape(1, 1, 1, 1, 64, 0), 0, 1),
+                cached(new Shape(2, 1, 4, 2, 64, 0), 64, 65),
+                cached(new Shape(1, 3, 4, 1, 64, 100), 1000, 1003),
+                cached(new Shape(1, 1, 1, 1, 128, 0), 0, 1),
+                cached(new Shape(1, 1, 4, 1, 128, 0), 1000, 1001),
                 cached(new Shape(2, 16, 1, 1, 128, 0), 1, 300),
                 cached(new Shape(2, 70, 2, 1, 16, 0), 0, 70),
-                cached(new Shape(1, 17, 4, 2, 32, 17), 64, 100),
+                cached(new Shape(1, 70, 4, 2, 32, 100), 64, 134),
                 cached(new Shape(1, 129, 1, 1, 64, 100), 63, 200),
-                cached(new Shape(1, 20, 2, 1, 128, 0), 100, 120));
+                cached(new Shape(1, 17, 2, 1, 128, 0), 48, 65),
+                cached(new Shape(1, 17, 1, 1, 128, 1), 48, 65),
+                cached(new Shape(1, 129, 1, 1, 128, 50), 63, 192));
     }
 
     /// Longer sequences, more heads, every window.
@@ -141,7 +155,13 @@ public final class AttentionCases {
                 .flatMap(headDim -> Stream.of(0, 1, 63, 64, 1000, 4095)
                         .flatMap(position -> Stream.of(1, 2, 16, 17, 300)
                                 .map(length -> cached(new Shape(3, length, 8, 2, headDim, 0), position, 4400))));
-        return Stream.concat(setups.flatMap(setup -> Stream.of(setup.forward(), setup.backward())), decodes);
+        // More tiles of queries than a block has threads to look at them.
+        Setup longest = setup(1, 8257, 1, 1, 16, 0, Documents.NONE);
+        return Stream.of(
+                        setups.flatMap(setup -> Stream.of(setup.forward(), setup.backward())),
+                        Stream.of(longest.backward()),
+                        decodes)
+                .flatMap(cases -> cases);
     }
 
     // ---------------------------------------------------------------- the reference
@@ -257,6 +277,7 @@ public final class AttentionCases {
                 int document = switch (setup.documents) {
                     case NONE -> shape.length();
                     case TOKENS -> 1;
+                    case LAST -> start == 0 ? Math.max(1, shape.length() - 1) : 1;
                     case MIXED -> List.of(1, 5, 37, 90).get(device.indices(1, 4)[0]);
                 };
                 int end = Math.min(start + document, shape.length());

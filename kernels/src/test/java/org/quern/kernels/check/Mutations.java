@@ -6,6 +6,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.function.LongUnaryOperator;
 import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -114,7 +115,7 @@ final class Mutations {
         } else if (opcode.startsWith("cp.async.c")) {
             add(found, Kind.ZERO_FILL, code, match, whole.replaceFirst(",\\s*[%A-Za-z][%\\w]*\\s*;$", ";"));
             add(found, Kind.OFFSET, code, match, incremented(whole, "\\+\\s*(\\d+)\\s*]", 16));
-        } else if (opcode.startsWith("xor.b32")) {
+        } else if (opcode.startsWith("xor.b32") && !whole.matches(".*,\\s*0\\s*;")) {
             add(found, Kind.SWIZZLE, code, match, whole.replaceFirst("xor\\.b32([^,]*,[^,]*),[^;]*;", "mov.b32$1;"));
         } else if (opcode.matches("(shl|shr|and|or|add|sub|mul|mad|bfe|bfi)\\.(lo\\.|wide\\.)?[bsu](32|64)")) {
             add(found, Kind.STRIDE, code, match, incremented(whole, ",\\s*(\\d+)\\s*[,;]", 1));
@@ -132,7 +133,13 @@ final class Mutations {
         } else if (opcode.startsWith("mma.")) {
             IntStream.range(1, 3).forEach(vector -> add(found, Kind.FRAGMENT, code, match, swapped(whole, vector)));
         } else if (opcode.startsWith("shfl.")) {
-            add(found, Kind.SHUFFLE, code, match, incremented(whole, ",\\s*(\\d+)\\s*,\\s*\\w+\\s*,\\s*\\w+\\s*;", 1));
+            // Doubled: of distances 1 and 3 the sum is the same as of 1 and 2.
+            add(
+                    found,
+                    Kind.SHUFFLE,
+                    code,
+                    match,
+                    changed(whole, ",\\s*(\\d+)\\s*,\\s*\\w+\\s*,\\s*\\w+\\s*;", distance -> 2 * distance));
         }
         if (match.group(1) != null && !opcode.startsWith("bar")) {
             String guard = match.group(1);
@@ -143,12 +150,16 @@ final class Mutations {
 
     /// With the number that the pattern's group finds made larger; unchanged if there is none.
     private static String incremented(String instruction, String pattern, int step) {
+        return changed(instruction, pattern, number -> number + step);
+    }
+
+    private static String changed(String instruction, String pattern, LongUnaryOperator change) {
         Matcher matcher = Pattern.compile(pattern).matcher(instruction);
         if (!matcher.find()) {
             return instruction;
         }
         return instruction.substring(0, matcher.start(1))
-                + (Long.parseLong(matcher.group(1)) + step)
+                + change.applyAsLong(Long.parseLong(matcher.group(1)))
                 + instruction.substring(matcher.end(1));
     }
 
