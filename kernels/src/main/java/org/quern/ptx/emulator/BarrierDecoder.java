@@ -113,14 +113,15 @@ final class BarrierDecoder {
 
     private static Barrier barrier(Warp warp, int mask, int slot) {
         int id = uniform(warp, mask, slot);
-        Barrier[] barriers = warp.block.barriers;
-        if (id < 0 || id >= barriers.length) {
+        Barrier barrier = warp.block.barrier(id);
+        if (barrier == null) {
             throw warp.fault(
                     EmulatorFault.Kind.BARRIER,
                     Integer.numberOfTrailingZeros(mask),
-                    "there is no barrier %d: a block has %d".formatted(id, barriers.length));
+                    "there is no barrier %d: a block has %d"
+                            .formatted(id, warp.block.execution.options.device().barriers()));
         }
-        return barriers[id];
+        return barrier;
     }
 
     private static int threads(Warp warp, int mask, int slot) {

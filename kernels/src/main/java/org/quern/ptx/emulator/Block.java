@@ -17,7 +17,8 @@ final class Block {
     final Execution execution;
     final SharedMemory shared;
     final Warp[] warps;
-    final Barrier[] barriers;
+    /// Those that were ever used.
+    private final Barrier[] barriers;
     /// What its threads tell each other through shared memory.
     final Releases releases = new Releases();
     /// Index in the grid.
@@ -35,9 +36,17 @@ final class Block {
             warps[i] = new Warp(this, i, execution.registers(this, i));
         }
         barriers = new Barrier[execution.options.device().barriers()];
-        for (int i = 0; i < barriers.length; i++) {
-            barriers[i] = new Barrier(i, warps.length);
+    }
+
+    /// A named barrier; null if there is none of this name.
+    Barrier barrier(int id) {
+        if (id < 0 || id >= barriers.length) {
+            return null;
         }
+        if (barriers[id] == null) {
+            barriers[id] = new Barrier(id, warps.length);
+        }
+        return barriers[id];
     }
 
     /// The lanes of a warp that are threads.
@@ -66,7 +75,9 @@ final class Block {
         shared.start();
         releases.clear();
         for (Barrier barrier : barriers) {
-            barrier.reset();
+            if (barrier != null) {
+                barrier.reset();
+            }
         }
         for (Warp warp : warps) {
             execution.prepare(warp);

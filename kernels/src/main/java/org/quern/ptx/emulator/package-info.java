@@ -1,3 +1,26 @@
-/// Runs PTX on the JVM and checks what hardware does not tell: bounds, alignment, uninitialised reads, races, diverged
-/// warps, barriers that never fill, copies that nobody waited for. Counts what decides speed on hardware.
+/// Runs PTX on the JVM and checks what hardware does not tell. [org.quern.ptx.emulator.Emulator] is a device: memory
+/// and launches; [org.quern.ptx.emulator.EmulatorFault.Kind] lists the rules that it enforces.
+///
+/// **Threads.** A launch runs its blocks one after the other, in an order that a seed decides, so that a block that
+/// waits for another one never ends. Warps of a block take turns by a seeded schedule. Lanes of a warp go their own
+/// ways and meet again where their program counters are equal; those that are behind run first.
+///
+/// **Memory.** Every allocation lies for itself above 4 GiB. Bounds and definedness are kept to the byte, for
+/// registers to the lane. Global and shared memory know for each word (for each byte, where threads share a word) who
+/// wrote and who read it last. Two accesses, one of them a write, must be ordered: in a warp by program order of one
+/// lane or `bar.warp.sync`, in a block by barriers, by strong accesses with fences, or by acquire and release; between
+/// blocks by the latter. Everything of one launch happens before the next. Fences and strong accesses are taken to
+/// have the scope of the whole device, whatever they say.
+///
+/// **Asynchronous copies** are done at once, when somebody waits, or by chance. In all three cases nobody may touch
+/// their target before the thread that issued them has waited, and other threads need a barrier after that.
+///
+/// **Convergence.** What must be executed by a whole warp waits for the lanes that may still come; it is a fault if
+/// they cannot. Lanes that exited count as present for barriers, but not for matrix operations.
+///
+/// **Numbers.** Arithmetic is that of IEEE 754 with the rounding that the instruction names; matrix products are summed
+/// in double precision, and rounded once where they are added to the accumulator.
+///
+/// [org.quern.ptx.emulator.Statistics] counts what decides speed on hardware: instructions, FLOP, bank conflicts,
+/// sectors of global memory, for the whole launch and for every line.
 package org.quern.ptx.emulator;
