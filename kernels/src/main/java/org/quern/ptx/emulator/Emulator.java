@@ -53,11 +53,6 @@ public final class Emulator {
         return memory.used();
     }
 
-    /// Whether an allocation holds all of a range.
-    public boolean isAllocated(long address, long bytes) {
-        return memory.find(address, bytes) != null;
-    }
-
     /// Copies from the host.
     public void write(long address, MemorySegment source) {
         memory.write(address, source);
@@ -82,11 +77,6 @@ public final class Emulator {
     /// Whether every byte of a range was written.
     public boolean isDefined(long address, long bytes) {
         return memory.isDefined(address, bytes);
-    }
-
-    /// Makes a range undefined again.
-    public void undefine(long address, long bytes) {
-        memory.undefine(address, bytes);
     }
 
     /// Decodes a module's kernels and makes its variables.

@@ -101,7 +101,7 @@ final class GlobalMemory {
     }
 
     /// Makes a range undefined again.
-    void undefine(long address, long bytes) {
+    private void undefine(long address, long bytes) {
         Allocation allocation = require(address, bytes);
         for (long at = address - allocation.address, end = at + bytes; at < end; at++) {
             Page page = allocation.pageToWrite(at);

@@ -143,7 +143,7 @@ class MemoryCheckTest {
         assertThat(bench.emulator.isDefined(to, 4)).isFalse();
         bench.emulator.fill(to, 12, (byte) 1);
         assertThat(bench.readInts(to, 3)).containsOnly(0x01010101);
-        bench.emulator.undefine(to + 5, 1);
+        bench.emulator.copy(bench.output(1), to + 5, 1);
         bench.fault(UNDEFINED_MEMORY, "ld.global.u32 r0, [a0+4];", to);
     }
 
