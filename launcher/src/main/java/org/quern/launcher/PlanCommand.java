@@ -1,11 +1,13 @@
 package org.quern.launcher;
 
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.quern.base.ExitCode;
 import org.quern.base.Json;
 import org.quern.config.RunConfig;
+import org.quern.train.Device;
 import org.quern.train.RunPlan;
 import org.quern.train.Units;
 import picocli.CommandLine.Command;
@@ -24,7 +26,7 @@ final class PlanCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         RunConfig config = arguments.read();
-        RunPlan plan = RunPlan.of(config);
+        RunPlan plan = RunPlan.of(config, Device.thisMachine());
         long steps = config.train().steps();
         double tokens = (double) plan.tokensPerStep() * steps;
         double flop = tokens * plan.flopPerToken();
@@ -51,13 +53,14 @@ final class PlanCommand implements Callable<Integer> {
         Map<String, Object> values = new LinkedHashMap<>();
         values.put("parameters", plan.parameters());
         values.put("micro_batch", plan.microBatch());
-        values.put("weight_bytes", plan.weightBytes());
-        values.put("gradient_bytes", plan.gradientBytes());
-        values.put("optimizer_bytes", plan.optimizerBytes());
-        values.put("activation_bytes", plan.activationBytes());
-        values.put("cache_bytes", plan.cacheBytes());
-        values.put("total_bytes", plan.totalBytes());
-        values.put("machine_bytes", plan.machineBytes());
+        values.put("recompute", plan.recompute().name().toLowerCase(Locale.ROOT));
+        values.put("weight_bytes", plan.memory().weights());
+        values.put("gradient_bytes", plan.memory().gradients());
+        values.put("optimizer_bytes", plan.memory().optimizer());
+        values.put("activation_bytes", plan.memory().activations());
+        values.put("cache_bytes", plan.memory().caches());
+        values.put("total_bytes", plan.memory().total());
+        values.put("machine_bytes", plan.device().memoryBytes());
         values.put("fits", plan.fits());
         values.put("steps", steps);
         values.put("tokens_per_step", plan.tokensPerStep());

@@ -8,6 +8,7 @@ import java.util.OptionalInt;
 import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.quern.graph.Recompute;
 import org.quern.model.ModelConfig;
 import org.quern.optimizer.LearningRate;
 import org.quern.optimizer.OptimizerSettings;
@@ -117,6 +118,7 @@ public record RunConfig(
     /// @param globalBatch sequences of an optimiser step
     /// @param microBatch sequences that go through the model at once; by default what fits
     /// @param sequenceLength tokens of a sequence
+    /// @param recompute what the backward pass computes again instead of keeping it; by default as little as fits
     /// @param clipGradNorm the norm that the whole gradient is clipped to
     public record Train(
             @Range(min = 0) long steps,
@@ -126,6 +128,8 @@ public record RunConfig(
             Optional<Integer> microBatch,
 
             @Range(min = 1) int sequenceLength,
+
+            @Default("auto") @EmptyWord("auto") Optional<Recompute> recompute,
 
             @Range(above = 0) @Default("1.0") @EmptyWord("off")
             Optional<Double> clipGradNorm,

@@ -28,6 +28,8 @@ public final class Gradients {
     /// Values of which the producer has not been differentiated yet.
     private final Set<Value> pending = new HashSet<>();
 
+    private int forwardNodes;
+
     private Gradients(Graph graph, Map<Value, Value> parameterGradients, boolean accumulate) {
         this.graph = graph;
         this.parameterGradients = parameterGradients;
@@ -39,13 +41,17 @@ public final class Gradients {
     /// @param seeds the gradients that the pass starts from, by value
     /// @param parameterGradients the states that receive the gradients of the parameters
     /// @param accumulate whether the gradients are added to what these states hold, or replace it
-    public static void append(
+    /// @return the number of nodes of the forward pass, which come first
+    public static int append(
             Graph graph, Map<Value, Value> seeds, Map<Value, Value> parameterGradients, boolean accumulate) {
-        new Gradients(graph, parameterGradients, accumulate).run(seeds);
+        Gradients gradients = new Gradients(graph, parameterGradients, accumulate);
+        gradients.run(seeds);
+        return gradients.forwardNodes;
     }
 
     private void run(Map<Value, Value> seeds) {
         List<Node> forward = List.copyOf(graph.nodes());
+        forwardNodes = forward.size();
         needed.addAll(parameterGradients.keySet());
         for (Node node : forward) {
             if (node.inputs().stream().anyMatch(needed::contains)) {
@@ -106,6 +112,7 @@ public final class Gradients {
     /// of several values, of which at least one is needed. Nothing in the forward pass may read these outputs.
     void replace(Node node, List<Value> values, Op op, Value... inputs) {
         graph.remove(node);
+        forwardNodes--;
         contributeAll(values, node.outputs(), op, inputs);
     }
 

@@ -3,9 +3,11 @@ package org.quern.graph;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /// A static program of typed operations on tensors, in the order in which they were added.
 ///
@@ -14,6 +16,7 @@ public final class Graph {
     private final List<Node> nodes = new ArrayList<>();
     private final List<Value> values = new ArrayList<>();
     private final Map<String, Value> states = new LinkedHashMap<>();
+    private final Set<Value> layerInputs = new HashSet<>();
 
     /// A tensor that lives outside of the graph; the same value for the same name.
     public Value state(String name, Shape shape, DType type) {
@@ -80,8 +83,23 @@ public final class Graph {
                         .toList());
     }
 
+    /// Says that a value is the input of a layer, or the output of the last one: it is kept when the layers are
+    /// computed again in the backward pass.
+    public void markLayerInput(Value value) {
+        layerInputs.add(value);
+    }
+
+    Set<Value> layerInputs() {
+        return Collections.unmodifiableSet(layerInputs);
+    }
+
     void remove(Node node) {
         nodes.remove(node);
+    }
+
+    void replaceNodes(List<Node> others) {
+        nodes.clear();
+        nodes.addAll(others);
     }
 
     public List<Node> nodes() {

@@ -29,6 +29,11 @@ public sealed interface Op {
         return List.of();
     }
 
+    /// Whether the outputs take little to compute from inputs that the gradient needs anyway.
+    default boolean cheapToRecompute() {
+        return false;
+    }
+
     /// Adds the operations that compute the gradients of the inputs from those of the outputs.
     default void differentiate(Node node, Gradients gradients) {
         throw new IllegalStateException(this + " has no gradient");
@@ -176,6 +181,11 @@ public sealed interface Op {
         }
 
         @Override
+        public boolean cheapToRecompute() {
+            return true;
+        }
+
+        @Override
         public void differentiate(Node node, Gradients gradients) {
             Value x = node.input(0);
             Value weight = node.input(1);
@@ -210,6 +220,11 @@ public sealed interface Op {
         @Override
         public double flopPerElement() {
             return 7;
+        }
+
+        @Override
+        public boolean cheapToRecompute() {
+            return true;
         }
 
         @Override
@@ -400,6 +415,11 @@ public sealed interface Op {
         }
 
         @Override
+        public boolean cheapToRecompute() {
+            return true;
+        }
+
+        @Override
         public void differentiate(Node node, Gradients gradients) {
             gradients.contribute(node.input(0), new SwiGluGradient(), node.input(0), gradients.of(node.output(0)));
         }
@@ -441,6 +461,11 @@ public sealed interface Op {
         @Override
         public List<Integer> inPlace() {
             return List.of(0);
+        }
+
+        @Override
+        public boolean cheapToRecompute() {
+            return true;
         }
 
         @Override

@@ -22,18 +22,7 @@ public record Schedule(List<Node> nodes, Map<Value, Integer> finalAfter) {
     ///
     /// @throws IllegalArgumentException if a tensor is read before it is written
     public static Schedule of(Graph graph) {
-        List<Node> kept = new ArrayList<>();
-        Set<Value> wanted = new HashSet<>();
-        for (Node node : graph.nodes().reversed()) {
-            boolean useful = node.op() instanceof Op.CachedAttention
-                    || node.outputs().stream()
-                            .anyMatch(output -> output.value().state() || wanted.contains(output.value()));
-            if (useful) {
-                kept.add(node);
-                wanted.addAll(node.inputs());
-            }
-        }
-        List<Node> nodes = kept.reversed();
+        List<Node> nodes = useful(graph.nodes());
         Set<Value> written = new HashSet<>();
         Map<Value, Integer> finalAfter = new HashMap<>();
         for (int i = 0; i < nodes.size(); i++) {
@@ -50,6 +39,22 @@ public record Schedule(List<Node> nodes, Map<Value, Integer> finalAfter) {
             }
         }
         return new Schedule(nodes, finalAfter);
+    }
+
+    /// The nodes that a state depends on.
+    static List<Node> useful(List<Node> nodes) {
+        List<Node> kept = new ArrayList<>();
+        Set<Value> wanted = new HashSet<>();
+        for (Node node : nodes.reversed()) {
+            boolean useful = node.op() instanceof Op.CachedAttention
+                    || node.outputs().stream()
+                            .anyMatch(output -> output.value().state() || wanted.contains(output.value()));
+            if (useful) {
+                kept.add(node);
+                wanted.addAll(node.inputs());
+            }
+        }
+        return kept.reversed();
     }
 
     private static void requireWritten(Node node, Value value, Set<Value> written) {

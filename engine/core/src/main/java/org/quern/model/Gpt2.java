@@ -58,6 +58,7 @@ public final class Gpt2 implements Model {
                 graph.add("wte", new Op.Embedding(), tokens, parameter(graph, "transformer.wte.weight")),
                 graph.add("wpe", new Op.Embedding(), positions, parameter(graph, "transformer.wpe.weight")));
         for (int layer = 0; layer < config.numHiddenLayers(); layer++) {
+            graph.markLayerInput(x);
             String prefix = prefix(layer);
             Value qkv = linear(graph, prefix + "attn.c_attn", norm(graph, prefix + "ln_1", x));
             Value attended = attention.add(graph, layer, qkv);
@@ -66,6 +67,7 @@ public final class Gpt2 implements Model {
             Value activated = graph.add(prefix + "mlp.act", FeedForward.activation(config), up);
             x = graph.add(prefix + "y", new Op.Add(), x, linear(graph, prefix + "mlp.c_proj", activated));
         }
+        graph.markLayerInput(x);
         return norm(graph, "transformer.ln_f", x);
     }
 

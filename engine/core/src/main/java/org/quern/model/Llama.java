@@ -76,6 +76,7 @@ public final class Llama implements Model {
     public Value hidden(Graph graph, Value tokens, Value positions, AttentionLayer attention) {
         Value x = graph.add("x", new Op.Embedding(), tokens, parameter(graph, "model.embed_tokens.weight"));
         for (int layer = 0; layer < config.numHiddenLayers(); layer++) {
+            graph.markLayerInput(x);
             String prefix = prefix(layer);
             Value normed = norm(graph, prefix + "input_layernorm.weight", x);
             Value qkv = linear(graph, prefix + "self_attn.qkv_proj.weight", normed);
@@ -88,6 +89,7 @@ public final class Llama implements Model {
                     prefix + "mlp.act", FeedForward.activation(config), linear(graph, prefix + up, normedAgain));
             x = graph.add(prefix + "y", new Op.Add(), x, linear(graph, prefix + "mlp.down_proj.weight", activated));
         }
+        graph.markLayerInput(x);
         return norm(graph, "model.norm.weight", x);
     }
 

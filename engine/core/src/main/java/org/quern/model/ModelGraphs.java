@@ -6,6 +6,8 @@ import org.quern.graph.DType;
 import org.quern.graph.Gradients;
 import org.quern.graph.Graph;
 import org.quern.graph.Op;
+import org.quern.graph.Recomputation;
+import org.quern.graph.Recompute;
 import org.quern.graph.Shape;
 import org.quern.graph.Value;
 
@@ -66,10 +68,18 @@ public final class ModelGraphs {
         return graph;
     }
 
-    /// The losses of a batch and the gradients of all parameters.
+    /// The losses of a batch and the gradients of all parameters, nothing computed twice.
     ///
     /// @param accumulate whether the gradients are added to those of the batch before
     public static Graph training(Model model, int batch, int length, boolean accumulate) {
+        return training(model, batch, length, accumulate, Recompute.NONE);
+    }
+
+    /// The losses of a batch and the gradients of all parameters.
+    ///
+    /// @param accumulate whether the gradients are added to those of the batch before
+    /// @param recompute what the backward pass computes again
+    public static Graph training(Model model, int batch, int length, boolean accumulate, Recompute recompute) {
         Graph graph = new Graph();
         Value losses = losses(graph, model, batch, length);
         Map<Value, Value> gradients = new LinkedHashMap<>();
@@ -79,7 +89,8 @@ public final class ModelGraphs {
                     graph.state(gradient(parameter.name()), parameter.shape(), DType.F32));
         }
         Value scale = graph.state(LOSS_SCALE, Shape.of(1), DType.F32);
-        Gradients.append(graph, Map.of(losses, scale), gradients, accumulate);
+        int forward = Gradients.append(graph, Map.of(losses, scale), gradients, accumulate);
+        Recomputation.apply(graph, forward, recompute);
         return graph;
     }
 

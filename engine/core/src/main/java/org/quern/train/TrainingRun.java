@@ -67,7 +67,7 @@ public final class TrainingRun {
         createFolder();
         Optional<Checkpoint> newest = Checkpoints.newestValid(folder.resolve(CHECKPOINTS));
         newest.ifPresent(checkpoint -> RunCheckpoints.requireSameOrder(checkpoint, RunCheckpoints.Order.of(config)));
-        RunPlan.of(config).requireFit();
+        RunPlan.of(config, Device.thisMachine()).requireFit();
         RunData data = RunData.open(config, folder, threads, preparation);
         try (Executor executor = new CpuExecutor(threads)) {
             LOG.info(
@@ -83,10 +83,17 @@ public final class TrainingRun {
         Model model = Model.of(modelConfig);
         OptimizerSettings settings = config.optimizerSettings();
         RunConfig.Train train = config.train();
-        RunPlan plan = RunPlan.of(config, model);
+        RunPlan plan = RunPlan.of(config, model, Device.thisMachine());
         plan.requireFit();
+        LOG.info("plan:\n{}", plan);
         TrainingStep step = new TrainingStep(
-                executor, model, settings, plan.microBatch(), plan.microBatches(), train.sequenceLength());
+                executor,
+                model,
+                settings,
+                plan.microBatch(),
+                plan.microBatches(),
+                train.sequenceLength(),
+                plan.recompute());
         long seed = config.run().seed();
         Batches batches = batches(
                 data.corpus().train(),

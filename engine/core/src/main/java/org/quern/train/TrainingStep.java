@@ -6,6 +6,7 @@ import org.quern.data.Batches;
 import org.quern.executor.Executor;
 import org.quern.executor.Program;
 import org.quern.executor.TensorStore;
+import org.quern.graph.Recompute;
 import org.quern.model.Model;
 import org.quern.model.ModelGraphs;
 import org.quern.optimizer.OptimizerGraphs;
@@ -27,22 +28,24 @@ public final class TrainingStep {
 
     /// @param microBatch sequences that the device takes at once
     /// @param microBatches micro-batches of a global batch
+    /// @param recompute what the backward pass computes again
     public TrainingStep(
             Executor executor,
             Model model,
             OptimizerSettings settings,
             int microBatch,
             int microBatches,
-            int sequenceLength) {
+            int sequenceLength,
+            Recompute recompute) {
         this.settings = settings;
         this.microBatch = microBatch;
         this.microBatches = microBatches;
         this.sequenceLength = sequenceLength;
         tensors = executor.tensors();
-        first = executor.prepare(ModelGraphs.training(model, microBatch, sequenceLength, false));
+        first = executor.prepare(ModelGraphs.training(model, microBatch, sequenceLength, false, recompute));
         others = microBatches == 1
                 ? first
-                : executor.prepare(ModelGraphs.training(model, microBatch, sequenceLength, true));
+                : executor.prepare(ModelGraphs.training(model, microBatch, sequenceLength, true, recompute));
         OptimizerGraphs optimizer = new OptimizerGraphs(settings, model.parameters());
         norm = executor.prepare(optimizer.norm());
         update = executor.prepare(optimizer.update());

@@ -3,11 +3,10 @@ package org.quern.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import com.sun.management.OperatingSystemMXBean;
-import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -24,6 +23,7 @@ import org.quern.executor.Program;
 import org.quern.executor.TensorStore;
 import org.quern.generate.GraphDecoder;
 import org.quern.graph.Graph;
+import org.quern.graph.Recompute;
 import org.quern.model.Model;
 
 class RunPlanTest {
@@ -49,11 +49,11 @@ class RunPlanTest {
     void plansTheRecipesWithoutTheirData(String recipe, long parameters) {
         RunConfig config = ConfigReader.read(
                 Path.of("../../configs").resolve(recipe + ".yaml"), RunConfig.class, List.of("train.micro_batch=1"));
-        RunPlan plan = RunPlan.of(config);
+        RunPlan plan = RunPlan.of(config, Device.thisMachine());
         assertThat(plan.parameters()).isEqualTo(parameters);
-        assertThat(plan.weightBytes()).isEqualTo(4 * parameters);
-        assertThat(plan.gradientBytes()).isEqualTo(4 * parameters);
-        assertThat(plan.optimizerBytes()).isEqualTo(8 * parameters);
+        assertThat(plan.memory().weights()).isEqualTo(4 * parameters);
+        assertThat(plan.memory().gradients()).isEqualTo(4 * parameters);
+        assertThat(plan.memory().optimizer()).isEqualTo(8 * parameters);
         assertThat(plan.toString()).contains("%,d".formatted(parameters));
     }
 
@@ -63,14 +63,16 @@ class RunPlanTest {
                 "run={}",
                 "optimizer={name: muon, lr: 1e-2, muon: {lr: 0.02}}",
                 "model={architecture: gpt2, hidden_size: 24, num_hidden_layers: 3, num_attention_heads: 2}",
-                "train={steps: 3, global_batch: 8, micro_batch: 8, sequence_length: 64}"
+                "train={steps: 3, global_batch: 8, micro_batch: 8, sequence_length: 64}",
+                "train.recompute=activations",
+                "train.recompute=block"
             })
     void plansWhatIsAllocated(String override) {
         List<String> overrides = new ArrayList<>(List.of(tiny.text()));
         overrides.add(override);
         RunConfig config = tiny.config(overrides.toArray(String[]::new));
         Model model = Model.of(config.modelConfig(270));
-        RunPlan plan = RunPlan.of(config);
+        RunPlan plan = RunPlan.of(config, Device.thisMachine());
         try (RecordingExecutor executor = new RecordingExecutor()) {
             new TrainingStep(
                     executor,
@@ -78,10 +80,11 @@ class RunPlanTest {
                     config.optimizerSettings(),
                     plan.microBatch(),
                     plan.microBatches(),
-                    config.train().sequenceLength());
+                    config.train().sequenceLength(),
+                    plan.recompute());
             new GraphDecoder(executor, model, 1, model.config().maxPositionEmbeddings());
             // The decoder's piece of one token has inputs of its own: a token and its position.
-            assertThat(plan.totalBytes()).isEqualTo(executor.bytes() - 8);
+            assertThat(plan.memory().total()).isEqualTo(executor.bytes() - 8);
         }
     }
 
@@ -141,47 +144,95 @@ class RunPlanTest {
         assertThat(plan.tokensPerStep()).isEqualTo((long) globalBatch * length);
     }
 
-    /// The feed-forward layer of 4096 rows would take four times the machine's memory.
     @Test
-    void picksASmallerMicroBatchWhereALargeOneDoesNotFit() {
-        long machine =
-                ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getTotalMemorySize();
-        String width = "model.intermediate_size=" + machine / (4096 * 4);
-        RunPlan plan = plan(4096, 1, width);
+    void picksTheLargestMicroBatchThatFits() {
+        long four = plan(64, 256, "train.micro_batch=4", "train.recompute=none")
+                .memory()
+                .total();
+        RunPlan plan = planFor(withRoomFor(four), 64, 256, "train.recompute=none");
         assertThat(plan.fits()).isTrue();
-        assertThat(plan.microBatch()).isBetween(64, 1024);
-        assertThat(plan(4096, 1, width, "train.micro_batch=" + 2 * plan.microBatch())
-                        .fits())
-                .isFalse();
+        assertThat(plan.microBatch()).isEqualTo(4);
+    }
+
+    @Test
+    void recomputesAsLittleAsFits() {
+        for (Recompute recompute : Recompute.values()) {
+            String fixed = "train.recompute=" + recompute.name().toLowerCase(Locale.ROOT);
+            // A micro-batch of 1024 tokens is not too small; one of 256 is.
+            long needed = plan(64, 256, "train.micro_batch=4", fixed).memory().total();
+            RunPlan plan = planFor(withRoomFor(needed), 64, 256);
+            assertThat(plan.recompute()).isEqualTo(recompute);
+            assertThat(plan.microBatch()).isEqualTo(4);
+            assertThat(plan.recomputedFlopPerToken())
+                    .matches(flop -> recompute == Recompute.NONE ? flop == 0 : flop > 0);
+        }
+        long one = plan(64, 256, "train.micro_batch=1", "train.recompute=none")
+                .memory()
+                .total();
+        RunPlan plan = planFor(withRoomFor(one), 64, 256);
+        assertThat(plan.recompute()).isNotEqualTo(Recompute.NONE);
+        assertThat(plan.microBatch()).isGreaterThan(1);
     }
 
     /// Chunks of the batch share the logits' memory.
     @Test
     void needsNoLogitsOfTheWholeBatch() {
         String vocabulary = "tokenizer.vocab_size=100000";
-        long bytesOfTokens = plan(4096, 1, vocabulary).activationBytes()
-                - plan(2048, 1, vocabulary).activationBytes();
-        assertThat(bytesOfTokens).isLessThan(2048 * 1000);
+        long more = plan(4096, 1, vocabulary).memory().activations();
+        long less = plan(2048, 1, vocabulary).memory().activations();
+        assertThat(more - less).isLessThan(2048 * 10_000);
+    }
+
+    private static Device withRoomFor(long bytes) {
+        return new Device(
+                "a small machine", (long) (bytes / Device.thisMachine().usable()) + 2);
     }
 
     private RunPlan plan(int globalBatch, int length, String... overrides) {
+        return planFor(Device.thisMachine(), globalBatch, length, overrides);
+    }
+
+    private RunPlan planFor(Device device, int globalBatch, int length, String... overrides) {
         List<String> all = new ArrayList<>(List.of(
                 "train={steps: 3, global_batch: %d, sequence_length: %d}".formatted(globalBatch, length),
-                "model.hidden_size=2",
+                "model.hidden_size=16",
+                "model.num_hidden_layers=8",
                 "model.num_attention_heads=1"));
         all.addAll(List.of(overrides));
-        return RunPlan.of(tiny.config(all.toArray(String[]::new)));
+        return RunPlan.of(tiny.config(all.toArray(String[]::new)), device);
+    }
+
+    /// Each proposal is tried.
+    @Test
+    void namesWaysToFit() {
+        long room = plan(8, 512, "train.micro_batch=2", "train.recompute=activations")
+                .memory()
+                .total();
+        Device device = withRoomFor(room);
+        String[] tooLarge = {"train.micro_batch=4", "train.recompute=none"};
+        RunPlan plan = planFor(device, 8, 512, tooLarge);
+        assertThat(plan.fits()).isFalse();
+        assertThat(plan.remedies())
+                .startsWith("train.micro_batch=2 with train.recompute=activations", "train.sequence_length=128")
+                .hasSize(3);
+        assertThat(planFor(device, 8, 512, "train.micro_batch=2", "train.recompute=activations")
+                        .fits())
+                .isTrue();
+        assertThat(planFor(device, 8, 128, tooLarge).fits()).isTrue();
+        assertThat(planFor(device, 8, 256, tooLarge).fits()).isFalse();
+        assertThatThrownBy(plan::requireFit)
+                .isInstanceOfSatisfying(
+                        QuernException.class, e -> assertThat(e.exitCode()).isEqualTo(ExitCode.DATA))
+                .hasMessageContaining("a run must fit into 90 % of the memory of a small machine, ")
+                .hasMessageContaining(
+                        "(try train.micro_batch=2 with train.recompute=activations, or train.sequence_length=128,"
+                                + " or a device with ");
     }
 
     @Test
-    void namesWaysToFit() {
-        assertThatThrownBy(() -> plan(8, 32, "tokenizer.vocab_size=2000000000", "model.num_hidden_layers=9")
-                        .requireFit())
-                .isInstanceOfSatisfying(
-                        QuernException.class, e -> assertThat(e.exitCode()).isEqualTo(ExitCode.DATA))
-                .hasMessageContaining("a run must fit into 90 % of the machine's memory, ")
-                .hasMessageContaining("try a train.sequence_length shorter than 32, or a smaller model, or a machine");
-        assertThat(plan(1 << 20, 1 << 10, "train.micro_batch=1048576").howToFit())
-                .contains("try a train.micro_batch below 1048576, or a train.sequence_length shorter than 1024");
+    void namesASmallerModelWhereNothingElseHelps() {
+        assertThat(planFor(new Device("a small machine", 1000), 8, 512).remedies())
+                .hasSize(2)
+                .startsWith("a smaller model");
     }
 }

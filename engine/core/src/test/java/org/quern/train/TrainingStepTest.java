@@ -28,6 +28,7 @@ import org.quern.executor.Program;
 import org.quern.executor.TensorStore;
 import org.quern.graph.Graph;
 import org.quern.graph.MemoryPlan;
+import org.quern.graph.Recompute;
 import org.quern.graph.Schedule;
 import org.quern.interop.ModelWeights;
 import org.quern.model.Initialization;
@@ -68,7 +69,7 @@ class TrainingStepTest {
         Tokenizer tokenizer = Tokenizer.read(data.resolve("tokenizer.json"));
         try (CpuExecutor executor = new CpuExecutor(1)) {
             Model model = Model.of(config.modelConfig(tokenizer.vocabSize()));
-            TrainingStep step = new TrainingStep(executor, model, config.optimizerSettings(), 2, 1, 13);
+            TrainingStep step = new TrainingStep(executor, model, config.optimizerSettings(), 2, 1, 13, Recompute.NONE);
             initialize(model, executor);
             TokenShards shards = TokenizedCorpus.open(data, tokenizer).train();
             SampleOrder order = SampleOrder.shuffled(Batches.samples(shards, 13), 3);
@@ -114,7 +115,7 @@ class TrainingStepTest {
     private LongStream allocated(TinyRun tiny, Executor executor, String... overrides) {
         RunConfig config = tiny.config(overrides);
         Model model = Model.of(config.modelConfig(61));
-        TrainingStep step = new TrainingStep(executor, model, config.optimizerSettings(), 1, 2, 13);
+        TrainingStep step = new TrainingStep(executor, model, config.optimizerSettings(), 1, 2, 13, Recompute.NONE);
         initialize(model, executor);
         TokenShards shards = TokenizedCorpus.openLlmc(List.of(folder.resolve("train.bin")), List.of(), 61, 0)
                 .train();

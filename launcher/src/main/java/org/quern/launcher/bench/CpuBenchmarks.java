@@ -21,6 +21,7 @@ import org.quern.executor.TensorStore;
 import org.quern.graph.DType;
 import org.quern.graph.Graph;
 import org.quern.graph.Op;
+import org.quern.graph.Recompute;
 import org.quern.graph.Shape;
 import org.quern.graph.Value;
 import org.quern.model.Initialization;
@@ -156,7 +157,7 @@ public final class CpuBenchmarks {
                 0.02));
         OptimizerSettings adamW = new OptimizerSettings(1e-4, 0.9, 0.95, 1e-8, 0.1, 0, Optional.empty());
         try (CpuExecutor executor = new CpuExecutor(threads)) {
-            TrainingStep step = new TrainingStep(executor, model, adamW, BATCH, 1, LENGTH);
+            TrainingStep step = new TrainingStep(executor, model, adamW, BATCH, 1, LENGTH, Recompute.NONE);
             TensorStore tensors = executor.tensors();
             for (int i = 0; i < model.parameters().size(); i++) {
                 Initialization.fill(

@@ -1,0 +1,196 @@
+package org.quern.train;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.quern.config.RunConfig;
+import org.quern.generate.GraphDecoder;
+import org.quern.graph.Graph;
+import org.quern.graph.MemoryPlan;
+import org.quern.graph.Recompute;
+import org.quern.graph.Schedule;
+import org.quern.graph.Value;
+import org.quern.model.Model;
+import org.quern.model.ModelGraphs;
+import org.quern.model.Parameter;
+import org.quern.optimizer.OptimizerGraphs;
+
+/// Makes plans of a run: builds the graphs that the run would, and adds up what they need.
+final class RunPlanner {
+    /// A micro-batch of fewer tokens is slower than computing more again.
+    private static final int FEW_TOKENS = 1024;
+
+    /// Sequences are not proposed to be shorter.
+    private static final int SHORTEST = 64;
+
+    private final RunConfig config;
+    private final Model model;
+    private final Device device;
+    private final OptimizerGraphs optimizer;
+    private final Graph norm;
+    private final Graph update;
+
+    /// The states of the graphs beside the forward and backward pass, and the arena that these need.
+    private final Map<String, Value> otherStates = new HashMap<>();
+
+    private final long othersArena;
+
+    RunPlanner(RunConfig config, Model model, Device device) {
+        this.config = config;
+        this.model = model;
+        this.device = device;
+        optimizer = new OptimizerGraphs(config.optimizerSettings(), model.parameters());
+        norm = optimizer.norm();
+        update = optimizer.update();
+        List<Graph> others = new ArrayList<>(List.of(norm, update));
+        config.sample()
+                .map(_ -> GraphDecoder.graph(model, 1, model.config().maxPositionEmbeddings()))
+                .ifPresent(others::add);
+        others.forEach(graph -> otherStates.putAll(graph.states()));
+        othersArena = others.stream().mapToLong(RunPlanner::arena).max().orElseThrow();
+    }
+
+    /// The plan of the micro-batch and the recomputation that the config gives. What it leaves open is chosen: the
+    /// least recomputation with which a micro-batch fits that is not too small, and then the largest micro-batch,
+    /// as far as that makes the device faster. If none fits, it is what needs the least memory.
+    RunPlan plan() {
+        int length = config.train().sequenceLength();
+        RunPlan plan = best(length, sizes(length), policies());
+        return plan.fits() ? plan : plan.withRemedies(remedies(plan));
+    }
+
+    private List<Recompute> policies() {
+        return config.train().recompute().map(List::of).orElse(List.of(Recompute.values()));
+    }
+
+    /// Micro-batches to choose from, the largest first.
+    private List<Integer> sizes(int length) {
+        return config.train().microBatch().map(List::of).orElseGet(() -> divisors(length));
+    }
+
+    /// The divisors of the global batch, as far as more sequences at once make the device faster.
+    private List<Integer> divisors(int length) {
+        int batch = config.train().globalBatch();
+        int enough = Math.clamp(device.enoughTokens() / length, 1, batch);
+        return IntStream.iterate(enough, size -> size >= 1, size -> size - 1)
+                .filter(size -> batch % size == 0)
+                .boxed()
+                .toList();
+    }
+
+    private RunPlan best(int length, List<Integer> sizes, List<Recompute> policies) {
+        int few = Math.min(sizes.getFirst(), Math.ceilDiv(FEW_TOKENS, length));
+        List<RunPlan> fitting = new ArrayList<>();
+        for (Recompute recompute : policies) {
+            Optional<RunPlan> largest = largest(length, sizes, recompute);
+            if (largest.filter(plan -> plan.microBatch() >= few).isPresent()) {
+                return largest.get();
+            }
+            largest.ifPresent(fitting::add);
+        }
+        return fitting.stream()
+                .max(Comparator.comparingInt(RunPlan::microBatch))
+                .orElseGet(() -> plan(length, sizes.getLast(), policies.getLast()));
+    }
+
+    /// The plan of the largest size that fits, by bisection: a smaller one needs less.
+    private Optional<RunPlan> largest(int length, List<Integer> sizes, Recompute recompute) {
+        Optional<RunPlan> found = Optional.empty();
+        int from = 0;
+        int to = statesFit() ? sizes.size() : 0;
+        while (from < to) {
+            int middle = (from + to) / 2;
+            RunPlan plan = plan(length, sizes.get(middle), recompute);
+            if (plan.fits()) {
+                found = Optional.of(plan);
+                to = middle;
+            } else {
+                from = middle + 1;
+            }
+        }
+        return found;
+    }
+
+    /// Whether there is room for what does not depend on the micro-batch.
+    private boolean statesFit() {
+        return otherStates.values().stream().mapToLong(Value::bytes).sum() <= device.usableBytes();
+    }
+
+    private RunPlan plan(int length, int microBatch, Recompute recompute) {
+        RunConfig.Train train = config.train();
+        Graph training = ModelGraphs.training(model, microBatch, length, false, recompute);
+        double plain =
+                ModelGraphs.training(model, microBatch, length, false).cost().flop();
+        double tokens = (double) microBatch * length;
+        double forwardAndBackward = training.cost().flop();
+        double optimizing = norm.cost().flop() + update.cost().flop();
+        return new RunPlan(
+                device,
+                model.parameterCount(),
+                microBatch,
+                train.globalBatch() / microBatch,
+                recompute,
+                (long) train.globalBatch() * length,
+                memory(training),
+                forwardAndBackward / tokens + optimizing / ((double) train.globalBatch() * length),
+                (forwardAndBackward - plain) / tokens,
+                List.of());
+    }
+
+    private RunPlan.Memory memory(Graph training) {
+        Map<String, Value> states = new HashMap<>(otherStates);
+        states.putAll(training.states());
+        List<String> parameters =
+                model.parameters().stream().map(Parameter::name).toList();
+        long weights = bytes(states, parameters.stream());
+        long gradients = bytes(states, parameters.stream().map(ModelGraphs::gradient));
+        long moments = bytes(states, optimizer.states().stream());
+        long caches = bytes(states, states.keySet().stream().filter(ModelGraphs::isCache));
+        long inputs = bytes(states, states.keySet().stream()) - weights - gradients - moments - caches;
+        long arena = Math.max(othersArena, arena(training));
+        return new RunPlan.Memory(weights, gradients, moments, inputs + arena, caches);
+    }
+
+    private static long bytes(Map<String, Value> states, Stream<String> names) {
+        return names.mapToLong(name -> states.get(name).bytes()).sum();
+    }
+
+    private static long arena(Graph graph) {
+        return MemoryPlan.of(Schedule.of(graph)).bytes();
+    }
+
+    /// What would make a run fit that does not, by plans that do.
+    private List<String> remedies(RunPlan plan) {
+        List<String> remedies = new ArrayList<>();
+        int length = config.train().sequenceLength();
+        List<Recompute> all = List.of(Recompute.values());
+        RunPlan smaller = best(length, divisors(length), all);
+        if (smaller.fits()) {
+            List<String> keys = new ArrayList<>();
+            if (smaller.microBatch() != plan.microBatch()) {
+                keys.add("train.micro_batch=" + smaller.microBatch());
+            }
+            if (smaller.recompute() != plan.recompute()) {
+                keys.add("train.recompute=" + smaller.recompute().name().toLowerCase(Locale.ROOT));
+            }
+            remedies.add(String.join(" with ", keys));
+        }
+        IntStream.iterate(length / 2, shorter -> shorter >= SHORTEST, shorter -> shorter / 2)
+                .filter(_ -> statesFit())
+                .filter(shorter -> best(shorter, sizes(shorter), policies()).fits())
+                .findFirst()
+                .ifPresent(shorter -> remedies.add("train.sequence_length=" + shorter));
+        if (remedies.isEmpty()) {
+            remedies.add("a smaller model");
+        }
+        long least = plan(length, 1, Recompute.BLOCK).memory().total();
+        remedies.add("a device with %s of memory".formatted(Units.bytes((long) (least / device.usable()))));
+        return remedies;
+    }
+}
