@@ -13,7 +13,9 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.jar.JarEntry;
 import java.util.zip.CRC32;
 import java.util.zip.CheckedInputStream;
@@ -37,6 +39,9 @@ public final class JCudaNatives {
 
     private static final String LOADED = "";
 
+    /// All that Quern uses.
+    private static final List<String> LIBRARIES = List.of("JCudaDriver", "JNvPTXCompiler");
+
     private JCudaNatives() {}
 
     /// Loads a library by initialising the class of JCuda that belongs to it. Later calls do nothing.
@@ -52,8 +57,35 @@ public final class JCudaNatives {
         }
     }
 
+    /// Copies all libraries that Quern uses into a folder, for `java.library.path`.
+    ///
+    /// @throws GpuException if this platform has none
+    public static void copyTo(Path folder) throws IOException {
+        for (String library : LIBRARIES) {
+            String file = LibUtils.createLibraryFileName(platformName(library));
+            try (InputStream in =
+                    resource(file).orElseThrow(() -> absent(library, file)).openStream()) {
+                Files.copy(in, folder.resolve(file));
+            }
+        }
+    }
+
+    private static String platformName(String library) {
+        return LibUtils.createPlatformLibraryName(library + "-" + JCudaVersion.get());
+    }
+
+    private static Optional<URL> resource(String file) {
+        return Optional.ofNullable(JCudaNatives.class.getResource("/lib/" + file));
+    }
+
+    private static GpuException absent(String library, String file) {
+        return new GpuException(
+                "JCuda has no %s for this platform (%s is not on the class path): GPUs need x86-64 Linux"
+                        .formatted(library, file));
+    }
+
     private static String tryLoad(String library, Class<?> owner) {
-        String platform = LibUtils.createPlatformLibraryName(library + "-" + JCudaVersion.get());
+        String platform = platformName(library);
         String file = LibUtils.createLibraryFileName(platform);
         Path temporary = null;
         try {
@@ -61,11 +93,7 @@ public final class JCudaNatives {
                 initialize(owner);
                 return LOADED;
             }
-            URL resource = JCudaNatives.class.getResource("/lib/" + file);
-            if (resource == null) {
-                return "JCuda has no %s for this platform (%s is not on the class path): GPUs need x86-64 Linux"
-                        .formatted(library, file);
-            }
+            URL resource = resource(file).orElseThrow(() -> absent(library, file));
             Path folder;
             try {
                 folder = extract(resource, platform, file, CacheFolder.path().resolve("natives"));
@@ -89,6 +117,8 @@ public final class JCudaNatives {
             return LOADED;
         } catch (IOException e) {
             return "%s cannot be extracted: %s".formatted(file, e);
+        } catch (GpuException e) {
+            return e.getMessage();
         } catch (LinkageError e) {
             return "%s cannot be loaded: %s".formatted(file, reason(e));
         } finally {

@@ -34,6 +34,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             TokenizerCommand.class,
             BenchCommand.class,
             KernelsCommand.class,
+            BundleCommand.class,
             DoctorCommand.class
         })
 public final class Main {

@@ -1,0 +1,210 @@
+package org.quern.launcher;
+
+import java.io.File;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.net.URI;
+import java.net.URISyntaxException;
+import java.nio.file.FileSystem;
+import java.nio.file.FileSystems;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.jar.Attributes;
+import java.util.jar.JarFile;
+import java.util.spi.ToolProvider;
+import java.util.stream.Stream;
+import org.quern.base.ExitCode;
+import org.quern.base.QuernException;
+import org.quern.gpu.JCudaNatives;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/// `quern bundle`: Quern as a folder that needs nothing else.
+@Command(
+        name = "bundle",
+        description = {
+            "Writes Quern with a Java runtime, its native libraries and the configs into a folder, and that folder as a "
+                    + ".tar.gz beside it.",
+            "It runs on x86-64 Linux (glibc 2.29 or newer) with nothing else installed; a GPU needs its driver."
+        })
+final class BundleCommand implements Callable<Integer> {
+    /// Modules that libraries need: JCuda logs by java.logging, Logback looks for java.naming, FreeMarker uses
+    /// java.beans, which is in java.desktop. Quern's own are found by jdeps.
+    private static final Set<String> MODULES = Set.of("java.logging", "java.naming", "java.desktop");
+
+    private static final double MIB = 1L << 20;
+
+    @Option(names = "--output", required = true, paramLabel = "DIR", description = "The folder to make.")
+    private Path output;
+
+    @Override
+    public Integer call() throws IOException {
+        requireLinux();
+        if (Files.exists(output)) {
+            throw QuernException.data("%s exists already: a bundle needs a folder of its own".formatted(output));
+        }
+        List<Path> jars = jars();
+        Path bundle = Files.createDirectories(output);
+        link(modules(jars), bundle.resolve("runtime"));
+        Path lib = Files.createDirectories(bundle.resolve("lib"));
+        for (Path jar : jars) {
+            String name = jar.getFileName().toString();
+            if (name.equals("quern.jar")) {
+                Files.copy(jar, bundle.resolve(name)); // its manifest names lib/*.jar
+            } else if (!name.startsWith("jcuda-natives")) {
+                Files.copy(jar, lib.resolve(name));
+            }
+        }
+        JCudaNatives.copyTo(Files.createDirectories(bundle.resolve("natives")));
+        copyResources(bundle);
+        Path archive = archive();
+        System.out.printf(
+                "%s: %.1f MiB%n%s: %.1f MiB%n", output, size(bundle) / MIB, archive, Files.size(archive) / MIB);
+        return ExitCode.OK.code();
+    }
+
+    private static void requireLinux() {
+        String platform = System.getProperty("os.name") + " " + System.getProperty("os.arch");
+        if (!platform.equals("Linux amd64")) {
+            throw QuernException.data("a bundle is made where it is to run, on Linux amd64: this is " + platform);
+        }
+    }
+
+    /// The class path, with what the manifests of its jars name.
+    private static List<Path> jars() throws IOException {
+        Set<Path> jars = new LinkedHashSet<>();
+        for (String entry : System.getProperty("java.class.path").split(File.pathSeparator)) {
+            Path path = Path.of(entry);
+            if (!entry.endsWith(".jar")) {
+                throw QuernException.data(
+                        "a bundle is made of jars, so start this by bin/quern: the class path has " + entry);
+            }
+            jars.add(path);
+            try (JarFile jar = new JarFile(path.toFile())) {
+                String named = jar.getManifest() == null
+                        ? null
+                        : jar.getManifest().getMainAttributes().getValue(Attributes.Name.CLASS_PATH);
+                for (String name : named == null ? new String[0] : named.split(" ")) {
+                    Path other = path.resolveSibling(name);
+                    if (Files.exists(other)) {
+                        jars.add(other);
+                    }
+                }
+            }
+        }
+        return List.copyOf(jars);
+    }
+
+    private static Set<String> modules(List<Path> jars) {
+        List<String> arguments =
+                new ArrayList<>(List.of("--multi-release", "25", "--ignore-missing-deps", "--print-module-deps"));
+        jars.stream()
+                .filter(jar -> jar.getFileName().toString().startsWith("quern"))
+                .map(Path::toString)
+                .forEach(arguments::add);
+        Set<String> modules = new LinkedHashSet<>(MODULES);
+        modules.addAll(List.of(run("jdeps", arguments).strip().split(",")));
+        return modules;
+    }
+
+    private static void link(Set<String> modules, Path runtime) {
+        run(
+                "jlink",
+                List.of(
+                        "--add-modules",
+                        String.join(",", modules),
+                        "--exclude-files=/java.desktop/lib/**", // native code for windows and fonts
+                        "--strip-java-debug-attributes",
+                        "--no-header-files",
+                        "--no-man-pages",
+                        "--output",
+                        runtime.toString()));
+    }
+
+    /// Runs a tool of the JDK.
+    ///
+    /// @return what it printed
+    private static String run(String tool, List<String> arguments) {
+        ToolProvider provider = ToolProvider.findFirst(tool)
+                .orElseThrow(() -> QuernException.data("bundling needs %s, which this Java lacks: %s is no JDK"
+                        .formatted(tool, System.getProperty("java.home"))));
+        StringWriter output = new StringWriter();
+        StringWriter errors = new StringWriter();
+        int status = provider.run(
+                new PrintWriter(output, true), new PrintWriter(errors, true), arguments.toArray(String[]::new));
+        if (status != 0) {
+            throw QuernException.data("%s failed:%n%s%s".formatted(tool, output, errors));
+        }
+        return output.toString();
+    }
+
+    /// The folder `bundle` of the jar that has this class: the launcher's script, the JVM's flags, the configs.
+    private static void copyResources(Path target) throws IOException {
+        Path script = target.resolve("bin/quern");
+        try (FileSystem jar = FileSystems.newFileSystem(URI.create("jar:" + location()), java.util.Map.of());
+                Stream<Path> paths = Files.walk(jar.getPath("bundle"))) {
+            Path root = jar.getPath("bundle");
+            for (Path path : paths.filter(Files::isRegularFile).toList()) {
+                Path copy = target.resolve(root.relativize(path).toString());
+                Files.createDirectories(copy.getParent());
+                try (InputStream in = Files.newInputStream(path)) {
+                    Files.copy(in, copy);
+                }
+            }
+        }
+        Files.setPosixFilePermissions(script, PosixFilePermissions.fromString("rwxr-xr-x"));
+    }
+
+    private static URI location() {
+        try {
+            return BundleCommand.class
+                    .getProtectionDomain()
+                    .getCodeSource()
+                    .getLocation()
+                    .toURI();
+        } catch (URISyntaxException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    private Path archive() throws IOException {
+        Path folder = output.toAbsolutePath().normalize();
+        Path archive = output.resolveSibling(folder.getFileName() + ".tar.gz");
+        Process tar = new ProcessBuilder(
+                        "tar",
+                        "-czf",
+                        archive.toAbsolutePath().toString(),
+                        "-C",
+                        folder.getParent().toString(),
+                        folder.getFileName().toString())
+                .inheritIO()
+                .start();
+        try {
+            int status = tar.waitFor();
+            if (status != 0) {
+                throw new IOException("tar failed with status " + status);
+            }
+        } catch (InterruptedException e) {
+            tar.destroy();
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted while tar was running", e);
+        }
+        return archive;
+    }
+
+    private static long size(Path folder) throws IOException {
+        try (Stream<Path> paths = Files.walk(folder)) {
+            return paths.filter(Files::isRegularFile)
+                    .mapToLong(path -> path.toFile().length())
+                    .sum();
+        }
+    }
+}
