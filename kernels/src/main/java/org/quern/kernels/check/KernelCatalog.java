@@ -30,7 +30,8 @@ public final class KernelCatalog {
                 new KernelFamily(
                         "pointwise", PointwiseCases.variants(), PointwiseCases::cases, PointwiseCases::slowCases),
                 new KernelFamily(
-                        "optimizer", OptimizerCases.variants(), OptimizerCases::cases, OptimizerCases::slowCases));
+                        "optimizer", OptimizerCases.variants(), OptimizerCases::cases, OptimizerCases::slowCases),
+                new KernelFamily("sampling", SamplingCases.variants(), SamplingCases::cases, SamplingCases::slowCases));
     }
 
     /// The cases of all families, in their order.

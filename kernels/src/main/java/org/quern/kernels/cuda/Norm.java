@@ -10,6 +10,8 @@ import org.quern.ptx.KernelVariant;
 /// What layer norm and RMS norm have in common: variants and launches.
 final class Norm {
     private static final int WIDEST = 8;
+    /// Where fp32 shares are read and written for each row.
+    private static final int WIDEST_SHARE = 4;
     /// Rows of a block, where a row is a warp's.
     private static final int ROWS = 4;
     /// Warps of a block, where a row is a block's.
@@ -83,8 +85,9 @@ final class Norm {
             List<Boolean> accumulate) {
         int multiprocessors = streaming.multiprocessors();
         streaming.workspace(workspace, workspaceBytes(centered, rows, width, multiprocessors));
-        int vector = streaming.vector(WIDEST, width);
-        boolean wide = Math.ceilDiv(width, vector) > MAX_THREADS;
+        int most = streaming.vector(WIDEST, width);
+        boolean wide = Math.ceilDiv(width, most) > MAX_THREADS;
+        int vector = wide ? Math.min(most, WIDEST_SHARE) : most;
         int threads = wide ? MAX_THREADS : Math.ceilDiv(Math.ceilDiv(width, vector), Streaming.WARP) * Streaming.WARP;
         int blocks = blocks(rows, width, multiprocessors);
         List<Object> all = new ArrayList<>(arguments);
@@ -138,8 +141,9 @@ final class Norm {
         for (int vector : List.of(WIDEST, 1)) {
             variants.add(forwardVariant(centered, vector, WARPS, 0));
             variants.add(backwardVariant(centered, vector, false));
-            variants.add(backwardVariant(centered, vector, true));
         }
+        variants.add(backwardVariant(centered, WIDEST_SHARE, true));
+        variants.add(backwardVariant(centered, 1, true));
         return variants;
     }
 }

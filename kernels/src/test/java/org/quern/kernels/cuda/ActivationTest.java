@@ -1,6 +1,6 @@
 package org.quern.kernels.cuda;
 
-class ActivationTest extends KernelFamilyTest {
+class ActivationTest extends StreamingFamilyTest {
     ActivationTest() {
         super("activation");
     }

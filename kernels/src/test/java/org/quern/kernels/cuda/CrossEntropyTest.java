@@ -1,6 +1,6 @@
 package org.quern.kernels.cuda;
 
-class CrossEntropyTest extends KernelFamilyTest {
+class CrossEntropyTest extends StreamingFamilyTest {
     CrossEntropyTest() {
         super("cross-entropy");
     }

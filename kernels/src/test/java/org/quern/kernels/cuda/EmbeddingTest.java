@@ -1,6 +1,6 @@
 package org.quern.kernels.cuda;
 
-class EmbeddingTest extends KernelFamilyTest {
+class EmbeddingTest extends StreamingFamilyTest {
     EmbeddingTest() {
         super("embedding");
     }

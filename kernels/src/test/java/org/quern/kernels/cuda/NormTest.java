@@ -1,6 +1,6 @@
 package org.quern.kernels.cuda;
 
-class NormTest extends KernelFamilyTest {
+class NormTest extends StreamingFamilyTest {
     NormTest() {
         super("norm");
     }

@@ -1,6 +1,6 @@
 package org.quern.kernels.cuda;
 
-class OptimizerTest extends KernelFamilyTest {
+class OptimizerTest extends StreamingFamilyTest {
     OptimizerTest() {
         super("optimizer");
     }

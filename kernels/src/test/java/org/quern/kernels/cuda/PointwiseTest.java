@@ -1,6 +1,6 @@
 package org.quern.kernels.cuda;
 
-class PointwiseTest extends KernelFamilyTest {
+class PointwiseTest extends StreamingFamilyTest {
     PointwiseTest() {
         super("pointwise");
     }

@@ -1,6 +1,6 @@
 package org.quern.kernels.cuda;
 
-class SumTest extends KernelFamilyTest {
+class SumTest extends StreamingFamilyTest {
     SumTest() {
         super("sum");
     }

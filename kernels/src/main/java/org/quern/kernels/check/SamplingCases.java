@@ -1,0 +1,185 @@
+package org.quern.kernels.check;
+
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.quern.gpu.DeviceMemory;
+import org.quern.kernels.cuda.Sampling;
+import org.quern.kernels.cuda.Sampling.Settings;
+import org.quern.ptx.KernelVariant;
+
+/// The likeliest token, and tokens drawn with and without limits.
+public final class SamplingCases {
+    private static final long SEED = 0xFEDCBA9876543210L;
+
+    private SamplingCases() {}
+
+    public static List<KernelVariant> variants() {
+        return Sampling.variants();
+    }
+
+    public static Stream<KernelCase> cases() {
+        return Stream.of(
+                likeliest(1, 1, 1),
+                likeliest(5, 127, 127),
+                likeliest(3, 1000, 1024),
+                likeliest(1, 50257, 50257),
+                notFinite(),
+                sample(1, 1, 1, 1, 0, 1, 0),
+                sample(4, 129, 129, 1, 0, 1, 0),
+                sample(4, 1000, 1000, 0.7, 0, 1, 0),
+                sample(3, 1000, 1000, 1, 50, 1, 0),
+                sample(3, 127, 128, 1.5, 0, 0.9, 0),
+                sample(3, 1001, 1008, 1, 200, 0.5, 0),
+                sample(3, 1000, 1000, 2, 0, 1, 0.1),
+                sample(2, 1000, 1000, 1, 3, 0.95, 0.2),
+                sample(2, 9001, 9008, 1, 0, 0.001, 0),
+                sample(1, 9001, 9001, 1, 1, 1, 0));
+    }
+
+    public static Stream<KernelCase> slowCases() {
+        return Stream.of(
+                likeliest(2, 1 << 18, 1 << 18),
+                sample(64, 1000, 1000, 1, 0, 0.8, 0),
+                sample(64, 500, 500, 1, 40, 1, 0.05),
+                sample(2, 1 << 18, 1 << 18, 1, 0, 0.9, 0),
+                sample(2, 50257, 50304, 0.8, 50, 0.9, 0.01));
+    }
+
+    private static KernelCase likeliest(int rows, int vocabulary, int stride) {
+        return new KernelCase("argmax %dx%d".formatted(rows, vocabulary), device -> {
+            float[] logits = device.normalBf16(rows * stride, 3);
+            DeviceMemory tokens = device.outputF32(rows);
+            device.run(Sampling.likeliest(device.library(), device.bf16(logits), tokens, rows, vocabulary, stride));
+            int[] expected = new int[rows];
+            for (int row = 0; row < rows; row++) {
+                for (int id = 1; id < vocabulary; id++) {
+                    if (logits[row * stride + id] > logits[row * stride + expected[row]]) {
+                        expected[row] = id;
+                    }
+                }
+            }
+            device.compareExactly("tokens", device.readI32(tokens), expected);
+        });
+    }
+
+    /// NaN of either sign, infinity, nothing but minus infinity; and minus infinity beside a number.
+    private static KernelCase notFinite() {
+        return new KernelCase("argmax of what is no number", device -> {
+            int width = 40;
+            float[] logits = device.normalBf16(5 * width, 3);
+            logits[7] = Float.NaN;
+            logits[width + 9] = Float.intBitsToFloat(0xFFC00000);
+            logits[2 * width + 33] = Float.POSITIVE_INFINITY;
+            Arrays.fill(logits, 3 * width, 5 * width, Float.NEGATIVE_INFINITY);
+            logits[4 * width + 39] = Bf16.round(-1e30f);
+            DeviceMemory memory = device.bf16(logits);
+            DeviceMemory tokens = device.outputF32(5);
+            device.run(Sampling.likeliest(device.library(), memory, tokens, 5, width, width));
+            device.compareExactly("tokens", device.readI32(tokens), new int[] {-1, -1, -1, -1, 39});
+            DeviceMemory drawn = device.outputF32(5);
+            device.run(Sampling.sample(
+                    device.library(),
+                    new Settings(1, 0, 0.9, 0, SEED),
+                    memory,
+                    device.i32(new int[] {0}),
+                    0,
+                    drawn,
+                    5,
+                    width,
+                    width));
+            device.compareExactly("drawn", device.readI32(drawn), new int[] {-1, -1, -1, -1, 39});
+        });
+    }
+
+    private static KernelCase sample(
+            int rows, int vocabulary, int stride, double temperature, int topK, double topP, double minP) {
+        String name = "sampling %dx%d, temperature %s, top-k %d, top-p %s, min-p %s"
+                .formatted(rows, vocabulary, temperature, topK, topP, minP);
+        Settings settings = new Settings(temperature, topK, topP, minP, SEED);
+        return new KernelCase(name, device -> sample(device, settings, rows, vocabulary, stride));
+    }
+
+    private static void sample(CheckDevice device, Settings settings, int rows, int vocabulary, int stride) {
+        int position = 12;
+        int firstSequence = 3;
+        float[] logits = device.normalBf16(rows * stride, 2);
+        DeviceMemory tokens = device.outputF32(rows);
+        device.run(Sampling.sample(
+                device.library(),
+                settings,
+                device.bf16(logits),
+                device.i32(new int[] {position}),
+                firstSequence,
+                tokens,
+                rows,
+                vocabulary,
+                stride));
+        int[] drawn = device.readI32(tokens);
+        float[] distances = new float[rows];
+        for (int row = 0; row < rows; row++) {
+            int[] words = Philox4x32.words(SEED, firstSequence + row, position, 2, 0);
+            double point = (words[1] & 0xFFFFFFFFL) * 0x1p-32 + (words[0] & 0xFFFFFFFFL) * 0x1p-64;
+            double[] chances =
+                    probabilities(Arrays.copyOfRange(logits, row * stride, row * stride + vocabulary), settings);
+            distances[row] = (float) distance(chances, drawn[row], point);
+        }
+        // The error of weights may move the point past the end of a token's part.
+        device.compare("distance of the draw from the token's part", distances, new double[rows], 0, 1e-6);
+    }
+
+    /// How far a point is from the part of a token, all tokens' parts lying from 0 to 1 in their order.
+    private static double distance(double[] chances, int token, double point) {
+        if (token < 0 || token >= chances.length || chances[token] == 0) {
+            return 1;
+        }
+        double from = 0;
+        for (int id = 0; id < token; id++) {
+            from += chances[id];
+        }
+        return Math.max(0, Math.max(from - point, point - from - chances[token]));
+    }
+
+    private static double[] probabilities(float[] logits, Settings settings) {
+        Integer[] order = IntStream.range(0, logits.length).boxed().toArray(Integer[]::new);
+        Arrays.sort(order, Comparator.comparingDouble(id -> -logits[id])); // stable: of equals the first
+        float max = logits[order[0]];
+        double[] weights = new double[logits.length];
+        for (int id = 0; id < logits.length; id++) {
+            weights[id] = Math.exp((logits[id] - (double) max) / settings.temperature());
+        }
+        int kept = logits.length;
+        if (settings.topK() > 0 && settings.topK() < kept) {
+            kept = settings.topK();
+            while (kept < logits.length && logits[order[kept]] == logits[order[settings.topK() - 1]]) {
+                kept++;
+            }
+        }
+        if (settings.topP() < 1) {
+            double total = 0;
+            for (int i = 0; i < kept; i++) {
+                total += weights[order[i]];
+            }
+            double mass = weights[order[0]];
+            int enough = 1;
+            while (mass < settings.topP() * total) {
+                mass += weights[order[enough++]];
+            }
+            kept = enough;
+        }
+        while (kept > 1 && weights[order[kept - 1]] < settings.minP()) {
+            kept--;
+        }
+        double total = 0;
+        for (int i = 0; i < kept; i++) {
+            total += weights[order[i]];
+        }
+        double[] chances = new double[logits.length];
+        for (int i = 0; i < kept; i++) {
+            chances[order[i]] = weights[order[i]] / total;
+        }
+        return chances;
+    }
+}

@@ -1,0 +1,7 @@
+package org.quern.kernels.cuda;
+
+class SamplingTest extends StreamingFamilyTest {
+    SamplingTest() {
+        super("sampling");
+    }
+}
