@@ -13,7 +13,8 @@ final class Access {
 
     /// Several lanes of the warp in this epoch.
     static final int SEVERAL_LANES = 1;
-    /// Several warps that nothing orders; the epoch is the latest of theirs.
+    /// Several warps that nothing orders. The epoch is the latest of theirs, and instead of warp and lane there is a
+    /// set of 10 bits: bit `i` for the warps whose number ends with the digit `i`.
     static final int SEVERAL_WARPS = 2;
     /// Other blocks of this launch as well.
     static final int OTHER_BLOCKS = 4;
@@ -23,6 +24,9 @@ final class Access {
     static final int STRONG = 16;
     /// The target of a copy that nobody has waited for; only with [#SPECIAL].
     static final int COPYING = 32;
+
+    /// Where warp and lane are.
+    private static final long WARP_SET = 0x3ffL << 8;
 
     static final int MAX_EPOCH = (1 << 29) - 2;
     static final int MAX_INSTRUCTIONS = 1 << 16;
@@ -68,6 +72,19 @@ final class Access {
         return Long.compareUnsigned(entry, limit) >= 0;
     }
 
+    /// Whether a clock of the access's block has come to its epoch.
+    static boolean isCovered(long entry, int[] clock) {
+        if (!has(entry, SEVERAL_WARPS)) {
+            return epoch(entry) <= clock[warp(entry)];
+        }
+        for (int i = 0; i < clock.length; i++) {
+            if ((entry & warpBit(i)) != 0 && epoch(entry) > clock[i]) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     /// Whether an access of this block happened before what a lane does now.
     static boolean ordered(long entry, Warp warp, int lane) {
         int epoch = epoch(entry);
@@ -75,11 +92,11 @@ final class Access {
             return true;
         }
         if (has(entry, SEVERAL_WARPS)) {
-            return false;
+            return isCovered(entry, warp.clock) && ((entry & warpBit(warp.index)) == 0 || epoch < warp.together);
         }
         int other = warp(entry);
         if (other == warp.index) {
-            return epoch < warp.epoch || lane(entry) == lane && !has(entry, SEVERAL_LANES);
+            return epoch < warp.together || lane(entry) == lane && !has(entry, SEVERAL_LANES);
         }
         return epoch <= warp.clock[other];
     }
@@ -91,18 +108,24 @@ final class Access {
         }
         long both = now & (old | ~STRONG);
         if (has(old, SEVERAL_WARPS)) {
-            return later(old, both) | SEVERAL_WARPS;
+            return several(old, both, old & WARP_SET);
         }
         if (warp(old) == warp.index) {
-            if (epoch(old) < warp.epoch) {
+            if (epoch(old) < warp.together) {
                 return now;
             }
             return lane(old) == lane(now) ? both | old & SEVERAL_LANES : both | SEVERAL_LANES;
         }
-        return epoch(old) <= warp.clock[warp(old)] ? now : later(old, both) | SEVERAL_WARPS;
+        return epoch(old) <= warp.clock[warp(old)] ? now : several(old, both, warpBit(warp(old)));
     }
 
-    private static long later(long old, long now) {
-        return epoch(old) > epoch(now) ? now & ~limit(-1) | limit(epoch(old)) : now;
+    private static long several(long old, long now, long others) {
+        long set = others | warpBit(warp(now));
+        long latest = Math.max(epoch(old), epoch(now));
+        return limit((int) latest) | now & ~(limit(-1) | WARP_SET) | set | SEVERAL_WARPS;
+    }
+
+    private static long warpBit(int warp) {
+        return 1L << 8 + warp % 10;
     }
 }

@@ -129,9 +129,7 @@ final class Barrier {
         for (int i = 0; i < waiters; i++) {
             Warp warp = waiting[i];
             warp.join(clock);
-            if (warp.epoch == latest) {
-                warp.advance();
-            }
+            warp.meet();
             warp.acquired = Releases.union(warp.acquired, acquired);
             if (reductions[i] != null) {
                 reductions[i].complete(warp, waitingMasks[i], truths, voters);

@@ -31,7 +31,7 @@ final class BarrierDecoder {
                 new Members(layout.source(instruction, instruction.operands().getFirst(), PtxType.B32));
         return (warp, mask) -> {
             if (members.arrived(warp, mask) != 0) {
-                warp.advance();
+                warp.meet();
             }
         };
     }

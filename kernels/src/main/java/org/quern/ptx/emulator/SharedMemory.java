@@ -109,7 +109,7 @@ final class SharedMemory {
     }
 
     private static long mergeLanes(long old, long now, Warp warp) {
-        if (Access.epoch(old) != warp.epoch) {
+        if (Access.epoch(old) < warp.together) {
             return now;
         }
         long both = now & (old | ~Access.STRONG);
@@ -173,8 +173,9 @@ final class SharedMemory {
         }
         // A read on behalf of the whole warp is a read by other lanes, too.
         return Access.has(entry, Access.SEVERAL_LANES)
+                && !Access.has(old, Access.SEVERAL_WARPS)
                 && Access.warp(old) == warp.index
-                && Access.epoch(old) == warp.epoch;
+                && Access.epoch(old) >= warp.together;
     }
 
     /// Stores `size` bytes a lane.
@@ -293,7 +294,8 @@ final class SharedMemory {
     }
 
     private EmulatorFault race(Warp warp, int lane, int address, String does, String did, long other) {
-        boolean sameWarp = Access.warp(other) == warp.index;
+        boolean several = Access.has(other, Access.SEVERAL_WARPS);
+        boolean sameWarp = !several && Access.warp(other) == warp.index;
         return warp.fault(
                 RACE,
                 lane,
@@ -301,7 +303,8 @@ final class SharedMemory {
                         .formatted(
                                 does,
                                 address,
-                                (sameWarp ? "" : "warp %d, ".formatted(Access.warp(other))) + warp.otherThread(other),
+                                (sameWarp || several ? "" : "warp %d, ".formatted(Access.warp(other)))
+                                        + warp.otherThread(other),
                                 did,
                                 warp.block.execution.where(other),
                                 sameWarp ? "bar.warp.sync or a barrier" : "a barrier"));

@@ -35,6 +35,9 @@ public final class Warp {
     final int[] clock;
     /// This warp's time.
     int epoch;
+    /// The epoch in which its lanes synchronised last: for all of them, what this warp did before it happened before
+    /// now.
+    int together;
     /// All epochs up to it, of whatever warp, happened before now.
     int horizon;
     /// [#horizon] as an entry.
@@ -89,6 +92,7 @@ public final class Warp {
         Arrays.fill(clock, block.firstEpoch - 1);
         epoch = block.firstEpoch;
         clock[index] = epoch;
+        together = epoch;
         fenced = null;
         seen = null;
         acquired = null;
@@ -100,7 +104,7 @@ public final class Warp {
     /// Derives what depends on [#clock].
     void clockChanged() {
         epoch = clock[index];
-        int least = epoch - 1;
+        int least = together - 1;
         for (int i = 0; i < clock.length; i++) {
             if (i != index) {
                 least = Math.min(least, clock[i]);
@@ -113,6 +117,13 @@ public final class Warp {
     /// Later accesses are not covered by what has been told to others so far.
     void advance() {
         clock[index]++;
+        clockChanged();
+    }
+
+    /// The lanes have synchronised.
+    void meet() {
+        clock[index]++;
+        together = clock[index];
         clockChanged();
     }
 
@@ -133,7 +144,7 @@ public final class Warp {
             return false;
         }
         var entry = acquired.floorEntry(Access.epoch(access));
-        return entry != null && Access.epoch(access) <= entry.getValue()[Access.warp(access)];
+        return entry != null && Access.isCovered(access, entry.getValue());
     }
 
     boolean isDone() {
@@ -440,7 +451,10 @@ public final class Warp {
 
     /// `thread (3, 0, 0)`, by an entry of this block.
     String otherThread(long access) {
+        if (Access.has(access, Access.SEVERAL_WARPS)) {
+            return "threads of several warps";
+        }
         String thread = "thread " + block.thread(Access.warp(access), Access.lane(access));
-        return Access.has(access, Access.SEVERAL_LANES | Access.SEVERAL_WARPS) ? thread + " and others" : thread;
+        return Access.has(access, Access.SEVERAL_LANES) ? thread + " and others" : thread;
     }
 }
