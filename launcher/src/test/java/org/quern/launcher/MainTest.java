@@ -1,6 +1,7 @@
 package org.quern.launcher;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -89,6 +90,21 @@ class MainTest {
         if (parameters != null) {
             assertThat(plan.get("parameters").asLong()).isEqualTo(parameters);
         }
+    }
+
+    @Test
+    void plansForGpusThatAreNotHere() {
+        String config = CONFIGS.resolve("gpt2-124m.yaml").toString();
+        assertThat(Main.run("plan", config, "--gpu", "h100-80gb", "--gpus", "8", "--price", "2.5", "--json"))
+                .isZero();
+        JsonNode plan = result();
+        assertThat(plan.get("fits").asBoolean()).isTrue();
+        double hours = plan.get("expected_seconds").asDouble() / 3600;
+        assertThat(plan.get("expected_cost").asDouble()).isCloseTo(hours * 8 * 2.5, within(1e-6));
+        assertThat(Main.run("plan", config, "--gpu", "h100")).isEqualTo(64);
+        assertThat(Main.run("plan", config, "--gpus", "2")).isEqualTo(64);
+        assertThat(Main.run("plan", config, "--gpu", "h100-80gb", "--gpus", "3"))
+                .isEqualTo(65);
     }
 
     @Test

@@ -29,7 +29,8 @@ public sealed interface Model permits Gpt2, Llama {
     /// @return [N, hiddenSize]
     Value hidden(Graph graph, Value tokens, Value positions, AttentionLayer attention);
 
-    /// The weights of the output layer, [vocabSize, hiddenSize]: their products with a row of `hidden` are its logits.
+    /// The weights of the output layer, [vocabSize, hiddenSize]: their products with a row of `hidden` are its
+    /// logits.
     Parameter outputWeights();
 
     /// Adds the output layer: [N, hiddenSize] to [N, vocabSize].
@@ -45,6 +46,27 @@ public sealed interface Model permits Gpt2, Llama {
     /// The number of trained values.
     default long parameterCount() {
         return parameters().stream().mapToLong(p -> p.shape().size()).sum();
+    }
+
+    /// Floating-point operations of forward and backward pass for a token, as utilisation counts them, whatever
+    /// a device computes beside or again: 6 N + 12 L H D S, where N are the weights that each token is
+    /// multiplied with (those of linear layers and of the output layer), L the layers, H heads of D columns,
+    /// and S the tokens that one sees on average, (T + 1) / 2 without a window.
+    ///
+    /// @param length T, tokens of a sequence
+    default double flopPerToken(int length) {
+        double weights = outputWeights().shape().size();
+        for (Parameter parameter : parameters()) {
+            weights += switch (parameter.kind()) {
+                case LINEAR, LINEAR_TRANSPOSED -> parameter.shape().size();
+                case VECTOR, EMBEDDING -> 0;
+            };
+        }
+        ModelConfig config = config();
+        double span = config.slidingWindow() == 0 ? length : Math.min(config.slidingWindow(), length);
+        double seen = (span * (span + 1) / 2 + (length - span) * span) / length;
+        double columns = (double) config.numAttentionHeads() * config.headDim();
+        return 6 * weights + 12 * config.numHiddenLayers() * columns * seen;
     }
 
     /// A parameter as a state of a graph.

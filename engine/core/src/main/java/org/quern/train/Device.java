@@ -2,27 +2,48 @@ package org.quern.train;
 
 import com.sun.management.OperatingSystemMXBean;
 import java.lang.management.ManagementFactory;
+import java.util.Optional;
+import org.quern.graph.Graph;
+import org.quern.graph.MixedPrecision;
 
 /// What a run is planned for.
 ///
+/// @param mixedPrecision whether graphs run with the types of a GPU
 /// @param memoryBytes of one device
-public record Device(String name, long memoryBytes) {
+/// @param speed where it is known without measuring
+public record Device(String name, boolean mixedPrecision, long memoryBytes, Optional<Speed> speed) {
     /// What is left for the JVM, the kernels' scratch and the operating system.
-    private static final double USABLE = 0.9;
+    private static final double USABLE_OF_MACHINE = 0.9;
+
+    /// What is left for the driver, the kernels' code and their scratch.
+    private static final double USABLE_OF_GPU = 0.95;
 
     /// More tokens at once make a CPU no faster.
-    private static final int ENOUGH_TOKENS = 4096;
+    private static final int ENOUGH_FOR_CPU = 4096;
+
+    /// More tokens at once make a GPU hardly faster: the rows of its products fill all multiprocessors many
+    /// times.
+    private static final int ENOUGH_FOR_GPU = 65536;
+
+    /// Peaks that the maker publishes.
+    ///
+    /// @param flop floating-point operations a second of dense bf16 products with fp32 accumulation
+    /// @param memoryBytes bytes a second between the device and its memory
+    /// @param linkBytes bytes a second that a device sends to another one in the same machine
+    public record Speed(double flop, double memoryBytes, double linkBytes) {}
 
     /// The CPU and the memory of this machine.
     public static Device thisMachine() {
         return new Device(
                 "this machine's CPU",
-                ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getTotalMemorySize());
+                false,
+                ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getTotalMemorySize(),
+                Optional.empty());
     }
 
     /// The share of the memory that a run may take.
     double usable() {
-        return USABLE;
+        return mixedPrecision ? USABLE_OF_GPU : USABLE_OF_MACHINE;
     }
 
     long usableBytes() {
@@ -31,6 +52,11 @@ public record Device(String name, long memoryBytes) {
 
     /// The tokens of a micro-batch that keep the device busy.
     int enoughTokens() {
-        return ENOUGH_TOKENS;
+        return mixedPrecision ? ENOUGH_FOR_GPU : ENOUGH_FOR_CPU;
+    }
+
+    /// The graph as the device runs it.
+    Graph lower(Graph graph) {
+        return mixedPrecision ? MixedPrecision.lower(graph) : graph;
     }
 }

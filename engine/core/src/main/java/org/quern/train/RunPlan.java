@@ -1,7 +1,9 @@
 package org.quern.train;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import org.quern.base.QuernException;
 import org.quern.config.RunConfig;
 import org.quern.config.TokenizerSection;
@@ -11,66 +13,110 @@ import org.quern.tokenizer.Tokenizer;
 
 /// What a run needs, computed without running anything.
 ///
+/// Several devices share the sequences of a step (data parallelism): each holds all weights, gradients and
+/// moments, and the gradients are summed over the devices once a step.
+///
+/// @param devices how many of that device
 /// @param parameters trained values
-/// @param microBatch sequences that go through the model at once
-/// @param microBatches micro-batches of a step
+/// @param microBatch sequences that go through the model at once on a device
+/// @param microBatches micro-batches of a step on each device
 /// @param recompute what the backward pass computes again
-/// @param flopPerToken floating-point operations of forward and backward pass and update, for a token
-/// @param recomputedFlopPerToken of these, the ones that compute something again
+/// @param memory of each device
+/// @param expected how long a step takes, where that is known
 /// @param remedies what would make the run fit, if it does not
 public record RunPlan(
         Device device,
+        int devices,
         long parameters,
         int microBatch,
         int microBatches,
         Recompute recompute,
         long tokensPerStep,
         Memory memory,
-        double flopPerToken,
-        double recomputedFlopPerToken,
+        Flop flop,
+        Optional<Expected> expected,
         List<String> remedies) {
 
     /// Bytes of each part.
     ///
-    /// @param weights of all parameters
+    /// @param weights of all parameters, fp32
+    /// @param workingCopies of the parameters in bf16
     /// @param gradients of all parameters
     /// @param optimizer the optimiser's moments
-    /// @param activations that live at the same time, with their gradients, a chunk of logits, inputs and losses
+    /// @param activations that live at the same time, with their gradients, a chunk of logits, inputs and
+    ///     losses
     /// @param caches keys and values of the samples that are written on the way
-    public record Memory(long weights, long gradients, long optimizer, long activations, long caches) {
+    public record Memory(
+            long weights, long workingCopies, long gradients, long optimizer, long activations, long caches) {
         public long total() {
-            return weights + gradients + optimizer + activations + caches;
+            return weights + workingCopies + gradients + optimizer + activations + caches;
+        }
+    }
+
+    /// Floating-point operations for a token.
+    ///
+    /// @param model what the model's formula says: [Model#flopPerToken]
+    /// @param device what the device does: forward and backward pass and update, counted operation by operation
+    /// @param recomputed the part of the latter that computes something again
+    public record Flop(double model, double device, double recomputed) {}
+
+    /// Seconds of a step, expected from peaks and assumptions.
+    ///
+    /// @param computing forward and backward passes and update
+    /// @param reducing the sum of the gradients over the devices, as if nothing else went on meanwhile
+    public record Expected(double computing, double reducing) {
+        public double seconds() {
+            return computing + reducing;
         }
     }
 
     /// Plans the run of a config on a device, whose data need not be there; a tokenizer's file must be.
     public static RunPlan of(RunConfig config, Device device) {
+        return of(config, device, 1);
+    }
+
+    /// Plans the run of a config on several devices.
+    ///
+    /// @throws QuernException if they cannot share its sequences
+    public static RunPlan of(RunConfig config, Device device, int devices) {
         TokenizerSection tokenizer = config.tokenizer();
         int vocabSize = tokenizer
                 .train()
                 .map(TokenizerSection.Training::vocabSize)
                 .or(tokenizer::vocabSize)
                 .orElseGet(() -> Tokenizer.read(tokenizer.file().orElseThrow()).vocabSize());
-        return of(config, Model.of(config.modelConfig(vocabSize)), device);
+        return of(config, Model.of(config.modelConfig(vocabSize)), device, devices);
     }
 
     /// Plans the run of a config whose model is known.
-    static RunPlan of(RunConfig config, Model model, Device device) {
-        return new RunPlanner(config, model, device).plan();
+    static RunPlan of(RunConfig config, Model model, Device device, int devices) {
+        return new RunPlanner(config, model, device, devices).plan();
     }
 
     RunPlan withRemedies(List<String> ways) {
         return new RunPlan(
                 device,
+                devices,
                 parameters,
                 microBatch,
                 microBatches,
                 recompute,
                 tokensPerStep,
                 memory,
-                flopPerToken,
-                recomputedFlopPerToken,
+                flop,
+                expected,
                 ways);
+    }
+
+    /// Tokens a second of all devices.
+    public Optional<Double> tokensPerSecond() {
+        return expected.map(step -> tokensPerStep / step.seconds());
+    }
+
+    /// The share of the devices' published peak that the model's own operations make use of.
+    public Optional<Double> utilization() {
+        return device.speed()
+                .flatMap(speed -> tokensPerSecond().map(tokens -> tokens * flop.model() / (devices * speed.flop())));
     }
 
     public boolean fits() {
@@ -98,32 +144,58 @@ public record RunPlan(
     /// The plan as a table for people.
     @Override
     public String toString() {
-        return """
-                parameters       %,17d
-                weights          %17s   fp32
-                gradients        %17s   fp32
-                optimiser        %17s   fp32 moments
-                activations      %17s   micro-batch of %d sequence%s
-                samples          %17s   keys and values
-                total            %17s   of %s
-                recomputation    %17s   %sFLOP a token
-                tokens a step    %,17d   %d micro-batch%s
-                FLOP a token     %17s   forward, backward and update, counted op by op""".formatted(
-                        parameters,
-                        Units.bytes(memory.weights()),
-                        Units.bytes(memory.gradients()),
-                        Units.bytes(memory.optimizer()),
-                        Units.bytes(memory.activations()),
-                        microBatch,
-                        microBatch == 1 ? "" : "s",
-                        Units.bytes(memory.caches()),
-                        Units.bytes(memory.total()),
-                        Units.bytes(device.memoryBytes()),
-                        recompute.name().toLowerCase(Locale.ROOT),
-                        Units.count(recomputedFlopPerToken),
-                        tokensPerStep,
-                        microBatches,
-                        microBatches == 1 ? "" : "es",
-                        Units.count(flopPerToken));
+        List<String> rows = new ArrayList<>();
+        rows.add(row("parameters", "%,d".formatted(parameters), ""));
+        rows.add(row("weights", Units.bytes(memory.weights()), "fp32"));
+        if (device.mixedPrecision()) {
+            rows.add(row("working copies", Units.bytes(memory.workingCopies()), "bf16 weights"));
+        }
+        rows.add(row("gradients", Units.bytes(memory.gradients()), "fp32"));
+        rows.add(row("optimiser", Units.bytes(memory.optimizer()), "fp32 moments"));
+        rows.add(row(
+                "activations",
+                Units.bytes(memory.activations()),
+                "micro-batch of " + counted(microBatch, "sequence", "sequences")));
+        rows.add(row("samples", Units.bytes(memory.caches()), "keys and values"));
+        String of = "of " + Units.bytes(device.memoryBytes());
+        rows.add(row(
+                "total",
+                Units.bytes(memory.total()),
+                devices == 1 ? of : of + " of each of %d devices".formatted(devices)));
+        rows.add(row(
+                "recomputation",
+                recompute.name().toLowerCase(Locale.ROOT),
+                recompute == Recompute.NONE ? "" : Units.count(flop.recomputed()) + "FLOP a token more"));
+        String batches = counted(microBatches, "micro-batch", "micro-batches");
+        rows.add(row(
+                "tokens a step", "%,d".formatted(tokensPerStep), devices == 1 ? batches : batches + " on each device"));
+        rows.add(row(
+                "FLOP a token",
+                Units.count(flop.model()),
+                "of the model: 6 x weights in products + 12 x layers x width of attention x tokens seen"));
+        rows.add(row("  on the device", Units.count(flop.device()), "forward, backward and update, counted op by op"));
+        expected.ifPresent(step -> {
+            rows.add(row(
+                    "tokens/s",
+                    "%,.0f".formatted(tokensPerSecond().orElseThrow()),
+                    "%.0f %% of peak by the model's FLOP"
+                            .formatted(100 * utilization().orElseThrow())));
+            rows.add(row("", "", Roofline.ASSUMED));
+            if (devices > 1) {
+                rows.add(row(
+                        "  gradients",
+                        "%.1f ms".formatted(1000 * step.reducing()),
+                        "of %.1f ms a step: summed over the devices, not overlapped".formatted(1000 * step.seconds())));
+            }
+        });
+        return String.join("\n", rows);
+    }
+
+    private static String row(String name, String value, String note) {
+        return "%-16s %17s   %s".formatted(name, value, note).stripTrailing();
+    }
+
+    private static String counted(int count, String one, String many) {
+        return "%d %s".formatted(count, count == 1 ? one : many);
     }
 }

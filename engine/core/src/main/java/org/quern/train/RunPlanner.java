@@ -7,12 +7,16 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.quern.base.QuernException;
 import org.quern.config.RunConfig;
 import org.quern.generate.GraphDecoder;
+import org.quern.graph.DType;
 import org.quern.graph.Graph;
 import org.quern.graph.MemoryPlan;
+import org.quern.graph.MixedPrecision;
 import org.quern.graph.Recompute;
 import org.quern.graph.Schedule;
 import org.quern.graph.Value;
@@ -32,33 +36,61 @@ final class RunPlanner {
     private final RunConfig config;
     private final Model model;
     private final Device device;
+    private final int devices;
+
+    /// Sequences of a step on a device.
+    private final int batch;
+
     private final OptimizerGraphs optimizer;
     private final Graph norm;
     private final Graph update;
 
-    /// The states of the graphs beside the forward and backward pass, and the arena that these need.
+    /// The states of the graphs beside the forward and backward pass.
     private final Map<String, Value> otherStates = new HashMap<>();
+
+    /// Those of them that have a working copy.
+    private final Map<String, Value> otherCopies = new HashMap<>();
+
+    /// The arena that these graphs need.
 
     private final long othersArena;
 
-    RunPlanner(RunConfig config, Model model, Device device) {
+    RunPlanner(RunConfig config, Model model, Device device, int devices) {
         this.config = config;
         this.model = model;
         this.device = device;
+        this.devices = devices;
+        batch = shared(config.train(), devices);
         optimizer = new OptimizerGraphs(config.optimizerSettings(), model.parameters());
-        norm = optimizer.norm();
-        update = optimizer.update();
+        norm = device.lower(optimizer.norm());
+        update = device.lower(optimizer.update());
         List<Graph> others = new ArrayList<>(List.of(norm, update));
         config.sample()
                 .map(_ -> GraphDecoder.graph(model, 1, model.config().maxPositionEmbeddings()))
+                .map(device::lower)
                 .ifPresent(others::add);
         others.forEach(graph -> otherStates.putAll(graph.states()));
+        others.forEach(graph -> otherCopies.putAll(copies(graph)));
         othersArena = others.stream().mapToLong(RunPlanner::arena).max().orElseThrow();
     }
 
-    /// The plan of the micro-batch and the recomputation that the config gives. What it leaves open is chosen: the
-    /// least recomputation with which a micro-batch fits that is not too small, and then the largest micro-batch,
-    /// as far as that makes the device faster. If none fits, it is what needs the least memory.
+    private static int shared(RunConfig.Train train, int devices) {
+        if (train.globalBatch() % devices != 0) {
+            throw QuernException.data("the number of devices must divide train.global_batch %d: got %d"
+                    .formatted(train.globalBatch(), devices));
+        }
+        int batch = train.globalBatch() / devices;
+        train.microBatch().filter(size -> batch % size != 0).ifPresent(size -> {
+            throw QuernException.data(
+                    "train.micro_batch must divide the %d sequences of a step on each of %d devices: got %d"
+                            .formatted(batch, devices, size));
+        });
+        return batch;
+    }
+
+    /// The plan of the micro-batch and the recomputation that the config gives. What it leaves open is chosen:
+    /// the least recomputation with which a micro-batch fits that is not too small, and then the largest
+    /// micro-batch, as far as that makes the device faster. If none fits, it is what needs the least memory.
     RunPlan plan() {
         int length = config.train().sequenceLength();
         RunPlan plan = best(length, sizes(length), policies());
@@ -74,9 +106,8 @@ final class RunPlanner {
         return config.train().microBatch().map(List::of).orElseGet(() -> divisors(length));
     }
 
-    /// The divisors of the global batch, as far as more sequences at once make the device faster.
+    /// The divisors of a device's batch, as far as more sequences at once make the device faster.
     private List<Integer> divisors(int length) {
-        int batch = config.train().globalBatch();
         int enough = Math.clamp(device.enoughTokens() / length, 1, batch);
         return IntStream.iterate(enough, size -> size >= 1, size -> size - 1)
                 .filter(size -> batch % size == 0)
@@ -119,33 +150,49 @@ final class RunPlanner {
 
     /// Whether there is room for what does not depend on the micro-batch.
     private boolean statesFit() {
-        return otherStates.values().stream().mapToLong(Value::bytes).sum() <= device.usableBytes();
+        long states = otherStates.values().stream().mapToLong(Value::bytes).sum();
+        return states + copyBytes(otherCopies) <= device.usableBytes();
     }
 
     private RunPlan plan(int length, int microBatch, Recompute recompute) {
-        RunConfig.Train train = config.train();
-        Graph training = ModelGraphs.training(model, microBatch, length, false, recompute);
-        double plain =
-                ModelGraphs.training(model, microBatch, length, false).cost().flop();
+        Graph training = device.lower(ModelGraphs.training(model, microBatch, length, false, recompute));
+        Graph plain = recompute == Recompute.NONE
+                ? training
+                : device.lower(ModelGraphs.training(model, microBatch, length, false));
+        RunPlan.Memory memory = memory(training);
+        int microBatches = batch / microBatch;
         double tokens = (double) microBatch * length;
         double forwardAndBackward = training.cost().flop();
         double optimizing = norm.cost().flop() + update.cost().flop();
         return new RunPlan(
                 device,
+                devices,
                 model.parameterCount(),
                 microBatch,
-                train.globalBatch() / microBatch,
+                microBatches,
                 recompute,
-                (long) train.globalBatch() * length,
-                memory(training),
-                forwardAndBackward / tokens + optimizing / ((double) train.globalBatch() * length),
-                (forwardAndBackward - plain) / tokens,
+                (long) batch * devices * length,
+                memory,
+                new RunPlan.Flop(
+                        model.flopPerToken(length),
+                        (forwardAndBackward + optimizing / microBatches) / tokens,
+                        (forwardAndBackward - plain.cost().flop()) / tokens),
+                device.speed().map(speed -> expected(training, microBatches, memory.gradients(), speed)),
                 List.of());
+    }
+
+    private RunPlan.Expected expected(Graph training, int microBatches, long gradients, Device.Speed speed) {
+        double computing = microBatches * Roofline.seconds(training, speed)
+                + Roofline.seconds(norm, speed)
+                + Roofline.seconds(update, speed);
+        return new RunPlan.Expected(computing, Roofline.allReduceSeconds(gradients, devices, speed));
     }
 
     private RunPlan.Memory memory(Graph training) {
         Map<String, Value> states = new HashMap<>(otherStates);
         states.putAll(training.states());
+        Map<String, Value> copies = new HashMap<>(otherCopies);
+        copies.putAll(copies(training));
         List<String> parameters =
                 model.parameters().stream().map(Parameter::name).toList();
         long weights = bytes(states, parameters.stream());
@@ -154,7 +201,20 @@ final class RunPlanner {
         long caches = bytes(states, states.keySet().stream().filter(ModelGraphs::isCache));
         long inputs = bytes(states, states.keySet().stream()) - weights - gradients - moments - caches;
         long arena = Math.max(othersArena, arena(training));
-        return new RunPlan.Memory(weights, gradients, moments, inputs + arena, caches);
+        return new RunPlan.Memory(weights, copyBytes(copies), gradients, moments, inputs + arena, caches);
+    }
+
+    /// The states that have a working copy.
+    private Map<String, Value> copies(Graph graph) {
+        return device.mixedPrecision()
+                ? MixedPrecision.workingCopies(graph).stream().collect(Collectors.toMap(Value::name, state -> state))
+                : Map.of();
+    }
+
+    private static long copyBytes(Map<String, Value> copies) {
+        return copies.values().stream()
+                .mapToLong(state -> state.shape().size() * DType.BF16.bytes())
+                .sum();
     }
 
     private static long bytes(Map<String, Value> states, Stream<String> names) {

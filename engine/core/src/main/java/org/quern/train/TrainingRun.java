@@ -83,7 +83,7 @@ public final class TrainingRun {
         Model model = Model.of(modelConfig);
         OptimizerSettings settings = config.optimizerSettings();
         RunConfig.Train train = config.train();
-        RunPlan plan = RunPlan.of(config, model, Device.thisMachine());
+        RunPlan plan = RunPlan.of(config, model, Device.thisMachine(), 1);
         plan.requireFit();
         LOG.info("plan:\n{}", plan);
         TrainingStep step = new TrainingStep(

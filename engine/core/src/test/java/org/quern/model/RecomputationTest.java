@@ -1,6 +1,7 @@
 package org.quern.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -92,9 +93,9 @@ class RecomputationTest {
         executor.tensors().host(state).setAtIndex(ValueLayout.JAVA_INT, index, value);
     }
 
-    /// What each further layer keeps, in columns. Without recomputation: the outputs of two norms, fused qkv, the
-    /// attention's output, the residual stream after it and after the layer, the feed-forward layer before and
-    /// after its activation, and the statistics of norms and attention.
+    /// What each further layer keeps, in columns. Without recomputation: the outputs of two norms, fused qkv,
+    /// the attention's output, the residual stream after it and after the layer, the feed-forward layer before
+    /// and after its activation, and the statistics of norms and attention.
     @ParameterizedTest
     @CsvSource({
         // norms, statistics, qkv, attention, residuals, log-sum-exp, up, activation
@@ -126,7 +127,8 @@ class RecomputationTest {
                 .bytes();
     }
 
-    /// Norms and activations run again with their layers; in a block, everything but what gives the layer's output.
+    /// Norms and activations run again with their layers; in a block, everything but what gives the layer's
+    /// output.
     @ParameterizedTest
     @EnumSource
     void runsAgainWhatItSays(Architecture architecture) {
@@ -155,6 +157,23 @@ class RecomputationTest {
         }
         double embeddings = architecture == Architecture.GPT2 ? cost(none, "x") : 0;
         assertThat(extra(model, none, Recompute.BLOCK)).isEqualTo(forward - ends - lastNorm - embeddings);
+    }
+
+    /// The formula is three times what products and attention of the forward pass take.
+    @ParameterizedTest
+    @MethodSource("models")
+    void theModelsFormulaCountsProductsAndAttention(ModelConfig config) {
+        Model model = Model.of(config);
+        double flop = 0;
+        for (Node node : ModelGraphs.evaluation(model, BATCH, LENGTH).nodes()) {
+            flop += switch (node.op()) {
+                case Op.MatMul _, Op.Attention _ -> node.cost().flop();
+                case Op.LinearCrossEntropy _ ->
+                    2.0 * BATCH * LENGTH * node.input(1).shape().size();
+                default -> 0;
+            };
+        }
+        assertThat(model.flopPerToken(LENGTH)).isCloseTo(3 * flop / (BATCH * LENGTH), within(1e-6));
     }
 
     private static double extra(Model model, Graph none, Recompute recompute) {

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -23,8 +24,12 @@ import org.quern.executor.Program;
 import org.quern.executor.TensorStore;
 import org.quern.generate.GraphDecoder;
 import org.quern.graph.Graph;
+import org.quern.graph.MemoryPlan;
+import org.quern.graph.MixedPrecision;
 import org.quern.graph.Recompute;
+import org.quern.graph.Schedule;
 import org.quern.model.Model;
+import org.quern.model.ModelGraphs;
 
 class RunPlanTest {
     @TempDir
@@ -47,8 +52,7 @@ class RunPlanTest {
         "llama3.1-8b, 8030261248"
     })
     void plansTheRecipesWithoutTheirData(String recipe, long parameters) {
-        RunConfig config = ConfigReader.read(
-                Path.of("../../configs").resolve(recipe + ".yaml"), RunConfig.class, List.of("train.micro_batch=1"));
+        RunConfig config = recipe(recipe, "train.micro_batch=1");
         RunPlan plan = RunPlan.of(config, Device.thisMachine());
         assertThat(plan.parameters()).isEqualTo(parameters);
         assertThat(plan.memory().weights()).isEqualTo(4 * parameters);
@@ -163,8 +167,7 @@ class RunPlanTest {
             RunPlan plan = planFor(withRoomFor(needed), 64, 256);
             assertThat(plan.recompute()).isEqualTo(recompute);
             assertThat(plan.microBatch()).isEqualTo(4);
-            assertThat(plan.recomputedFlopPerToken())
-                    .matches(flop -> recompute == Recompute.NONE ? flop == 0 : flop > 0);
+            assertThat(plan.flop().recomputed()).matches(flop -> recompute == Recompute.NONE ? flop == 0 : flop > 0);
         }
         long one = plan(64, 256, "train.micro_batch=1", "train.recompute=none")
                 .memory()
@@ -184,8 +187,11 @@ class RunPlanTest {
     }
 
     private static Device withRoomFor(long bytes) {
-        return new Device(
-                "a small machine", (long) (bytes / Device.thisMachine().usable()) + 2);
+        return machine((long) (bytes / Device.thisMachine().usable()) + 2);
+    }
+
+    private static Device machine(long bytes) {
+        return new Device("a small machine", false, bytes, Optional.empty());
     }
 
     private RunPlan plan(int globalBatch, int length, String... overrides) {
@@ -231,8 +237,64 @@ class RunPlanTest {
 
     @Test
     void namesASmallerModelWhereNothingElseHelps() {
-        assertThat(planFor(new Device("a small machine", 1000), 8, 512).remedies())
-                .hasSize(2)
-                .startsWith("a smaller model");
+        assertThat(planFor(machine(1000), 8, 512).remedies()).hasSize(2).startsWith("a smaller model");
+    }
+
+    /// What a GPU runs is the lowered graph: bf16 activations, and bf16 copies of the weights beside fp32 ones.
+    @ParameterizedTest
+    @ValueSource(strings = {"gpt2-124m", "llama3.1-8b"})
+    void plansForAGpu(String recipe) {
+        RunConfig config = recipe(recipe, "train.micro_batch=1", "train.recompute=block");
+        Model model = Model.of(config.modelConfig(config.tokenizer().vocabSize().orElseThrow()));
+        int length = config.train().sequenceLength();
+        RunPlan plan = RunPlan.of(config, KnownGpus.named("h200-141gb").orElseThrow(), 8);
+        assertThat(plan.microBatches()).isEqualTo(config.train().globalBatch() / 8);
+        long parameters = model.parameterCount();
+        assertThat(plan.memory().weights()).isEqualTo(4 * parameters);
+        assertThat(plan.memory().workingCopies()).isEqualTo(2 * parameters);
+        assertThat(plan.memory().gradients()).isEqualTo(4 * parameters);
+        assertThat(plan.memory().optimizer()).isEqualTo(8 * parameters);
+        Graph lowered = MixedPrecision.lower(ModelGraphs.training(model, 1, length, false, Recompute.BLOCK));
+        long arena = MemoryPlan.of(Schedule.of(lowered)).bytes();
+        // Ids, targets, positions, document starts and losses; the loss scale, the clip factor, AdamW's scalars.
+        assertThat(plan.memory().activations()).isEqualTo(arena + 5L * 4 * length + 4 + 8 + 12);
+    }
+
+    @Test
+    void expectsMoreOfMoreGpus() {
+        RunConfig config = recipe("gpt2-124m");
+        Device gpu = KnownGpus.named("h100-80gb").orElseThrow();
+        RunPlan one = RunPlan.of(config, gpu);
+        RunPlan eight = RunPlan.of(config, gpu, 8);
+        assertThat(one.expected().orElseThrow().reducing()).isZero();
+        assertThat(eight.expected().orElseThrow().reducing()).isPositive();
+        assertThat(eight.tokensPerSecond().orElseThrow() / one.tokensPerSecond().orElseThrow())
+                .isBetween(7.0, 8.0);
+        assertThat(one.utilization().orElseThrow()).isBetween(0.1, 0.65);
+        assertThat(one.toString()).contains("estimate, not measured").doesNotContain("summed over the devices");
+        assertThat(eight.toString()).contains("summed over the devices", "on each device");
+    }
+
+    @Test
+    void aSmallGpuRecomputes() {
+        RunConfig config = recipe("gpt2-1558m");
+        RunPlan plan = RunPlan.of(config, KnownGpus.named("a100-40gb").orElseThrow());
+        assertThat(plan.fits()).isTrue();
+        RunPlan larger = RunPlan.of(config, KnownGpus.named("h200-141gb").orElseThrow());
+        assertThat(larger.recompute()).isEqualTo(Recompute.NONE);
+        assertThat(larger.microBatch()).isGreaterThan(plan.microBatch());
+    }
+
+    @Test
+    void refusesDevicesThatCannotShareTheBatch() {
+        Device gpu = KnownGpus.named("h100-80gb").orElseThrow();
+        assertThatThrownBy(() -> RunPlan.of(recipe("gpt2-124m"), gpu, 7))
+                .hasMessage("the number of devices must divide train.global_batch 512: got 7");
+        assertThatThrownBy(() -> RunPlan.of(recipe("gpt2-124m", "train.micro_batch=16"), gpu, 64))
+                .hasMessageContaining("train.micro_batch must divide the 8 sequences of a step on each of 64 devices");
+    }
+
+    private static RunConfig recipe(String name, String... overrides) {
+        return ConfigReader.read(Path.of("../../configs").resolve(name + ".yaml"), RunConfig.class, List.of(overrides));
     }
 }
