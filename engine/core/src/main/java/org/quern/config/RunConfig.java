@@ -8,6 +8,7 @@ import java.util.OptionalInt;
 import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.quern.executor.Devices;
 import org.quern.graph.Recompute;
 import org.quern.model.ModelConfig;
 import org.quern.optimizer.LearningRate;
@@ -43,10 +44,7 @@ public record RunConfig(
         @Override
         public List<String> problems() {
             List<String> problems = new ArrayList<>();
-            if (device.equals("emulated") || device.matches("cuda(:\\d+)?")) {
-                problems.add("device %s is not part of this version, which trains on the CPU only: use cpu or auto"
-                        .formatted(device));
-            } else if (!device.equals("auto") && !device.equals("cpu")) {
+            if (!Devices.isName(device)) {
                 problems.add("device must be auto, cpu, cuda, cuda:N or emulated: got " + device);
             }
             name.filter(text -> !text.matches("[\\w][\\w.-]*"))

@@ -2,8 +2,10 @@ package org.quern.graph;
 
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /// The types of a graph on a GPU: activations, their gradients, and keys and values of caches are bf16; statistics,
 /// losses and whatever is a state stay fp32.
@@ -24,8 +26,15 @@ public final class MixedPrecision {
         graph.states()
                 .values()
                 .forEach(state -> values.put(state, lowered.state(state.name(), state.shape(), type(graph, state))));
+        // What was rounded before it went into an fp32 state: who reads that as bf16 reads this.
+        Map<Value, Value> rounded = new HashMap<>();
+        Set<Value> readAsBf16 = readAsBf16(graph);
         for (Node node : graph.nodes()) {
-            List<Value> inputs = node.inputs().stream().map(values::get).toList();
+            List<Value> inputs = new ArrayList<>();
+            for (int i = 0; i < node.inputs().size(); i++) {
+                Value input = values.get(node.input(i));
+                inputs.add(readsBf16(node.op(), i) ? rounded.getOrDefault(input, input) : input);
+            }
             Op op = chunked(node.op(), inputs);
             List<Shape> shapes =
                     op.outputShapes(inputs.stream().map(Value::shape).toList());
@@ -37,18 +46,32 @@ public final class MixedPrecision {
                 Value value =
                         values.computeIfAbsent(node.output(i), old -> lowered.transientValue(old.name(), shape, type));
                 Node.Output output = new Node.Output(value, node.accumulates(i));
-                if (value.type() == type || value.type() == DType.F32 && op instanceof Op.MatMul) {
+                boolean exact = op instanceof Op.MatMul && !readAsBf16.contains(node.output(i));
+                if (value.type() == type || value.type() == DType.F32 && exact) {
                     outputs.add(output);
                 } else {
-                    Value rounded = lowered.transientValue(value.name(), value.shape(), type);
-                    outputs.add(new Node.Output(rounded, false));
-                    casts.add(new Node(new Op.Cast(), List.of(rounded), List.of(output)));
+                    Value result = lowered.transientValue(value.name(), value.shape(), type);
+                    outputs.add(new Node.Output(result, false));
+                    casts.add(new Node(new Op.Cast(), List.of(result), List.of(output)));
+                    rounded.put(value, result);
                 }
             }
             lowered.addInto(op, inputs, outputs);
             casts.forEach(cast -> lowered.addInto(cast.op(), cast.inputs(), cast.outputs()));
         }
         return lowered;
+    }
+
+    private static Set<Value> readAsBf16(Graph graph) {
+        Set<Value> read = new HashSet<>();
+        for (Node node : graph.nodes()) {
+            for (int i = 0; i < node.inputs().size(); i++) {
+                if (readsBf16(node.op(), i)) {
+                    read.add(node.input(i));
+                }
+            }
+        }
+        return read;
     }
 
     /// The operation with chunks of the size that a GPU likes.

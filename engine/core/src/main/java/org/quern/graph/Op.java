@@ -496,12 +496,14 @@ public sealed interface Op {
     // ---------------------------------------------------------------- loss
 
     /// The losses of a language model's output layer: hidden [N, C], weight [V, C], targets int32 [N] to
-    /// (cross-entropy in nats [N], workspace [rowsAtOnce, V]) of the logits hidden weight^T. A negative target
-    /// is ignored: its loss and gradient are 0.
+    /// (cross-entropy in nats [N], workspace [rowsAtOnce, V padded]) of the logits hidden weight^T. A
+    /// negative target is ignored: its loss and gradient are 0.
     ///
     /// The logits of all rows never exist: chunks of `rowsAtOnce` rows take turns in the workspace.
     record LinearCrossEntropy(int rowsAtOnce) implements Op {
         private static final int ROWS_MULTIPLE = 128;
+        /// Rows of logits start where the widest accesses may.
+        private static final int COLUMNS_MULTIPLE = 64;
 
         /// As many rows at once as have at most that many logits, rounded down to a multiple of 128, which
         /// matrix units like; at least 128, and at most all. The gradient of the weight is read and written
@@ -521,7 +523,8 @@ public sealed interface Op {
                             && rowsAtOnce <= hidden.rows(),
                     this,
                     inputs);
-            return List.of(Shape.of(hidden.rows()), Shape.of(rowsAtOnce, weight.rows()));
+            int columns = Math.ceilDiv(weight.rows(), COLUMNS_MULTIPLE) * COLUMNS_MULTIPLE;
+            return List.of(Shape.of(hidden.rows()), Shape.of(rowsAtOnce, columns));
         }
 
         /// A product of 2 N C V, and 4 for each logit.

@@ -16,7 +16,7 @@ import org.quern.config.RunConfig;
 import org.quern.data.Batches;
 import org.quern.data.SampleOrder;
 import org.quern.data.TokenShards;
-import org.quern.executor.CpuExecutor;
+import org.quern.executor.Devices;
 import org.quern.executor.Executor;
 import org.quern.model.Initialization;
 import org.quern.model.Model;
@@ -29,13 +29,9 @@ import org.quern.train.metrics.MetricsFile;
 import org.quern.train.metrics.Provenance;
 import org.quern.train.metrics.Report;
 import org.quern.train.metrics.TensorBoardWriter;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /// A training run in its folder: starts it, or goes on from its newest checkpoint.
 public final class TrainingRun {
-    private static final Logger LOG = LoggerFactory.getLogger(TrainingRun.class);
-
     private static final String CHECKPOINTS = "checkpoints";
 
     private final RunConfig config;
@@ -69,11 +65,7 @@ public final class TrainingRun {
         newest.ifPresent(checkpoint -> RunCheckpoints.requireSameOrder(checkpoint, RunCheckpoints.Order.of(config)));
         RunPlan.of(config, Device.thisMachine()).requireFit();
         RunData data = RunData.open(config, folder, threads, preparation);
-        try (Executor executor = new CpuExecutor(threads)) {
-            LOG.info(
-                    "device: {} ({} was asked for)",
-                    executor.description(),
-                    config.run().device());
+        try (Executor executor = Devices.open(config.run().device(), threads)) {
             return run(newest, data, executor);
         }
     }

@@ -61,7 +61,7 @@ class CpuExecutorTest {
         }
     }
 
-    private static void fill(TensorStore tensors, OpCases.Case op, Graph graph) {
+    static void fill(TensorStore tensors, OpCases.Case op, Graph graph) {
         for (Value state : graph.states().values()) {
             if (!state.name().startsWith("gradient.") && !state.name().equals("output")) {
                 set(tensors.host(state.name()), state.type(), op.values(state, 1));

@@ -117,6 +117,20 @@ final class OpCases {
         cases.add(attention("attention within documents", heads, 9, 0, i -> i % 9 / 4 * 4));
         cases.add(attention("attention in a window within documents", heads, 9, 2, i -> i % 9 / 5 * 5));
         cases.add(attention("attention of one token", new Op.Heads(1, 1, 5), 1, 0, i -> 0));
+        Op.Heads wide = new Op.Heads(4, 2, 16);
+        cases.add(attention("attention with heads of 16", wide, 21, 0, i -> 0));
+        cases.add(attention("attention in a window within documents, heads of 16", wide, 19, 4, i -> i % 19 / 7 * 7));
+        cases.add(of(
+                "rope with heads of 16",
+                graph -> graph.add(
+                        "y",
+                        new Op.Rope(
+                                wide,
+                                new Op.RopeFrequencies(List.of(1.0, 0.5, 0.3, 0.2, 0.1, 0.05, 0.03, 0.01), 50),
+                                false),
+                        parameter(graph, "qkv", 7, wide.fusedColumns()),
+                        ids(graph, "positions", 7)),
+                Map.of("positions", i -> 7 * i)));
         cases.add(of("swiglu", graph -> graph.add("y", new Op.SwiGlu(), parameter(graph, "x", 5, 14))));
         for (Op.Function function : Op.Function.values()) {
             cases.add(of(

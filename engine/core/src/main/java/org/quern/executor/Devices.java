@@ -1,0 +1,68 @@
+package org.quern.executor;
+
+import java.util.List;
+import org.quern.gpu.DeviceProperties;
+import org.quern.gpu.EmulatedGpu;
+import org.quern.gpu.Gpu;
+import org.quern.gpu.GpuException;
+import org.quern.gpu.Gpus;
+import org.quern.kernels.cuda.LoadedKernels;
+import org.quern.ptx.CubinCache;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// Devices by the names that people give them.
+public final class Devices {
+    /// The CPU, or the first GPU if there is one.
+    public static final String AUTO = "auto";
+
+    public static final String CPU = "cpu";
+    /// A GPU that exists in the JVM: slow, and every access is checked.
+    public static final String EMULATED = "emulated";
+
+    private static final Logger LOG = LoggerFactory.getLogger(Devices.class);
+
+    private Devices() {}
+
+    /// Whether a device could be called so: `auto`, `cpu`, `cuda`, `cuda:N` or `emulated`.
+    public static boolean isName(String name) {
+        return List.of(AUTO, CPU, EMULATED).contains(name) || isGpu(name);
+    }
+
+    private static boolean isGpu(String name) {
+        return name.matches("cuda(:\\d{1,4})?");
+    }
+
+    /// Opens a device and logs which one it is and why.
+    ///
+    /// @param threads compute threads, if it is the CPU
+    /// @throws GpuException if it is a GPU that is not there or cannot be used, with the reason
+    public static Executor open(String name, int threads) {
+        String reason = name + " was asked for";
+        String chosen = name;
+        if (name.equals(AUTO)) {
+            try {
+                DeviceProperties first = Gpus.list().getFirst();
+                chosen = "cuda:0";
+                reason = "auto takes the first GPU, " + first.name();
+            } catch (GpuException e) {
+                chosen = CPU;
+                reason = "auto takes the CPU: " + e.getMessage();
+            }
+        }
+        Executor executor =
+                isGpu(chosen) ? gpu(chosen) : chosen.equals(EMULATED) ? emulated() : new CpuExecutor(threads);
+        LOG.info("device: {} ({})", executor.description(), reason);
+        return executor;
+    }
+
+    private static Executor gpu(String name) {
+        Gpu gpu = Gpus.open(name);
+        return new GpuExecutor(gpu, LoadedKernels.assembled(gpu, CubinCache.standard()));
+    }
+
+    private static Executor emulated() {
+        EmulatedGpu gpu = new EmulatedGpu();
+        return new GpuExecutor(gpu, LoadedKernels.asText(gpu));
+    }
+}

@@ -1,0 +1,128 @@
+package org.quern.executor;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.quern.gpu.DeviceArena;
+import org.quern.gpu.DeviceMemory;
+import org.quern.gpu.DeviceProperties;
+import org.quern.gpu.Gpu;
+import org.quern.gpu.GpuGraph;
+import org.quern.gpu.GpuStream;
+import org.quern.graph.Graph;
+import org.quern.graph.MemoryPlan;
+import org.quern.graph.MixedPrecision;
+import org.quern.graph.Schedule;
+import org.quern.graph.Value;
+import org.quern.kernels.cuda.GpuKernel;
+import org.quern.kernels.cuda.KernelLibrary;
+
+/// Runs graphs on a GPU, real or emulated, in mixed precision: each node becomes a kernel bound to its memory, or is
+/// the
+/// end of the one before it. A program's launches are captured when it first runs and replayed as one from then on.
+public final class GpuExecutor implements Executor {
+    private final Gpu gpu;
+    private final KernelLibrary library;
+    private final DeviceArena memory;
+    private final GpuStream stream;
+    private final GpuTensorStore tensors;
+    private final GpuTables tables;
+    private final List<GpuGraph> captured = new ArrayList<>();
+    private DeviceMemory arena = new DeviceMemory(0, 0);
+    private DeviceMemory scratch = new DeviceMemory(0, 0);
+    private long arenaBytes;
+    private long scratchBytes;
+
+    /// @param gpu belongs to the executor from now on, as the library does
+    public GpuExecutor(Gpu gpu, KernelLibrary library) {
+        this.gpu = gpu;
+        this.library = library;
+        memory = gpu.arena();
+        stream = gpu.stream();
+        tensors = new GpuTensorStore(gpu, memory, stream, library);
+        tables = new GpuTables(memory, stream);
+    }
+
+    @Override
+    public TensorStore tensors() {
+        return tensors;
+    }
+
+    /// Prepares a graph. Its memory is allocated when a program first runs, an arena as large as all graphs need that
+    /// were prepared by then: prepare all graphs first.
+    @Override
+    public Program prepare(Graph graph) {
+        Graph lowered = MixedPrecision.lower(graph);
+        lowered.states().values().forEach(tensors::declare);
+        MixedPrecision.workingCopies(lowered).forEach(tensors::declareWorkingCopy);
+        Schedule schedule = Schedule.of(lowered);
+        MemoryPlan plan = MemoryPlan.of(schedule);
+        arenaBytes = Math.max(arenaBytes, plan.bytes());
+        scratchBytes = Math.max(scratchBytes, GpuKernels.scratchBytes(schedule.nodes(), library.device()));
+        return new GpuProgram(schedule, plan);
+    }
+
+    private GpuGraph bind(Schedule schedule, MemoryPlan plan) {
+        if (arenaBytes > arena.bytes()) {
+            arena = memory.allocate(arenaBytes);
+        }
+        if (scratchBytes > scratch.bytes()) {
+            scratch = memory.allocate(scratchBytes);
+        }
+        List<GpuKernel> kernels = new GpuKernels(library, tensors, tables, scratch, value -> memoryOf(value, plan))
+                .bind(schedule.nodes());
+        GpuGraph graph = stream.capture(() -> kernels.forEach(kernel -> kernel.launch(stream)));
+        captured.add(graph);
+        return graph;
+    }
+
+    private DeviceMemory memoryOf(Value value, MemoryPlan plan) {
+        return value.state()
+                ? tensors.device(value.name())
+                : arena.slice(plan.offsets().get(value), value.bytes());
+    }
+
+    @Override
+    public String description() {
+        DeviceProperties device = gpu.properties();
+        return "%s, %s, %d multiprocessors".formatted(device.name(), device.architecture(), device.multiprocessors());
+    }
+
+    @Override
+    public void close() {
+        captured.forEach(GpuGraph::close);
+        tensors.close();
+        stream.close();
+        memory.close();
+        library.close();
+        gpu.close();
+    }
+
+    private final class GpuProgram implements Program {
+        private final Schedule schedule;
+        private final MemoryPlan plan;
+        private GpuGraph graph;
+
+        GpuProgram(Schedule schedule, MemoryPlan plan) {
+            this.schedule = schedule;
+            this.plan = plan;
+        }
+
+        @Override
+        public void run() {
+            if (graph == null) {
+                graph = bind(schedule, plan);
+            }
+            stream.replay(graph);
+        }
+
+        @Override
+        public Schedule schedule() {
+            return schedule;
+        }
+
+        @Override
+        public MemoryPlan memoryPlan() {
+            return plan;
+        }
+    }
+}

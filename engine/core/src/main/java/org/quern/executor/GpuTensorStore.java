@@ -1,0 +1,148 @@
+package org.quern.executor;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.quern.gpu.DeviceArena;
+import org.quern.gpu.DeviceMemory;
+import org.quern.gpu.Gpu;
+import org.quern.gpu.GpuEvent;
+import org.quern.gpu.GpuStream;
+import org.quern.graph.Value;
+import org.quern.kernels.cuda.ElementType;
+import org.quern.kernels.cuda.GpuKernel;
+import org.quern.kernels.cuda.KernelLibrary;
+import org.quern.kernels.cuda.Pointwise;
+
+/// States in a GPU's memory, with pinned memory of the host for those that people and files look at.
+///
+/// An fp32 state that operations read as bf16 has a working copy beside it: `push` makes it anew, and the optimiser
+/// keeps it true.
+final class GpuTensorStore implements TensorStore {
+    /// What a state has. Host memory comes when it is first asked for.
+    private static final class Entry {
+        final Value value;
+        final DeviceMemory device;
+        MemorySegment host;
+        /// The end of the last copy from the host: until then the host's memory must stay as it is.
+        GpuEvent pushed;
+        DeviceMemory workingCopy;
+        GpuKernel cast;
+
+        Entry(Value value, DeviceMemory device) {
+            this.value = value;
+            this.device = device;
+        }
+    }
+
+    private final Gpu gpu;
+    private final DeviceArena arena;
+    private final GpuStream stream;
+    private final KernelLibrary library;
+    private final Map<String, Entry> entries = new LinkedHashMap<>();
+
+    GpuTensorStore(Gpu gpu, DeviceArena arena, GpuStream stream, KernelLibrary library) {
+        this.gpu = gpu;
+        this.arena = arena;
+        this.stream = stream;
+        this.library = library;
+    }
+
+    @Override
+    public void declare(Value state) {
+        Entry known = entries.get(state.name());
+        if (known == null) {
+            DeviceMemory memory = arena.allocate(state.bytes());
+            stream.fill(memory, (byte) 0);
+            entries.put(state.name(), new Entry(state, memory));
+        } else if (!known.value.shape().equals(state.shape()) || known.value.type() != state.type()) {
+            throw new IllegalArgumentException("state %s is %s %s already: got %s %s"
+                    .formatted(state.name(), known.value.type(), known.value.shape(), state.type(), state.shape()));
+        }
+    }
+
+    /// Gives an fp32 state a bf16 working copy, unless it has one.
+    void declareWorkingCopy(Value state) {
+        Entry entry = entry(state.name());
+        if (entry.workingCopy == null) {
+            entry.workingCopy = arena.allocate(state.shape().size() * Short.BYTES);
+            entry.cast = Pointwise.cast(
+                    library,
+                    entry.device,
+                    ElementType.F32,
+                    entry.workingCopy,
+                    ElementType.BF16,
+                    state.shape().size());
+            entry.cast.launch(stream);
+        }
+    }
+
+    /// The device's memory of a state.
+    DeviceMemory device(String name) {
+        return entry(name).device;
+    }
+
+    /// The bf16 working copy of a state, where there is one.
+    Optional<DeviceMemory> workingCopy(String name) {
+        return Optional.ofNullable(entry(name).workingCopy);
+    }
+
+    @Override
+    public Set<String> names() {
+        return Collections.unmodifiableSet(entries.keySet());
+    }
+
+    @Override
+    public Value value(String name) {
+        return entry(name).value;
+    }
+
+    @Override
+    public MemorySegment host(String name) {
+        Entry entry = entry(name);
+        if (entry.host == null) {
+            entry.host = arena.allocateHost(entry.value.bytes());
+            entry.host.fill((byte) 0);
+            entry.pushed = gpu.event();
+        } else {
+            entry.pushed.synchronize();
+        }
+        return entry.host;
+    }
+
+    @Override
+    public void push(String name) {
+        Entry entry = entry(name);
+        stream.copyToDevice(host(name), entry.device);
+        stream.record(entry.pushed);
+        if (entry.cast != null) {
+            entry.cast.launch(stream);
+        }
+    }
+
+    @Override
+    public void pull(String name) {
+        stream.copyToHost(entry(name).device, host(name));
+        stream.synchronize();
+    }
+
+    private Entry entry(String name) {
+        Entry entry = entries.get(name);
+        if (entry == null) {
+            throw new IllegalArgumentException("there is no state " + name);
+        }
+        return entry;
+    }
+
+    /// Frees the events; memory belongs to the arena.
+    void close() {
+        entries.values().forEach(entry -> {
+            if (entry.pushed != null) {
+                entry.pushed.close();
+            }
+        });
+    }
+}
