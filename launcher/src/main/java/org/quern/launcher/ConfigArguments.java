@@ -20,7 +20,9 @@ final class ConfigArguments {
             description = "Changes a key of the configuration, such as train.steps=200. May be repeated.")
     private List<String> overrides = List.of();
 
-    @Option(names = "--device", description = "Where to run: auto, cpu. The same as --set run.device=...")
+    @Option(
+            names = "--device",
+            description = "Where to run: auto, cpu, cuda, cuda:N, emulated. The same as --set run.device=...")
     private Optional<String> device = Optional.empty();
 
     RunConfig read() {

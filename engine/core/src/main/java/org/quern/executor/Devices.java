@@ -1,10 +1,8 @@
 package org.quern.executor;
 
 import java.util.List;
-import org.quern.gpu.DeviceProperties;
 import org.quern.gpu.EmulatedGpu;
 import org.quern.gpu.Gpu;
-import org.quern.gpu.GpuException;
 import org.quern.gpu.Gpus;
 import org.quern.kernels.cuda.LoadedKernels;
 import org.quern.ptx.CubinCache;
@@ -13,7 +11,7 @@ import org.slf4j.LoggerFactory;
 
 /// Devices by the names that people give them.
 public final class Devices {
-    /// The CPU, or the first GPU if there is one.
+    /// The CPU, as long as training on GPUs was never run on hardware.
     public static final String AUTO = "auto";
 
     public static final String CPU = "cpu";
@@ -36,19 +34,13 @@ public final class Devices {
     /// Opens a device and logs which one it is and why.
     ///
     /// @param threads compute threads, if it is the CPU
-    /// @throws GpuException if it is a GPU that is not there or cannot be used, with the reason
+    /// @throws org.quern.gpu.GpuException if it is a GPU that is not there or cannot be used, with the reason
     public static Executor open(String name, int threads) {
         String reason = name + " was asked for";
         String chosen = name;
         if (name.equals(AUTO)) {
-            try {
-                DeviceProperties first = Gpus.list().getFirst();
-                chosen = "cuda:0";
-                reason = "auto takes the first GPU, " + first.name();
-            } catch (GpuException e) {
-                chosen = CPU;
-                reason = "auto takes the CPU: " + e.getMessage();
-            }
+            chosen = CPU;
+            reason = "auto takes the CPU: training on GPUs was never run on hardware, cuda tries it";
         }
         Executor executor =
                 isGpu(chosen) ? gpu(chosen) : chosen.equals(EMULATED) ? emulated() : new CpuExecutor(threads);

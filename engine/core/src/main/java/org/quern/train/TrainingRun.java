@@ -29,9 +29,13 @@ import org.quern.train.metrics.MetricsFile;
 import org.quern.train.metrics.Provenance;
 import org.quern.train.metrics.Report;
 import org.quern.train.metrics.TensorBoardWriter;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// A training run in its folder: starts it, or goes on from its newest checkpoint.
 public final class TrainingRun {
+    private static final Logger LOG = LoggerFactory.getLogger(TrainingRun.class);
+
     private static final String CHECKPOINTS = "checkpoints";
 
     private final RunConfig config;

@@ -166,8 +166,6 @@ class RunConfigTest {
                         + " least one token: the first ends a document",
                 "sample.prompts=[] | sample.prompts must hold at least one text: remove the sample section for no"
                         + " samples",
-                "run.device=cuda:1 | run.device cuda:1 is not part of this version, which trains on the CPU only: use"
-                        + " cpu or auto",
                 "run.device=gpu | run.device must be auto, cpu, cuda, cuda:N or emulated: got gpu",
                 "run.name=a/b | run.name must be letters, digits, dots, dashes and underscores, as it names a folder:"
                         + " got a/b",
