@@ -1,0 +1,2 @@
+/// Workers that reduce their gradients together.
+package org.quern.collective;
