@@ -6,6 +6,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Consumer;
 import org.quern.graph.MemoryPlan;
 import org.quern.graph.Value;
 
@@ -54,6 +55,25 @@ final class CpuTensorStore implements TensorStore {
     @Override
     public void pull(String name) {
         entry(name);
+    }
+
+    @Override
+    public void pushAhead(String name) {
+        entry(name);
+    }
+
+    @Override
+    public Readback readback(String name, int requests, Consumer<MemorySegment> reader) {
+        MemorySegment memory = host(name);
+        return new Readback() {
+            @Override
+            public void request() {
+                reader.accept(memory);
+            }
+
+            @Override
+            public void finish() {}
+        };
     }
 
     private Entry entry(String name) {

@@ -89,9 +89,9 @@ public final class GpuExecutor implements Executor {
 
     @Override
     public void close() {
+        stream.close();
         captured.forEach(GpuGraph::close);
         tensors.close();
-        stream.close();
         memory.close();
         library.close();
         gpu.close();

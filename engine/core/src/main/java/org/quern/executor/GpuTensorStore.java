@@ -1,11 +1,14 @@
 package org.quern.executor;
 
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
 import org.quern.gpu.DeviceArena;
 import org.quern.gpu.DeviceMemory;
 import org.quern.gpu.Gpu;
@@ -31,6 +34,9 @@ final class GpuTensorStore implements TensorStore {
         GpuEvent pushed;
         DeviceMemory workingCopy;
         GpuKernel cast;
+        /// Where `pushAhead` copies to, and the end of the move from there.
+        DeviceMemory ahead;
+        GpuEvent moved;
 
         Entry(Value value, DeviceMemory device) {
             this.value = value;
@@ -41,14 +47,18 @@ final class GpuTensorStore implements TensorStore {
     private final Gpu gpu;
     private final DeviceArena arena;
     private final GpuStream stream;
+    /// Copies beside the stream's work.
+    private final GpuStream copies;
     private final KernelLibrary library;
     private final Map<String, Entry> entries = new LinkedHashMap<>();
+    private final List<GpuReadback> readbacks = new ArrayList<>();
 
     GpuTensorStore(Gpu gpu, DeviceArena arena, GpuStream stream, KernelLibrary library) {
         this.gpu = gpu;
         this.arena = arena;
         this.stream = stream;
         this.library = library;
+        copies = gpu.stream();
     }
 
     @Override
@@ -124,9 +134,32 @@ final class GpuTensorStore implements TensorStore {
     }
 
     @Override
+    public void pushAhead(String name) {
+        Entry entry = entry(name);
+        if (entry.ahead == null) {
+            entry.ahead = arena.allocate(entry.value.bytes());
+            entry.moved = gpu.event();
+        }
+        MemorySegment host = host(name);
+        copies.await(entry.moved);
+        copies.copyToDevice(host, entry.ahead);
+        copies.record(entry.pushed);
+        stream.await(entry.pushed);
+        stream.copy(entry.ahead, entry.device);
+        stream.record(entry.moved);
+    }
+
+    @Override
     public void pull(String name) {
         stream.copyToHost(entry(name).device, host(name));
         stream.synchronize();
+    }
+
+    @Override
+    public Readback readback(String name, int requests, Consumer<MemorySegment> reader) {
+        GpuReadback readback = new GpuReadback(gpu, arena, stream, device(name), requests, reader);
+        readbacks.add(readback);
+        return readback;
     }
 
     private Entry entry(String name) {
@@ -137,11 +170,16 @@ final class GpuTensorStore implements TensorStore {
         return entry;
     }
 
-    /// Frees the events; memory belongs to the arena.
+    /// Frees the stream and the events; memory belongs to the arena.
     void close() {
+        copies.close();
+        readbacks.forEach(GpuReadback::close);
         entries.values().forEach(entry -> {
             if (entry.pushed != null) {
                 entry.pushed.close();
+            }
+            if (entry.moved != null) {
+                entry.moved.close();
             }
         });
     }

@@ -2,6 +2,7 @@ package org.quern.executor;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Set;
+import java.util.function.Consumer;
 import org.quern.graph.Value;
 
 /// The states of an executor by name: parameters, gradients, moments, inputs, results. They are zero at first.
@@ -24,6 +25,16 @@ public interface TensorStore {
     /// Copies a state from the host to the device.
     void push(String name);
 
+    /// As `push`, for what the next run reads and the one under way still needs: a device that can copies it beside
+    /// its work, to a second place from which it is moved in time.
+    void pushAhead(String name);
+
     /// Copies a state from the device to the host.
     void pull(String name);
+
+    /// Prepares to read a state without making the device wait.
+    ///
+    /// @param requests that may be open at once; one more first waits for these
+    /// @param reader gets the state's memory, or a copy of it
+    Readback readback(String name, int requests, Consumer<MemorySegment> reader);
 }

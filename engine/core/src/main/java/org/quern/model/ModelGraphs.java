@@ -1,6 +1,7 @@
 package org.quern.model;
 
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.quern.graph.DType;
 import org.quern.graph.Gradients;
@@ -22,6 +23,8 @@ public final class ModelGraphs {
     public static final String POSITIONS = "positions";
     /// Where in its sequence each token's document starts, int32 [N].
     public static final String DOCUMENT_START = "document_start";
+    /// What a batch consists of.
+    public static final List<String> BATCH = List.of(TOKENS, TARGETS, POSITIONS, DOCUMENT_START);
     /// The weight of a token's loss in the gradient, fp32 [1].
     public static final String LOSS_SCALE = "loss_scale";
     /// Cross-entropy of each token in nats, fp32 [N].

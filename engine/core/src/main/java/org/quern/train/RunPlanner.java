@@ -200,8 +200,9 @@ final class RunPlanner {
         long moments = bytes(states, optimizer.states().stream());
         long caches = bytes(states, states.keySet().stream().filter(ModelGraphs::isCache));
         long inputs = bytes(states, states.keySet().stream()) - weights - gradients - moments - caches;
+        long ahead = device.mixedPrecision() ? bytes(states, ModelGraphs.BATCH.stream()) : 0;
         long arena = Math.max(othersArena, arena(training));
-        return new RunPlan.Memory(weights, copyBytes(copies), gradients, moments, inputs + arena, caches);
+        return new RunPlan.Memory(weights, copyBytes(copies), gradients, moments, inputs + ahead + arena, caches);
     }
 
     /// The states that have a working copy.

@@ -127,8 +127,9 @@ public final class Trainer {
     private void oneStep() {
         long began = System.nanoTime();
         long index = progress.step();
-        double loss = step.gradient(batches, index * plan.globalBatch());
+        step.gradient(batches, index * plan.globalBatch());
         double gradNorm = step.gradNorm();
+        double loss = step.loss();
         if (!Double.isFinite(loss) || !Double.isFinite(gradNorm)) {
             throw notFinite(loss, gradNorm);
         }

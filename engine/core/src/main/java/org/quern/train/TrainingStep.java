@@ -5,6 +5,7 @@ import java.lang.foreign.ValueLayout;
 import org.quern.data.Batches;
 import org.quern.executor.Executor;
 import org.quern.executor.Program;
+import org.quern.executor.Readback;
 import org.quern.executor.TensorStore;
 import org.quern.graph.Recompute;
 import org.quern.model.Model;
@@ -25,6 +26,8 @@ public final class TrainingStep {
     private final Program others;
     private final Program norm;
     private final Program update;
+    private final Readback losses;
+    private double lossSum;
 
     /// @param microBatch sequences that the device takes at once
     /// @param microBatches micro-batches of a global batch
@@ -49,6 +52,7 @@ public final class TrainingStep {
         OptimizerGraphs optimizer = new OptimizerGraphs(settings, model.parameters());
         norm = executor.prepare(optimizer.norm());
         update = executor.prepare(optimizer.update());
+        losses = tensors.readback(ModelGraphs.LOSSES, microBatches, memory -> lossSum += sum(memory));
     }
 
     /// Tokens of a global batch.
@@ -61,19 +65,25 @@ public final class TrainingStep {
         return first;
     }
 
-    /// Computes the gradient of the global batch that begins with sample `firstSample`.
-    ///
-    /// @return the mean loss in nats a token
-    public double gradient(Batches batches, long firstSample) {
+    /// Starts to compute the gradient of the global batch that begins with sample `firstSample`. The device gets the
+    /// next micro-batch while it is at one.
+    public void gradient(Batches batches, long firstSample) {
         tensors.host(ModelGraphs.LOSS_SCALE).set(ValueLayout.JAVA_FLOAT, 0, (float) (1.0 / tokens()));
         tensors.push(ModelGraphs.LOSS_SCALE);
-        double sum = 0;
+        losses.finish();
+        lossSum = 0;
         for (int i = 0; i < microBatches; i++) {
             load(tensors, batches, firstSample + (long) i * microBatch, microBatch);
             (i == 0 ? first : others).run();
-            sum += lossSum(tensors);
+            losses.request();
         }
-        return sum / tokens();
+    }
+
+    /// The mean loss of the global batch in nats a token. Who wants the norm too asks for that first: it is there once
+    /// the device has been waited for.
+    public double loss() {
+        losses.finish();
+        return lossSum / tokens();
     }
 
     /// The norm of the gradient, before clipping.
@@ -115,16 +125,18 @@ public final class TrainingStep {
                 tensors.host(ModelGraphs.TARGETS),
                 tensors.host(ModelGraphs.POSITIONS),
                 tensors.host(ModelGraphs.DOCUMENT_START));
-        tensors.push(ModelGraphs.TOKENS);
-        tensors.push(ModelGraphs.TARGETS);
-        tensors.push(ModelGraphs.POSITIONS);
-        tensors.push(ModelGraphs.DOCUMENT_START);
+        for (String name : ModelGraphs.BATCH) {
+            tensors.pushAhead(name);
+        }
     }
 
     /// The sum of the losses of the last batch.
     static double lossSum(TensorStore tensors) {
         tensors.pull(ModelGraphs.LOSSES);
-        MemorySegment losses = tensors.host(ModelGraphs.LOSSES);
+        return sum(tensors.host(ModelGraphs.LOSSES));
+    }
+
+    private static double sum(MemorySegment losses) {
         double sum = 0;
         long count = losses.byteSize() / Float.BYTES;
         for (long i = 0; i < count; i++) {

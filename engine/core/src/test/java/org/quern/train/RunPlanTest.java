@@ -256,8 +256,9 @@ class RunPlanTest {
         assertThat(plan.memory().optimizer()).isEqualTo(8 * parameters);
         Graph lowered = MixedPrecision.lower(ModelGraphs.training(model, 1, length, false, Recompute.BLOCK));
         long arena = MemoryPlan.of(Schedule.of(lowered)).bytes();
-        // Ids, targets, positions, document starts and losses; the loss scale, the clip factor, AdamW's scalars.
-        assertThat(plan.memory().activations()).isEqualTo(arena + 5L * 4 * length + 4 + 8 + 12);
+        // Ids, targets, positions, document starts, of two batches, and losses; the loss scale, the clip factor,
+        // AdamW's scalars.
+        assertThat(plan.memory().activations()).isEqualTo(arena + 9L * 4 * length + 4 + 8 + 12);
     }
 
     @Test
