@@ -40,7 +40,7 @@ public final class JCudaNatives {
     private static final String LOADED = "";
 
     /// All that Quern uses.
-    private static final List<String> LIBRARIES = List.of("JCudaDriver", "JNvPTXCompiler");
+    private static final List<String> LIBRARIES = List.of("JCudaDriver", "JNvPTXCompiler", "JCublas2");
 
     private JCudaNatives() {}
 

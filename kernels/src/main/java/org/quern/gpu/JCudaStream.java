@@ -20,6 +20,9 @@ final class JCudaStream extends Owned<JCudaGpu> implements GpuStream {
     /// Where each argument of the launch in progress lies.
     private final MemorySegment parameters = Arena.ofAuto().allocate(JAVA_LONG, JCudaFunction.MOST_PARAMETERS);
 
+    /// Made when it is first used.
+    private CuBlas.Handle blas;
+
     private static final class Handle extends CUstream {
         long address() {
             return getNativePointer();
@@ -165,8 +168,20 @@ final class JCudaStream extends Owned<JCudaGpu> implements GpuStream {
         return "a stream";
     }
 
+    /// This stream's cuBLAS.
+    synchronized CuBlas.Handle blas() {
+        use();
+        if (blas == null) {
+            blas = new CuBlas.Handle(handle);
+        }
+        return blas;
+    }
+
     @Override
     void free() {
+        if (blas != null) {
+            blas.close();
+        }
         check(JCudaDriver.cuStreamDestroy(handle), "cuStreamDestroy");
     }
 }

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -21,24 +22,29 @@ final class StubDriver {
     StubDriver(Path folder) throws IOException, InterruptedException {
         this.folder = folder;
         calls = folder.resolve("calls");
-        Path source = folder.resolve("driver.c");
-        try (InputStream in = StubDriver.class.getResourceAsStream("/gpu/driver.c")) {
-            Files.copy(in, source);
+        compile("driver.c", CudaDriver.LIBRARY);
+    }
+
+    /// Adds the library of matrix products of `src/test/resources/gpu/cublas.c`.
+    void addCuBlas() throws IOException, InterruptedException {
+        // JCuda's library asks for symbols of this version.
+        Path versions = Files.writeString(folder.resolve("versions"), "libcublas.so.12 { global: *; };");
+        compile("cublas.c", "libcublas.so.12", "-Wl,--version-script=" + versions);
+    }
+
+    private void compile(String source, String library, String... options) throws IOException, InterruptedException {
+        Path text = folder.resolve(source);
+        try (InputStream in = StubDriver.class.getResourceAsStream("/gpu/" + source)) {
+            Files.copy(in, text);
         }
-        ProcessBuilder compiler = new ProcessBuilder(
-                        "cc",
-                        "-shared",
-                        "-fPIC",
-                        "-Wl,-soname," + CudaDriver.LIBRARY,
-                        "-o",
-                        folder.resolve(CudaDriver.LIBRARY).toString(),
-                        source.toString())
-                .inheritIO();
+        List<String> command = new ArrayList<>(List.of("cc", "-O1", "-shared", "-fPIC", "-Wl,-soname," + library));
+        command.addAll(List.of(options));
+        command.addAll(List.of("-o", folder.resolve(library).toString(), text.toString()));
         Process process = null;
         try {
-            process = compiler.start();
+            process = new ProcessBuilder(command).inheritIO().start();
         } catch (IOException _) {
-            assumeTrue(false, "needs a C compiler (cc) for a driver to test against");
+            assumeTrue(false, "needs a C compiler (cc) for libraries to test against");
         }
         assertThat(process.waitFor()).as("cc's exit status").isZero();
     }

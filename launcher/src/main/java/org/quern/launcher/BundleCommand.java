@@ -59,7 +59,7 @@ final class BundleCommand implements Callable<Integer> {
             String name = jar.getFileName().toString();
             if (name.equals("quern.jar")) {
                 Files.copy(jar, bundle.resolve(name)); // its manifest names lib/*.jar
-            } else if (!name.startsWith("jcuda-natives")) {
+            } else if (!name.contains("-natives-")) {
                 Files.copy(jar, lib.resolve(name));
             }
         }

@@ -11,6 +11,7 @@ import java.util.concurrent.Callable;
 import jdk.incubator.vector.FloatVector;
 import org.quern.base.ExitCode;
 import org.quern.base.Version;
+import org.quern.gpu.CuBlas;
 import org.quern.gpu.CudaDriver;
 import org.quern.gpu.DeviceProperties;
 import org.quern.gpu.GpuException;
@@ -67,6 +68,11 @@ final class DoctorCommand implements Callable<Integer> {
                                         gpu.multiprocessors(),
                                         gpu.memoryBytes() / GIB));
             }
+            show(
+                    "cuBLAS",
+                    CuBlas.absence()
+                            .map("none, and only comparisons need it: "::concat)
+                            .orElse("found"));
         } catch (GpuException e) {
             show("GPU driver", e.getMessage());
         }

@@ -5,6 +5,8 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.quern.gpu.DeviceMemory;
+import org.quern.kernels.bench.KernelBenchmark.Setup;
+import org.quern.kernels.cuda.LibraryMatMul;
 import org.quern.kernels.cuda.MatMul;
 import org.quern.kernels.cuda.MatMul.Epilogue;
 import org.quern.kernels.cuda.MatMul.Matrix;
@@ -91,18 +93,40 @@ final class MatMulBenchmarks {
                 2.0 * m * n * k,
                 2.0 * (m * k + k * n) + m * n * outputBytes(ending),
                 (kernels, memory) -> {
-                    Matrix a = new Matrix(memory.bf16(m * k, 1), (int) (shape.transposeA() ? m : k));
-                    Matrix b = new Matrix(memory.bf16(k * n, 1 / Math.sqrt(k)), (int) (shape.transposeB() ? k : n));
-                    Epilogue end = epilogue(ending, memory, m, n);
-                    Matrix c = end instanceof Epilogue.StoreF32(Matrix addend)
-                            ? addend
-                            : new Matrix(memory.output(2 * m * n), (int) n);
+                    Buffers buffers = Buffers.of(shape, ending, memory);
                     long workspace = MatMul.workspaceBytes(kernels.device(), shape);
                     DeviceMemory parts = workspace == 0 ? null : memory.output(workspace);
-                    return new MatMul(kernels, shape, a, b, c, 1, end, parts);
+                    return new MatMul(kernels, shape, buffers.a, buffers.b, buffers.c, 1, buffers.epilogue, parts);
                 },
-                Map.of(),
+                libraries(shape, ending),
                 Map.of("op", "matmul", "layout", layout, "m", m, "n", n, "k", k, "epilogue", rivals(ending)));
+    }
+
+    /// Those that have such an epilogue.
+    private static Map<String, Setup> libraries(Shape shape, Ending ending) {
+        return switch (ending) {
+            case NONE, ACCUMULATE ->
+                Map.of("cuBLAS", (_, memory) -> {
+                    Buffers buffers = Buffers.of(shape, ending, memory);
+                    return new LibraryMatMul(shape, buffers.a, buffers.b, buffers.c, 1, buffers.epilogue);
+                });
+            case BIAS, GELU, GELU_GRADIENT, RESIDUAL -> Map.of();
+        };
+    }
+
+    private record Buffers(Matrix a, Matrix b, Matrix c, Epilogue epilogue) {
+        static Buffers of(Shape shape, Ending ending, BenchmarkMemory memory) {
+            long m = shape.m();
+            long n = shape.n();
+            long k = shape.k();
+            Matrix a = new Matrix(memory.bf16(m * k, 1), (int) (shape.transposeA() ? m : k));
+            Matrix b = new Matrix(memory.bf16(k * n, 1 / Math.sqrt(k)), (int) (shape.transposeB() ? k : n));
+            Epilogue end = MatMulBenchmarks.epilogue(ending, memory, m, n);
+            Matrix c = end instanceof Epilogue.StoreF32(Matrix addend)
+                    ? addend
+                    : new Matrix(memory.output(2 * m * n), (int) n);
+            return new Buffers(a, b, c, end);
+        }
     }
 
     /// What is written of an element, and read beside the product.
