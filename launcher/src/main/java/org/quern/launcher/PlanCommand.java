@@ -146,6 +146,7 @@ final class PlanCommand implements Callable<Integer> {
         values.put("weight_bytes", plan.memory().weights());
         values.put("working_copy_bytes", plan.memory().workingCopies());
         values.put("gradient_bytes", plan.memory().gradients());
+        values.put("sum_bytes", plan.memory().sums());
         values.put("optimizer_bytes", plan.memory().optimizer());
         values.put("activation_bytes", plan.memory().activations());
         values.put("cache_bytes", plan.memory().caches());

@@ -10,6 +10,7 @@ import org.quern.base.ExitCode;
 import org.quern.config.RunConfig;
 import org.quern.train.TrainEvent;
 import org.quern.train.TrainingRun;
+import org.quern.train.Workers;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -53,7 +54,7 @@ final class TrainCommand implements Callable<Integer> {
             summary.on(event);
         };
         StopSignal stop = new StopSignal("stopping after this step, with a checkpoint (once more: at once)");
-        boolean complete = new TrainingRun(config, run, both, display, stop).run();
+        boolean complete = new TrainingRun(config, run, both, display, stop, Workers.alone()).run();
         System.out.println(json ? summary.json() : summary.text());
         if (!complete) {
             List<String> command =

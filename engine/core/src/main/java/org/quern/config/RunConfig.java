@@ -14,7 +14,8 @@ import org.quern.model.ModelConfig;
 import org.quern.optimizer.LearningRate;
 import org.quern.optimizer.OptimizerSettings;
 
-/// A training run as its YAML file describes it. Absent `evaluate` or `sample` sections mean that neither happens.
+/// A training run as its YAML file describes it. Absent `evaluate` or `sample` sections mean that neither
+/// happens.
 public record RunConfig(
         @Default("{}") Run run,
         ModelSection model,
@@ -25,7 +26,8 @@ public record RunConfig(
         @Default("{}") Schedule schedule,
         Optional<Evaluate> evaluate,
         Optional<Sample> sample,
-        @Default("{}") Checkpoint checkpoint)
+        @Default("{}") Checkpoint checkpoint,
+        @Default("{}") Workers workers)
         implements Checked {
 
     /// Which run it is and where it runs.
@@ -61,7 +63,8 @@ public record RunConfig(
     /// @param shards a folder of token shards with its manifest
     /// @param train `.bin` shards to train on
     /// @param validation what to evaluate on, of the same kind as `text` or `train`
-    /// @param validationFraction share of the documents of `text` that are kept for evaluation when `validation` is
+    /// @param validationFraction share of the documents of `text` that are kept for evaluation when
+    ///     `validation` is
     ///     not given; 0.05 by default
     /// @param documentMask whether a token sees its own document only
     public record Data(
@@ -116,7 +119,8 @@ public record RunConfig(
     /// @param globalBatch sequences of an optimiser step
     /// @param microBatch sequences that go through the model at once; by default what fits
     /// @param sequenceLength tokens of a sequence
-    /// @param recompute what the backward pass computes again instead of keeping it; by default as little as fits
+    /// @param recompute what the backward pass computes again instead of keeping it; by default as little as
+    ///     fits
     /// @param clipGradNorm the norm that the whole gradient is clipped to
     public record Train(
             @Range(min = 0) long steps,
@@ -295,6 +299,24 @@ public record RunConfig(
             @Range(min = 1) @Default("off") @EmptyWord("off")
             Optional<Long> keepEvery) {}
 
+    /// Workers that share the sequences of a step (data parallelism). How many there are is said when a run is
+    /// started.
+    ///
+    /// @param shares equal parts of a global batch, each the work of one worker at a time. Gradients are summed
+    ///     as a tree over the shares, so that on CPUs the number of workers changes no bit as long as each has
+    ///     1,
+    ///     2, 4, 8, ... of them. By default 4 on CPUs, where the batch can be cut so, and one a worker on GPUs
+    /// @param zeroStage 1: each worker updates a part of the parameters, and holds the optimiser's states of
+    ///     these
+    ///     alone
+    /// @param bucketMib gradients that are summed over the workers at once, while the backward pass goes on
+    public record Workers(
+            @Range(min = 1) @Default("auto") @EmptyWord("auto")
+            Optional<Integer> shares,
+
+            @Range(min = 0, max = 1) @Default("0") int zeroStage,
+            @Range(min = 1) @Default("32") int bucketMib) {}
+
     /// The model's shape.
     ///
     /// @param tokenizerVocabSize tokens of the tokenizer, the default of `vocab_size`
@@ -337,6 +359,7 @@ public record RunConfig(
                     .formatted(model.maxPositionEmbeddings().get(), train.sequenceLength()));
         }
         scheduleProblems(problems);
+        shareProblems(problems);
         if (data.text().isPresent() && tokenizer.vocabSize().isPresent()) {
             problems.add("tokenizer.vocab_size alone cannot turn data.text into ids: give tokenizer.file or"
                     + " tokenizer.train");
@@ -362,6 +385,23 @@ public record RunConfig(
                             + " section");
         }
         return problems;
+    }
+
+    private void shareProblems(List<String> problems) {
+        int batch = train.globalBatch();
+        workers.shares().ifPresent(shares -> {
+            if (batch % shares != 0) {
+                problems.add("workers.shares must divide train.global_batch %d: got %d (try %s)"
+                        .formatted(batch, shares, divisorsAround(batch, shares)));
+                return;
+            }
+            int share = batch / shares;
+            train.microBatch()
+                    .filter(size -> share % size != 0)
+                    .ifPresent(size -> problems.add(
+                            "train.micro_batch must divide the %d sequences of each of %d shares: got %d (try %s)"
+                                    .formatted(share, shares, size, divisorsAround(share, size))));
+        });
     }
 
     private void scheduleProblems(List<String> problems) {

@@ -16,6 +16,9 @@ import org.quern.kernels.cpu.ThreadTeam;
 /// Runs graphs on the CPU: each node becomes a kernel bound to its memory, and a run executes them one after
 /// the other, each on all threads. The bits of the result do not depend on the number of threads.
 public final class CpuExecutor implements Executor {
+    /// Waits for a kernel that has ended.
+    private static final Runnable ALREADY = () -> {};
+
     private final Arena memory = Arena.ofShared();
     private final CpuTensorStore tensors = new CpuTensorStore(memory);
     private final CpuWorkspace workspace = new CpuWorkspace(memory);
@@ -33,33 +36,40 @@ public final class CpuExecutor implements Executor {
         return tensors;
     }
 
-    /// Prepares a graph. Its memory is allocated when it first runs, an arena as large as all graphs need that were
+    /// Prepares a graph. Its memory is allocated when it first runs, an arena as large as all graphs need that
+    /// were
     /// prepared by then: prepare all graphs first.
     @Override
-    public Program prepare(Graph graph) {
+    public Program prepare(Graph graph, List<Milestone> milestones) {
         graph.states().values().forEach(tensors::declare);
         Schedule schedule = Schedule.of(graph);
         MemoryPlan plan = MemoryPlan.of(schedule);
         arenaBytes = Math.max(arenaBytes, plan.bytes());
-        return new CpuProgram(schedule, plan);
+        return new CpuProgram(schedule, plan, milestones);
     }
 
-    private Kernel[] bind(List<Node> nodes, MemoryPlan plan) {
+    /// A kernel, and what is to happen after it.
+    private record Step(Kernel kernel, List<Milestone> reached) {}
+
+    private Step[] bind(Schedule schedule, MemoryPlan plan, List<Milestone> milestones) {
+        List<Node> nodes = schedule.nodes();
         if (arenaBytes > arena.byteSize()) {
             arena = memory.allocate(arenaBytes, MemoryPlan.ALIGNMENT);
         }
         CpuKernels kernels = new CpuKernels(workspace, value -> memoryOf(value, plan));
-        List<Kernel> bound = new ArrayList<>();
+        List<Step> bound = new ArrayList<>();
         for (int i = 0; i < nodes.size(); i++) {
             Node node = nodes.get(i);
+            Kernel kernel;
             if (i + 1 < nodes.size() && addsBias(node, nodes.get(i + 1), plan)) {
-                bound.add(kernels.matMulWithBias(node, nodes.get(i + 1).input(1)));
+                kernel = kernels.matMulWithBias(node, nodes.get(i + 1).input(1));
                 i++;
             } else {
-                bound.add(kernels.bind(node));
+                kernel = kernels.bind(node);
             }
+            bound.add(new Step(kernel, Milestone.after(i, schedule, milestones)));
         }
-        return bound.toArray(Kernel[]::new);
+        return bound.toArray(Step[]::new);
     }
 
     /// Whether a product and the bias that follows it are one kernel: the bias is added in place, so nobody
@@ -95,20 +105,25 @@ public final class CpuExecutor implements Executor {
     private final class CpuProgram implements Program {
         private final Schedule schedule;
         private final MemoryPlan plan;
-        private Kernel[] kernels;
+        private final List<Milestone> milestones;
+        private Step[] steps;
 
-        CpuProgram(Schedule schedule, MemoryPlan plan) {
+        CpuProgram(Schedule schedule, MemoryPlan plan, List<Milestone> milestones) {
             this.schedule = schedule;
             this.plan = plan;
+            this.milestones = milestones;
         }
 
         @Override
         public void run() {
-            if (kernels == null) {
-                kernels = bind(schedule.nodes(), plan);
+            if (steps == null) {
+                steps = bind(schedule, plan, milestones);
             }
-            for (Kernel kernel : kernels) {
-                team.execute(kernel);
+            for (Step step : steps) {
+                team.execute(step.kernel());
+                for (Milestone milestone : step.reached()) {
+                    milestone.reached().accept(ALREADY);
+                }
             }
         }
 

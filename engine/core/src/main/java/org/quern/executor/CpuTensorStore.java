@@ -4,9 +4,11 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
+import org.quern.collective.Communicator;
 import org.quern.graph.MemoryPlan;
 import org.quern.graph.Value;
 
@@ -30,6 +32,37 @@ final class CpuTensorStore implements TensorStore {
             throw new IllegalArgumentException("state %s is %s %s already: got %s %s"
                     .formatted(state.name(), known.value().type(), known.value().shape(), state.type(), state.shape()));
         }
+    }
+
+    @Override
+    public void declareTogether(List<Value> states) {
+        Together together = Together.of(states);
+        MemorySegment memory = arena.allocate(together.bytes(), TOGETHER);
+        for (Value state : states) {
+            requireNew(state);
+            entries.put(state.name(), new Entry(state, memory.asSlice(together.offset(state), state.bytes())));
+        }
+    }
+
+    private void requireNew(Value state) {
+        if (entries.containsKey(state.name())) {
+            throw new IllegalArgumentException("state %s is there already".formatted(state.name()));
+        }
+    }
+
+    @Override
+    public MemorySegment together(String first, String last, Communicator.Place place) {
+        if (place != Communicator.Place.HOST) {
+            throw new IllegalArgumentException("the CPU has memory of the host only: got " + place);
+        }
+        MemorySegment from = host(first);
+        MemorySegment to = host(last);
+        return from.reinterpret(to.address() + to.byteSize() - from.address());
+    }
+
+    @Override
+    public boolean isHostMemory() {
+        return true;
     }
 
     @Override

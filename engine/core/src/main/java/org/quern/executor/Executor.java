@@ -1,5 +1,6 @@
 package org.quern.executor;
 
+import java.util.List;
 import org.quern.graph.Graph;
 
 /// A device that runs graphs.
@@ -7,7 +8,12 @@ public interface Executor extends AutoCloseable {
     TensorStore tensors();
 
     /// Prepares a graph: schedules it, plans its memory and declares its states.
-    Program prepare(Graph graph);
+    default Program prepare(Graph graph) {
+        return prepare(graph, List.of());
+    }
+
+    /// Prepares a graph whose runs say how far they are.
+    Program prepare(Graph graph, List<Milestone> milestones);
 
     /// For people: the device and how many threads or which GPU it uses.
     String description();

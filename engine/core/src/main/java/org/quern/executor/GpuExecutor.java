@@ -16,9 +16,11 @@ import org.quern.graph.Value;
 import org.quern.kernels.cuda.GpuKernel;
 import org.quern.kernels.cuda.KernelLibrary;
 
-/// Runs graphs on a GPU, real or emulated, in mixed precision: each node becomes a kernel bound to its memory, or is
+/// Runs graphs on a GPU, real or emulated, in mixed precision: each node becomes a kernel bound to its memory,
+/// or is
 /// the
-/// end of the one before it. A program's launches are captured when it first runs and replayed as one from then on.
+/// end of the one before it. A program's launches are captured when it first runs and replayed as one from
+/// then on.
 public final class GpuExecutor implements Executor {
     private final Gpu gpu;
     private final KernelLibrary library;
@@ -47,10 +49,11 @@ public final class GpuExecutor implements Executor {
         return tensors;
     }
 
-    /// Prepares a graph. Its memory is allocated when a program first runs, an arena as large as all graphs need that
+    /// Prepares a graph. Its memory is allocated when a program first runs, an arena as large as all graphs
+    /// need that
     /// were prepared by then: prepare all graphs first.
     @Override
-    public Program prepare(Graph graph) {
+    public Program prepare(Graph graph, List<Milestone> milestones) {
         Graph lowered = MixedPrecision.lower(graph);
         lowered.states().values().forEach(tensors::declare);
         MixedPrecision.workingCopies(lowered).forEach(tensors::declareWorkingCopy);
@@ -58,7 +61,7 @@ public final class GpuExecutor implements Executor {
         MemoryPlan plan = MemoryPlan.of(schedule);
         arenaBytes = Math.max(arenaBytes, plan.bytes());
         scratchBytes = Math.max(scratchBytes, GpuKernels.scratchBytes(schedule.nodes(), library.device()));
-        return new GpuProgram(schedule, plan);
+        return new GpuProgram(schedule, plan, milestones);
     }
 
     private GpuGraph bind(Schedule schedule, MemoryPlan plan) {
@@ -100,11 +103,13 @@ public final class GpuExecutor implements Executor {
     private final class GpuProgram implements Program {
         private final Schedule schedule;
         private final MemoryPlan plan;
+        private final List<Milestone> milestones;
         private GpuGraph graph;
 
-        GpuProgram(Schedule schedule, MemoryPlan plan) {
+        GpuProgram(Schedule schedule, MemoryPlan plan, List<Milestone> milestones) {
             this.schedule = schedule;
             this.plan = plan;
+            this.milestones = milestones;
         }
 
         @Override
@@ -113,6 +118,7 @@ public final class GpuExecutor implements Executor {
                 graph = bind(schedule, plan);
             }
             stream.replay(graph);
+            milestones.forEach(milestone -> milestone.reached().accept(stream::synchronize));
         }
 
         @Override

@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
+import org.quern.collective.Communicator;
 import org.quern.gpu.DeviceArena;
 import org.quern.gpu.DeviceMemory;
 import org.quern.gpu.Gpu;
@@ -22,7 +23,8 @@ import org.quern.kernels.cuda.Pointwise;
 
 /// States in a GPU's memory, with pinned memory of the host for those that people and files look at.
 ///
-/// An fp32 state that operations read as bf16 has a working copy beside it: `push` makes it anew, and the optimiser
+/// An fp32 state that operations read as bf16 has a working copy beside it: `push` makes it anew, and the
+/// optimiser
 /// keeps it true.
 final class GpuTensorStore implements TensorStore {
     /// What a state has. Host memory comes when it is first asked for.
@@ -37,6 +39,8 @@ final class GpuTensorStore implements TensorStore {
         /// Where `pushAhead` copies to, and the end of the move from there.
         DeviceMemory ahead;
         GpuEvent moved;
+        /// The states that lie together with this one.
+        Together together;
 
         Entry(Value value, DeviceMemory device) {
             this.value = value;
@@ -59,6 +63,21 @@ final class GpuTensorStore implements TensorStore {
         this.stream = stream;
         this.library = library;
         copies = gpu.stream();
+    }
+
+    @Override
+    public void declareTogether(List<Value> states) {
+        Together together = Together.of(states);
+        DeviceMemory memory = arena.allocate(together.bytes());
+        stream.fill(memory, (byte) 0);
+        for (Value state : states) {
+            if (entries.containsKey(state.name())) {
+                throw new IllegalArgumentException("state %s is there already".formatted(state.name()));
+            }
+            Entry entry = new Entry(state, memory.slice(together.offset(state), state.bytes()));
+            entry.together = together;
+            entries.put(state.name(), entry);
+        }
     }
 
     @Override
@@ -114,13 +133,49 @@ final class GpuTensorStore implements TensorStore {
     public MemorySegment host(String name) {
         Entry entry = entry(name);
         if (entry.host == null) {
-            entry.host = arena.allocateHost(entry.value.bytes());
-            entry.host.fill((byte) 0);
-            entry.pushed = gpu.event();
+            allocateHost(entry);
         } else {
             entry.pushed.synchronize();
         }
         return entry.host;
+    }
+
+    private void allocateHost(Entry entry) {
+        if (entry.together == null) {
+            setHost(entry, arena.allocateHost(entry.value.bytes()));
+            return;
+        }
+        MemorySegment memory = arena.allocateHost(entry.together.bytes());
+        entry.together.offsets().forEach((name, offset) -> {
+            Entry each = entry(name);
+            setHost(each, memory.asSlice(offset, each.value.bytes()));
+        });
+    }
+
+    private void setHost(Entry entry, MemorySegment memory) {
+        entry.host = memory.fill((byte) 0);
+        entry.pushed = gpu.event();
+    }
+
+    @Override
+    public MemorySegment together(String first, String last, Communicator.Place place) {
+        return switch (place) {
+            case HOST -> {
+                MemorySegment from = host(first);
+                MemorySegment to = host(last);
+                yield from.reinterpret(to.address() + to.byteSize() - from.address());
+            }
+            case DEVICE -> {
+                DeviceMemory from = device(first);
+                DeviceMemory to = device(last);
+                yield MemorySegment.ofAddress(from.address()).reinterpret(to.address() + to.bytes() - from.address());
+            }
+        };
+    }
+
+    @Override
+    public boolean isHostMemory() {
+        return false;
     }
 
     @Override

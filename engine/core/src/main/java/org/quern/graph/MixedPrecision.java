@@ -7,13 +7,16 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/// The types of a graph on a GPU: activations, their gradients, and keys and values of caches are bf16; statistics,
+/// The types of a graph on a GPU: activations, their gradients, and keys and values of caches are bf16;
+/// statistics,
 /// losses and whatever is a state stay fp32.
 ///
-/// Where an operation takes bf16 but the input is an fp32 state, a parameter, it reads the parameter's working copy:
+/// Where an operation takes bf16 but the input is an fp32 state, a parameter, it reads the parameter's working
+/// copy:
 /// the bf16 values that the optimiser writes beside the fp32 ones. [#workingCopies] says which states need one.
 public final class MixedPrecision {
-    /// The most logits of a chunk: 256 MiB. The gradient of the hidden states, [rows, C], needs a few thousand rows to
+    /// The most logits of a chunk: 256 MiB. The gradient of the hidden states, [rows, C], needs a few thousand
+    /// rows to
     /// have tiles for all multiprocessors.
     private static final int LOGITS = 1 << 27;
 
@@ -155,8 +158,7 @@ public final class MixedPrecision {
                     Op.Normalize _,
                     Op.LinearCombination _,
                     Op.LayerNorm _,
-                    Op.RmsNorm _,
-                    Op.Cast _ -> true;
+                    Op.RmsNorm _ -> true;
             case Op.Embedding _, Op.EmbeddingGradient _ -> index == 1;
             case Op.RmsNormGradient _ -> index != 2;
             case Op.LayerNormGradient _ -> index != 2 && index != 3;
@@ -165,7 +167,7 @@ public final class MixedPrecision {
             case Op.CachedAttention _ -> index < 3;
             case Op.AttentionGradient _ -> index == 0 || index == 2 || index == 4;
             case Op.ApplyUpdate _ -> index == 1;
-            case Op.SumOfSquares _, Op.ClipFactor _, Op.AdamW _, Op.NesterovMomentum _ -> false;
+            case Op.SumOfSquares _, Op.ClipFactor _, Op.AdamW _, Op.NesterovMomentum _, Op.Cast _ -> false;
         };
     }
 }

@@ -657,7 +657,7 @@ public sealed interface Op {
         }
     }
 
-    /// The same values in another type, which the executor chooses.
+    /// The same values in another tensor, whose type the executor may choose.
     record Cast() implements Op {
         @Override
         public List<Shape> outputShapes(List<Shape> inputs) {

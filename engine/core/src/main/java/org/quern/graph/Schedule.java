@@ -41,6 +41,15 @@ public record Schedule(List<Node> nodes, Map<Value, Integer> finalAfter) {
         return new Schedule(nodes, finalAfter);
     }
 
+    /// The index of the node after which a state is final.
+    public int finalAfter(String state) {
+        return finalAfter.entrySet().stream()
+                .filter(entry -> entry.getKey().name().equals(state))
+                .findFirst()
+                .orElseThrow(() -> new IllegalArgumentException("no node writes " + state))
+                .getValue();
+    }
+
     /// The nodes that a state depends on.
     static List<Node> useful(List<Node> nodes) {
         List<Node> kept = new ArrayList<>();

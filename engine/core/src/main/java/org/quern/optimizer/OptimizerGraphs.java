@@ -44,9 +44,41 @@ public final class OptimizerGraphs {
             sums.add(graph.add(
                     "sum of squares of " + parameter.name(), new Op.SumOfSquares(), gradient(graph, parameter)));
         }
+        clip(graph, sums);
+        return graph;
+    }
+
+    /// The first half of `norm`: the sum of squares of each gradient, a state.
+    public Graph squares() {
+        Graph graph = new Graph();
+        for (Parameter parameter : parameters) {
+            graph.addInto(
+                    new Op.SumOfSquares(),
+                    List.of(gradient(graph, parameter)),
+                    List.of(new Output(graph.state(square(parameter), Shape.of(1), DType.F32), false)));
+        }
+        return graph;
+    }
+
+    /// The other half of `norm`: the clip factor, from the states of `squares`.
+    public Graph clip() {
+        Graph graph = new Graph();
+        clip(
+                graph,
+                parameters.stream()
+                        .map(parameter -> graph.state(square(parameter), Shape.of(1), DType.F32))
+                        .toList());
+        return graph;
+    }
+
+    private void clip(Graph graph, List<Value> sums) {
         double maxNorm = settings.clipGradNorm() == 0 ? Double.POSITIVE_INFINITY : settings.clipGradNorm();
         graph.addInto(new Op.ClipFactor(maxNorm), sums, List.of(new Output(clip(graph), false)));
-        return graph;
+    }
+
+    /// The state that holds the sum of squares of a parameter's gradient, fp32 [1].
+    public static String square(Parameter parameter) {
+        return "square_sum." + parameter.name();
     }
 
     /// One step of all parameters.

@@ -34,10 +34,15 @@ public record Device(String name, boolean mixedPrecision, long memoryBytes, Opti
 
     /// The CPU and the memory of this machine.
     public static Device thisMachine() {
+        return thisMachine(1);
+    }
+
+    /// The same for each of several workers on this machine.
+    static Device thisMachine(int workers) {
         return new Device(
                 "this machine's CPU",
                 false,
-                ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getTotalMemorySize(),
+                ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getTotalMemorySize() / workers,
                 Optional.empty());
     }
 

@@ -20,6 +20,7 @@ public final class Evaluation {
     /// The mean loss in nats a token, and bits a byte of text; NaN where nobody knows the bytes of a token.
     public record Result(double loss, double bitsPerByte) {}
 
+    private final Workers workers;
     private final TensorStore tensors;
     private final Program program;
     private final Batches batches;
@@ -38,7 +39,9 @@ public final class Evaluation {
             long samples,
             int batch,
             int sequenceLength,
-            Optional<IntUnaryOperator> tokenBytes) {
+            Optional<IntUnaryOperator> tokenBytes,
+            Workers workers) {
+        this.workers = workers;
         this.batches = batches;
         this.samples = samples;
         this.batch = batch;
@@ -48,39 +51,62 @@ public final class Evaluation {
         program = executor.prepare(ModelGraphs.evaluation(model, batch, sequenceLength));
     }
 
-    /// Evaluates the model as it is now.
+    /// Evaluates the model as it is now. The workers take turns with the batches.
     ///
-    /// @param stop asked before each batch
+    /// @param stop asked before each turn, by all workers
     /// @return empty if stopped
     public Optional<Result> run(BooleanSupplier stop) {
-        double nats = 0;
-        long tokens = 0;
-        long bytes = 0;
-        MemorySegment targets = tensors.host(ModelGraphs.TARGETS);
-        for (long first = 0; first < samples; first += batch) {
+        int world = workers.world();
+        int inAll = Math.toIntExact(Math.ceilDiv(samples, batch));
+        int turns = Math.ceilDiv(inAll, world);
+        double[] nats = new double[turns];
+        double bytes = 0;
+        for (int turn = 0; turn < turns; turn++) {
             if (stop.getAsBoolean()) {
                 return Optional.empty();
             }
-            int count = (int) Math.min(batch, samples - first);
-            if (count < batch) {
-                // Rows beyond the last sample hold what was there before: valid tokens, ignored targets.
-                for (long i = (long) count * sequenceLength; i < (long) batch * sequenceLength; i++) {
-                    targets.setAtIndex(ValueLayout.JAVA_INT, i, IGNORED);
-                }
-            }
-            TrainingStep.load(tensors, batches, first, count);
-            program.run();
-            nats += TrainingStep.lossSum(tensors);
-            long counted = (long) count * sequenceLength;
-            tokens += counted;
-            if (tokenBytes.isPresent()) {
-                IntUnaryOperator bytesOf = tokenBytes.get();
-                for (long i = 0; i < counted; i++) {
-                    bytes += bytesOf.applyAsInt(targets.getAtIndex(ValueLayout.JAVA_INT, i));
-                }
+            int mine = turn * world + workers.rank();
+            if (mine < inAll) {
+                long first = (long) mine * batch;
+                int count = (int) Math.min(batch, samples - first);
+                nats[turn] = nats(first, count);
+                bytes += bytes(count);
             }
         }
-        double bitsPerByte = bytes == 0 ? Double.NaN : nats / Math.log(2) / bytes;
-        return Optional.of(new Result(nats / tokens, bitsPerByte));
+        double[] allNats = workers.gather(nats);
+        double sum = 0;
+        for (int i = 0; i < inAll; i++) {
+            sum += allNats[i % world * turns + i / world];
+        }
+        double allBytes = 0;
+        for (double each : workers.gather(bytes)) {
+            allBytes += each;
+        }
+        double bitsPerByte = allBytes == 0 ? Double.NaN : sum / Math.log(2) / allBytes;
+        return Optional.of(new Result(sum / (samples * sequenceLength), bitsPerByte));
+    }
+
+    private double nats(long first, int count) {
+        MemorySegment targets = tensors.host(ModelGraphs.TARGETS);
+        // Rows beyond the last sample hold what was there before: valid tokens, ignored targets.
+        for (long i = (long) count * sequenceLength; i < (long) batch * sequenceLength; i++) {
+            targets.setAtIndex(ValueLayout.JAVA_INT, i, IGNORED);
+        }
+        TrainingStep.load(tensors, batches, first, count);
+        program.run();
+        return TrainingStep.lossSum(tensors);
+    }
+
+    /// The bytes of text that the targets of the last batch stand for.
+    private long bytes(int count) {
+        if (tokenBytes.isEmpty()) {
+            return 0;
+        }
+        MemorySegment targets = tensors.host(ModelGraphs.TARGETS);
+        long bytes = 0;
+        for (long i = 0; i < (long) count * sequenceLength; i++) {
+            bytes += tokenBytes.get().applyAsInt(targets.getAtIndex(ValueLayout.JAVA_INT, i));
+        }
+        return bytes;
     }
 }

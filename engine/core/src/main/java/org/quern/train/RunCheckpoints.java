@@ -26,7 +26,8 @@ import org.slf4j.LoggerFactory;
 final class RunCheckpoints implements Trainer.CheckpointWriter {
     private static final Logger LOG = LoggerFactory.getLogger(RunCheckpoints.class);
 
-    /// What decides the order of samples, beside the data: whoever goes on from a checkpoint must have the same.
+    /// What decides the order of samples, beside the data: whoever goes on from a checkpoint must have the
+    /// same.
     record Order(long seed, int globalBatch, int sequenceLength, boolean documentMask) {
         static Order of(RunConfig config) {
             return new Order(
@@ -40,12 +41,15 @@ final class RunCheckpoints implements Trainer.CheckpointWriter {
     /// What `state.json` holds.
     ///
     /// @param data fingerprint of the token shards
-    record State(Progress progress, Order order, String data) {}
+    /// @param cut how batches were cut; absent in checkpoints of before
+    record State(Progress progress, Order order, String data, Optional<RunPlan.Cut> cut) {}
 
+    private final boolean isFirst;
     private final Path folder;
     private final Checkpoints checkpoints;
     private final Order order;
     private final String data;
+    private final RunPlan.Cut cut;
     private final Model model;
     private final List<String> moments;
     private final TensorStore tensors;
@@ -54,16 +58,20 @@ final class RunCheckpoints implements Trainer.CheckpointWriter {
     /// @param data fingerprint of the token shards
     /// @param moments the optimiser's states
     RunCheckpoints(
+            boolean isFirst,
             Path folder,
             RunConfig config,
             String data,
+            RunPlan.Cut cut,
             Model model,
             List<String> moments,
             TensorStore tensors,
             Optional<Tokenizer> tokenizer) {
+        this.isFirst = isFirst;
         this.folder = folder;
         order = Order.of(config);
         this.data = data;
+        this.cut = cut;
         this.model = model;
         this.moments = moments;
         this.tensors = tensors;
@@ -81,6 +89,11 @@ final class RunCheckpoints implements Trainer.CheckpointWriter {
         require(checkpoint, "train.global_batch", then.globalBatch(), now.globalBatch());
         require(checkpoint, "train.sequence_length", then.sequenceLength(), now.sequenceLength());
         require(checkpoint, "data.document_mask", then.documentMask(), now.documentMask());
+    }
+
+    /// How batches were cut before a checkpoint.
+    static Optional<RunPlan.Cut> cut(Checkpoint checkpoint) {
+        return state(checkpoint).cut();
     }
 
     /// Puts a checkpoint on the device.
@@ -117,11 +130,14 @@ final class RunCheckpoints implements Trainer.CheckpointWriter {
     @Override
     public TrainEvent.CheckpointSaved write(Progress progress) {
         long began = System.nanoTime();
+        if (!isFirst) {
+            return new TrainEvent.CheckpointSaved(progress.step(), folder, 0, 0);
+        }
         moments.forEach(tensors::pull);
         List<CheckpointFile> files = new ArrayList<>(description);
         files.add(new CheckpointFile.Tensors(Checkpoint.MODEL, ModelWeights.pull(model, tensors)));
         files.add(new CheckpointFile.Tensors(Checkpoint.OPTIMIZER, momentViews()));
-        files.add(CheckpointFile.json(Checkpoint.STATE, new State(progress, order, data)));
+        files.add(CheckpointFile.json(Checkpoint.STATE, new State(progress, order, data, Optional.of(cut))));
         Path written = checkpoints.commit(progress.step(), files);
         long bytes = files.stream().mapToLong(CheckpointFile::bytes).sum();
         return new TrainEvent.CheckpointSaved(progress.step(), written, bytes, (System.nanoTime() - began) / 1e9);

@@ -18,7 +18,7 @@ import org.quern.tokenizer.Tokenizer;
 ///
 /// @param devices how many of that device
 /// @param parameters trained values
-/// @param microBatch sequences that go through the model at once on a device
+/// @param cut how the global batch is cut
 /// @param microBatches micro-batches of a step on each device
 /// @param recompute what the backward pass computes again
 /// @param memory of each device
@@ -27,8 +27,8 @@ import org.quern.tokenizer.Tokenizer;
 public record RunPlan(
         Device device,
         int devices,
+        Cut cut,
         long parameters,
-        int microBatch,
         int microBatches,
         Recompute recompute,
         long tokensPerStep,
@@ -37,19 +37,32 @@ public record RunPlan(
         Optional<Expected> expected,
         List<String> remedies) {
 
+    /// How a global batch is cut: what decides in which order gradients are summed.
+    ///
+    /// @param shares equal parts, dealt out to the workers
+    /// @param microBatch sequences of a share that go through the model at once
+    public record Cut(int shares, int microBatch) {}
+
     /// Bytes of each part.
     ///
     /// @param weights of all parameters, fp32
     /// @param workingCopies of the parameters in bf16
     /// @param gradients of all parameters
+    /// @param sums of gradients over some of a worker's shares
     /// @param optimizer the optimiser's moments
     /// @param activations that live at the same time, with their gradients, a chunk of logits, inputs and
     ///     losses
     /// @param caches keys and values of the samples that are written on the way
     public record Memory(
-            long weights, long workingCopies, long gradients, long optimizer, long activations, long caches) {
+            long weights,
+            long workingCopies,
+            long gradients,
+            long sums,
+            long optimizer,
+            long activations,
+            long caches) {
         public long total() {
-            return weights + workingCopies + gradients + optimizer + activations + caches;
+            return weights + workingCopies + gradients + sums + optimizer + activations + caches;
         }
     }
 
@@ -85,27 +98,34 @@ public record RunPlan(
                 .map(TokenizerSection.Training::vocabSize)
                 .or(tokenizer::vocabSize)
                 .orElseGet(() -> Tokenizer.read(tokenizer.file().orElseThrow()).vocabSize());
-        return of(config, Model.of(config.modelConfig(vocabSize)), device, devices);
+        return of(config, Model.of(config.modelConfig(vocabSize)), device, devices, Optional.empty());
     }
 
     /// Plans the run of a config whose model is known.
-    static RunPlan of(RunConfig config, Model model, Device device, int devices) {
-        return new RunPlanner(config, model, device, devices).plan();
+    ///
+    /// @param before how its batches were cut before, if that is to stay
+    static RunPlan of(RunConfig config, Model model, Device device, int devices, Optional<Cut> before) {
+        return new RunPlanner(config, model, device, devices, before).plan();
+    }
+
+    /// Sequences that go through the model at once.
+    public int microBatch() {
+        return cut.microBatch();
+    }
+
+    /// How a training step deals out its sequences.
+    Sharing sharing(RunConfig.Workers workers) {
+        return new Sharing(
+                cut.shares(),
+                cut.microBatch(),
+                microBatches * devices / cut.shares(),
+                workers.zeroStage() == 1,
+                (long) workers.bucketMib() << 20);
     }
 
     RunPlan withRemedies(List<String> ways) {
         return new RunPlan(
-                device,
-                devices,
-                parameters,
-                microBatch,
-                microBatches,
-                recompute,
-                tokensPerStep,
-                memory,
-                flop,
-                expected,
-                ways);
+                device, devices, cut, parameters, microBatches, recompute, tokensPerStep, memory, flop, expected, ways);
     }
 
     /// Tokens a second of all devices.
@@ -151,11 +171,14 @@ public record RunPlan(
             rows.add(row("working copies", Units.bytes(memory.workingCopies()), "bf16 weights"));
         }
         rows.add(row("gradients", Units.bytes(memory.gradients()), "fp32"));
+        if (memory.sums() > 0) {
+            rows.add(row("sums", Units.bytes(memory.sums()), "fp32 gradients of shares of a batch"));
+        }
         rows.add(row("optimiser", Units.bytes(memory.optimizer()), "fp32 moments"));
         rows.add(row(
                 "activations",
                 Units.bytes(memory.activations()),
-                "micro-batch of " + counted(microBatch, "sequence", "sequences")));
+                "micro-batch of " + counted(microBatch(), "sequence", "sequences")));
         rows.add(row("samples", Units.bytes(memory.caches()), "keys and values"));
         String of = "of " + Units.bytes(device.memoryBytes());
         rows.add(row(

@@ -38,8 +38,13 @@ final class RunPlanner {
     private final Device device;
     private final int devices;
 
-    /// Sequences of a step on a device.
-    private final int batch;
+    /// Shares of a global batch, and sequences of each.
+    private final int shares;
+
+    private final int share;
+
+    /// The sequences of a micro-batch, if that is not to be chosen.
+    private final Optional<Integer> micro;
 
     private final OptimizerGraphs optimizer;
     private final Graph norm;
@@ -55,12 +60,15 @@ final class RunPlanner {
 
     private final long othersArena;
 
-    RunPlanner(RunConfig config, Model model, Device device, int devices) {
+    /// @param before how the run was cut before, if that is to stay
+    RunPlanner(RunConfig config, Model model, Device device, int devices, Optional<RunPlan.Cut> before) {
         this.config = config;
         this.model = model;
         this.device = device;
         this.devices = devices;
-        batch = shared(config.train(), devices);
+        shares = before.map(RunPlan.Cut::shares).orElseGet(() -> shares(config, device, devices));
+        share = config.train().globalBatch() / shares;
+        micro = before.map(RunPlan.Cut::microBatch).or(config.train()::microBatch);
         optimizer = new OptimizerGraphs(config.optimizerSettings(), model.parameters());
         norm = device.lower(optimizer.norm());
         update = device.lower(optimizer.update());
@@ -74,18 +82,25 @@ final class RunPlanner {
         othersArena = others.stream().mapToLong(RunPlanner::arena).max().orElseThrow();
     }
 
-    private static int shared(RunConfig.Train train, int devices) {
-        if (train.globalBatch() % devices != 0) {
-            throw QuernException.data("the number of devices must divide train.global_batch %d: got %d"
-                    .formatted(train.globalBatch(), devices));
-        }
-        int batch = train.globalBatch() / devices;
-        train.microBatch().filter(size -> batch % size != 0).ifPresent(size -> {
+    private static int shares(RunConfig config, Device device, int devices) {
+        int batch = config.train().globalBatch();
+        if (batch % devices != 0) {
             throw QuernException.data(
-                    "train.micro_batch must divide the %d sequences of a step on each of %d devices: got %d"
-                            .formatted(batch, devices, size));
-        });
-        return batch;
+                    "the number of workers must divide train.global_batch %d: got %d".formatted(batch, devices));
+        }
+        int size = config.train().microBatch().orElse(1);
+        Optional<Integer> given = config.workers().shares();
+        if (given.isPresent() && given.get() % devices != 0) {
+            throw QuernException.data(
+                    "the number of workers must divide workers.shares %d: got %d".formatted(given.get(), devices));
+        }
+        IntStream proposed = given.map(IntStream::of)
+                .orElseGet(() -> device.mixedPrecision() ? IntStream.of(devices) : IntStream.of(4, 2, 1, devices));
+        return proposed.filter(shares -> shares % devices == 0 && batch % (shares * size) == 0)
+                .findFirst()
+                .orElseThrow(() -> QuernException.data(
+                        "train.micro_batch must divide the %d sequences of a step on each of %d workers: got %d"
+                                .formatted(batch / devices, devices, size)));
     }
 
     /// The plan of the micro-batch and the recomputation that the config gives. What it leaves open is chosen:
@@ -103,14 +118,14 @@ final class RunPlanner {
 
     /// Micro-batches to choose from, the largest first.
     private List<Integer> sizes(int length) {
-        return config.train().microBatch().map(List::of).orElseGet(() -> divisors(length));
+        return micro.map(List::of).orElseGet(() -> divisors(length));
     }
 
-    /// The divisors of a device's batch, as far as more sequences at once make the device faster.
+    /// The divisors of a share, as far as more sequences at once make the device faster.
     private List<Integer> divisors(int length) {
-        int enough = Math.clamp(device.enoughTokens() / length, 1, batch);
+        int enough = Math.clamp(device.enoughTokens() / length, 1, share);
         return IntStream.iterate(enough, size -> size >= 1, size -> size - 1)
-                .filter(size -> batch % size == 0)
+                .filter(size -> share % size == 0)
                 .boxed()
                 .toList();
     }
@@ -160,28 +175,29 @@ final class RunPlanner {
                 ? training
                 : device.lower(ModelGraphs.training(model, microBatch, length, false));
         RunPlan.Memory memory = memory(training);
-        int microBatches = batch / microBatch;
+        int microBatches = share / microBatch * (shares / devices);
         double tokens = (double) microBatch * length;
         double forwardAndBackward = training.cost().flop();
         double optimizing = norm.cost().flop() + update.cost().flop();
         return new RunPlan(
                 device,
                 devices,
+                new RunPlan.Cut(shares, microBatch),
                 model.parameterCount(),
-                microBatch,
                 microBatches,
                 recompute,
-                (long) batch * devices * length,
+                (long) config.train().globalBatch() * length,
                 memory,
                 new RunPlan.Flop(
                         model.flopPerToken(length),
                         (forwardAndBackward + optimizing / microBatches) / tokens,
                         (forwardAndBackward - plain.cost().flop()) / tokens),
-                device.speed().map(speed -> expected(training, microBatches, memory.gradients(), speed)),
+                device.speed().map(speed -> expected(training, microBatches, speed)),
                 List.of());
     }
 
-    private RunPlan.Expected expected(Graph training, int microBatches, long gradients, Device.Speed speed) {
+    private RunPlan.Expected expected(Graph training, int microBatches, Device.Speed speed) {
+        long gradients = model.parameterCount() * Float.BYTES;
         double computing = microBatches * Roofline.seconds(training, speed)
                 + Roofline.seconds(norm, speed)
                 + Roofline.seconds(update, speed);
@@ -197,12 +213,25 @@ final class RunPlanner {
                 model.parameters().stream().map(Parameter::name).toList();
         long weights = bytes(states, parameters.stream());
         long gradients = bytes(states, parameters.stream().map(ModelGraphs::gradient));
+        long folds = gradients * GradientFold.levels(shares / devices);
         long moments = bytes(states, optimizer.states().stream());
+        long ownMoments = config.workers().zeroStage() == 0 ? moments : largestPartOfMoments(training, states);
         long caches = bytes(states, states.keySet().stream().filter(ModelGraphs::isCache));
         long inputs = bytes(states, states.keySet().stream()) - weights - gradients - moments - caches;
         long ahead = device.mixedPrecision() ? bytes(states, ModelGraphs.BATCH.stream()) : 0;
         long arena = Math.max(othersArena, arena(training));
-        return new RunPlan.Memory(weights, copyBytes(copies), gradients, moments, inputs + ahead + arena, caches);
+        return new RunPlan.Memory(
+                weights, copyBytes(copies), gradients, folds, ownMoments, inputs + ahead + arena, caches);
+    }
+
+    /// The optimiser's states of the worker that has the most.
+    private long largestPartOfMoments(Graph training, Map<String, Value> states) {
+        ParameterLayout layout = ParameterLayout.of(training, model.parameters(), devices, 1);
+        return IntStream.range(0, devices)
+                .mapToLong(rank -> bytes(
+                        states, new OptimizerGraphs(config.optimizerSettings(), layout.owned(rank)).states().stream()))
+                .max()
+                .orElseThrow();
     }
 
     /// The states that have a working copy.

@@ -42,54 +42,123 @@ public final class TrainingRun {
     private final Path folder;
     private final TrainEvent.Listener listener;
     private final Preparation preparation;
-    private final BooleanSupplier stop;
+    private final BooleanSupplier stopHere;
+    private final BooleanSupplier stopAnywhere;
+    private final Workers workers;
 
-    /// @param listener of the events of the run, beside the files that it writes
+    /// @param listener of the events of the run, beside the files that the first worker writes
     /// @param stop whether to stop after the step that is under way
+    /// @param workers who run it; their folder is the same
     public TrainingRun(
             RunConfig config,
             Path folder,
             TrainEvent.Listener listener,
             Preparation preparation,
-            BooleanSupplier stop) {
+            BooleanSupplier stop,
+            Workers workers) {
         this.config = config;
         this.folder = folder;
         this.listener = listener;
         this.preparation = preparation;
-        this.stop = stop;
+        stopHere = stop;
+        stopAnywhere = () -> workers.any(stop.getAsBoolean());
+        this.workers = workers;
     }
 
-    /// Trains until the last step or until asked to stop.
+    /// Trains until the last step or until asked to stop. If it fails, the other workers fail too.
     ///
     /// @return whether all steps are done
     public boolean run() {
+        try {
+            return runTogether();
+        } catch (RuntimeException | Error e) {
+            workers.abort("worker %d failed: %s".formatted(workers.rank(), e.getMessage()));
+            throw e;
+        }
+    }
+
+    private boolean runTogether() {
         int threads = config.run().threads().orElse(Runtime.getRuntime().availableProcessors());
+        if (config.workers().zeroStage() > 0 && workers.world() > 1) {
+            throw QuernException.data(
+                    "workers.zero_stage must be 0 with several workers: checkpoints of a sharded optimiser are not written yet");
+        }
         createFolder();
-        Optional<Checkpoint> newest = Checkpoints.newestValid(folder.resolve(CHECKPOINTS));
+        Optional<Checkpoint> newest = newestCheckpoint();
         newest.ifPresent(checkpoint -> RunCheckpoints.requireSameOrder(checkpoint, RunCheckpoints.Order.of(config)));
-        RunPlan.of(config, Device.thisMachine()).requireFit();
-        RunData data = RunData.open(config, folder, threads, preparation);
+        RunPlan.of(config, device(), workers.world()).requireFit();
+        RunData data = workers.firstBefore(() -> RunData.open(config, folder, threads, preparation));
         try (Executor executor = Devices.open(config.run().device(), threads)) {
             return run(newest, data, executor);
         }
     }
 
+    /// The checkpoint to go on from, the same for all workers.
+    private Optional<Checkpoint> newestCheckpoint() {
+        Path checkpoints = folder.resolve(CHECKPOINTS);
+        Optional<Checkpoint> mine = workers.isFirst() ? Checkpoints.newestValid(checkpoints) : Optional.empty();
+        long step = (long) workers.first(mine.map(Checkpoint::step).orElse(-1L));
+        return workers.isFirst() || step < 0 ? mine : Checkpoints.newestValid(checkpoints, step + 1);
+    }
+
+    private Device device() {
+        return Device.thisMachine(workers.onThisMachine());
+    }
+
+    /// How the batches are cut: as before, if that is possible and not said otherwise.
+    private RunPlan plan(Model model, Optional<Checkpoint> newest) {
+        Optional<RunPlan.Cut> before = newest.flatMap(RunCheckpoints::cut)
+                .filter(cut -> config.workers().shares().orElse(cut.shares()) == cut.shares()
+                        && config.train().microBatch().orElse(cut.microBatch()) == cut.microBatch()
+                        && cut.shares() % workers.world() == 0);
+        if (before.isPresent()) {
+            RunPlan plan = RunPlan.of(config, model, device(), workers.world(), before);
+            if (plan.fits()) {
+                return plan;
+            }
+        }
+        RunPlan plan = RunPlan.of(config, model, device(), workers.world(), Optional.empty());
+        newest.flatMap(RunCheckpoints::cut)
+                .filter(cut -> !cut.equals(plan.cut()))
+                .ifPresent(cut -> LOG.warn(
+                        "a batch was {} shares with micro-batches of {}, and is {} with {} from here: the order of"
+                                + " samples is the same, the last bits of the weights will not be",
+                        cut.shares(),
+                        cut.microBatch(),
+                        plan.cut().shares(),
+                        plan.cut().microBatch()));
+        return plan;
+    }
+
     private boolean run(Optional<Checkpoint> newest, RunData data, Executor executor) {
         ModelConfig modelConfig = config.modelConfig(data.vocabSize());
         Model model = Model.of(modelConfig);
-        OptimizerSettings settings = config.optimizerSettings();
-        RunConfig.Train train = config.train();
-        RunPlan plan = RunPlan.of(config, model, Device.thisMachine(), 1);
+        RunPlan plan = plan(model, newest);
         plan.requireFit();
-        LOG.info("plan:\n{}", plan);
-        TrainingStep step = new TrainingStep(
+        if (workers.isFirst()) {
+            LOG.info("plan:\n{}", plan);
+        }
+        try (TrainingStep step = new TrainingStep(
                 executor,
                 model,
-                settings,
-                plan.microBatch(),
-                plan.microBatches(),
-                train.sequenceLength(),
-                plan.recompute());
+                config.optimizerSettings(),
+                plan.sharing(config.workers()),
+                config.train().sequenceLength(),
+                plan.recompute(),
+                workers)) {
+            return run(newest, data, executor, model, plan, step);
+        }
+    }
+
+    private boolean run(
+            Optional<Checkpoint> newest,
+            RunData data,
+            Executor executor,
+            Model model,
+            RunPlan plan,
+            TrainingStep step) {
+        OptimizerSettings settings = config.optimizerSettings();
+        RunConfig.Train train = config.train();
         long seed = config.run().seed();
         Batches batches = batches(
                 data.corpus().train(),
@@ -104,16 +173,18 @@ public final class TrainingRun {
                     Math.min(samples, evaluate.sequences().orElse(Integer.MAX_VALUE)),
                     plan.microBatch(),
                     train.sequenceLength(),
-                    data.tokenizer().map(TrainingRun::textBytes));
+                    data.tokenizer().map(TrainingRun::textBytes),
+                    workers);
         });
-        Optional<Trainer.SampleWriter> samples = config.sample()
-                .map(sample -> new Samples(
-                        sample, seed, executor, model, data.tokenizer().orElseThrow()));
+        Optional<Trainer.SampleWriter> samples =
+                config.sample().map(sample -> sampleWriter(sample, executor, model, data));
         List<String> moments = new OptimizerGraphs(settings, model.parameters()).states();
         RunCheckpoints checkpoints = new RunCheckpoints(
+                workers.isFirst(),
                 folder.resolve(CHECKPOINTS),
                 config,
                 data.corpus().train().fingerprint(),
+                plan.cut(),
                 model,
                 moments,
                 executor.tensors(),
@@ -122,20 +193,17 @@ public final class TrainingRun {
             initialize(model, executor, seed);
             return Progress.START;
         });
-        data.tokenizer().ifPresent(tokenizer -> tokenizer.write(folder.resolve("tokenizer.json")));
-        String yaml = writeConfig();
-        Provenance.now(
-                        from.step(),
-                        yaml,
-                        data.corpus().train().fingerprint(),
-                        data.tokenizer().map(Tokenizer::hash).orElse(""))
-                .appendTo(folder);
-        Trainer.Made made = new Trainer.Made(
-                MetricsFile.hasEvaluation(folder, from.step()), MetricsFile.samples(folder, from.step()));
+        if (workers.isFirst()) {
+            describe(data, from);
+        }
+        Trainer.Made made =
+                new Trainer.Made(workers.first(MetricsFile.hasEvaluation(folder, from.step()) ? 1 : 0) == 1, (int)
+                        workers.first(MetricsFile.samples(folder, from.step())));
         try (MetricsFile metrics = new MetricsFile();
                 TensorBoardWriter tensorBoard = new TensorBoardWriter();
                 Report report = new Report()) {
-            List<TrainEvent.Listener> listeners = List.of(metrics, tensorBoard, report, listener);
+            List<TrainEvent.Listener> listeners =
+                    workers.isFirst() ? List.of(metrics, tensorBoard, report, listener) : List.of(listener);
             TrainEvent.Listener all = event -> listeners.forEach(each -> each.on(event));
             all.on(new TrainEvent.Started(folder, from.step(), train.steps(), step.tokens(), plan.toString()));
             return new Trainer(
@@ -157,9 +225,32 @@ public final class TrainingRun {
                             samples,
                             checkpoints,
                             all,
-                            stop)
+                            stopAnywhere)
                     .run(from, made);
         }
+    }
+
+    /// Lets the first worker write samples while the others wait. It polls none of them meanwhile: what stops
+    /// it is its
+    /// own.
+    private Trainer.SampleWriter sampleWriter(RunConfig.Sample sample, Executor executor, Model model, RunData data) {
+        if (!workers.isFirst()) {
+            return (_, _, _, _) -> !workers.any(false);
+        }
+        Samples samples = new Samples(
+                sample, config.run().seed(), executor, model, data.tokenizer().orElseThrow());
+        return (step, written, _, events) -> !workers.any(!samples.write(step, written, stopHere, events));
+    }
+
+    /// Writes down what the run is made from.
+    private void describe(RunData data, Progress from) {
+        data.tokenizer().ifPresent(tokenizer -> tokenizer.write(folder.resolve("tokenizer.json")));
+        Provenance.now(
+                        from.step(),
+                        writeConfig(),
+                        data.corpus().train().fingerprint(),
+                        data.tokenizer().map(Tokenizer::hash).orElse(""))
+                .appendTo(folder);
     }
 
     /// The bytes of text that a token stands for: a special token stands for none.

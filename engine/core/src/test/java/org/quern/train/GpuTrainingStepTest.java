@@ -91,8 +91,14 @@ class GpuTrainingStepTest {
     }
 
     private TrainingStep step(GpuExecutor executor) {
-        TrainingStep step =
-                new TrainingStep(executor, model, config.optimizerSettings(), 1, MICRO_BATCHES, LENGTH, Recompute.NONE);
+        TrainingStep step = new TrainingStep(
+                executor,
+                model,
+                config.optimizerSettings(),
+                Sharing.whole(1, MICRO_BATCHES),
+                LENGTH,
+                Recompute.NONE,
+                Workers.alone());
         for (int i = 0; i < model.parameters().size(); i++) {
             String name = model.parameters().get(i).name();
             Initialization.fill(model.parameters(), i, 3, executor.tensors().host(name));

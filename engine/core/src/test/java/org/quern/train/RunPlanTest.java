@@ -20,6 +20,7 @@ import org.quern.config.ConfigReader;
 import org.quern.config.RunConfig;
 import org.quern.executor.CpuExecutor;
 import org.quern.executor.Executor;
+import org.quern.executor.Milestone;
 import org.quern.executor.Program;
 import org.quern.executor.TensorStore;
 import org.quern.generate.GraphDecoder;
@@ -82,10 +83,10 @@ class RunPlanTest {
                     executor,
                     model,
                     config.optimizerSettings(),
-                    plan.microBatch(),
-                    plan.microBatches(),
+                    plan.sharing(config.workers()),
                     config.train().sequenceLength(),
-                    plan.recompute());
+                    plan.recompute(),
+                    Workers.alone());
             new GraphDecoder(executor, model, 1, model.config().maxPositionEmbeddings());
             // The decoder's piece of one token has inputs of its own: a token and its position.
             assertThat(plan.memory().total()).isEqualTo(executor.bytes() - 8);
@@ -114,8 +115,8 @@ class RunPlanTest {
         }
 
         @Override
-        public Program prepare(Graph graph) {
-            programs.add(executor.prepare(graph));
+        public Program prepare(Graph graph, List<Milestone> milestones) {
+            programs.add(executor.prepare(graph, milestones));
             return programs.getLast();
         }
 
@@ -290,9 +291,9 @@ class RunPlanTest {
     void refusesDevicesThatCannotShareTheBatch() {
         Device gpu = KnownGpus.named("h100-80gb").orElseThrow();
         assertThatThrownBy(() -> RunPlan.of(recipe("gpt2-124m"), gpu, 7))
-                .hasMessage("the number of devices must divide train.global_batch 512: got 7");
+                .hasMessage("the number of workers must divide train.global_batch 512: got 7");
         assertThatThrownBy(() -> RunPlan.of(recipe("gpt2-124m", "train.micro_batch=16"), gpu, 64))
-                .hasMessageContaining("train.micro_batch must divide the 8 sequences of a step on each of 64 devices");
+                .hasMessageContaining("train.micro_batch must divide the 8 sequences of a step on each of 64 workers");
     }
 
     private static RunConfig recipe(String name, String... overrides) {

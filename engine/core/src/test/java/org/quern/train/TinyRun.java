@@ -13,6 +13,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Random;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
@@ -20,6 +24,7 @@ import org.quern.base.Json;
 import org.quern.checkpoint.Checkpoint;
 import org.quern.checkpoint.NamedTensor;
 import org.quern.checkpoint.Safetensors;
+import org.quern.collective.Communicator;
 import org.quern.config.ConfigReader;
 import org.quern.config.RunConfig;
 import tools.jackson.databind.JsonNode;
@@ -149,7 +154,43 @@ final class TinyRun {
     }
 
     private TrainingRun training(String run, TrainEvent.Listener listener, BooleanSupplier stop, String... overrides) {
-        return new TrainingRun(config(overrides), run(run), listener, (_, _, _) -> {}, stop);
+        return training(Workers.alone(), run, listener, stop, overrides);
+    }
+
+    private TrainingRun training(
+            Workers workers, String run, TrainEvent.Listener listener, BooleanSupplier stop, String... overrides) {
+        return new TrainingRun(config(overrides), run(run), listener, (_, _, _) -> {}, stop, workers);
+    }
+
+    /// Trains with several workers, threads of this process.
+    ///
+    /// @param until the last worker asks to stop after this step
+    /// @return what happened at each worker
+    List<List<TrainEvent>> trainTogether(int world, long until, String run, String... overrides) {
+        LocalGroup group = new LocalGroup(world);
+        List<List<TrainEvent>> events = new ArrayList<>();
+        List<Future<Boolean>> workers = new ArrayList<>();
+        try (ExecutorService threads = Executors.newFixedThreadPool(world)) {
+            for (int i = 0; i < world; i++) {
+                int rank = i;
+                List<TrainEvent> mine = new ArrayList<>();
+                events.add(mine);
+                BooleanSupplier stop = () -> until < STEPS
+                        && rank == world - 1
+                        && mine.stream()
+                                .anyMatch(event -> event instanceof TrainEvent.Step done && done.step() >= until);
+                Communicator communicator = group.of(rank);
+                workers.add(threads.submit(
+                        () -> training(new Workers(communicator, communicator, world), run, mine::add, stop, overrides)
+                                .run()));
+            }
+            for (Future<Boolean> worker : workers) {
+                assertThat(worker.get()).as("complete").isEqualTo(until >= STEPS);
+            }
+        } catch (InterruptedException | ExecutionException e) {
+            throw new AssertionError(e);
+        }
+        return events;
     }
 
     RunConfig config(String... overrides) {

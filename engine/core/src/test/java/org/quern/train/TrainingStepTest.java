@@ -24,6 +24,7 @@ import org.quern.data.TokenShards;
 import org.quern.data.TokenizedCorpus;
 import org.quern.executor.CpuExecutor;
 import org.quern.executor.Executor;
+import org.quern.executor.Milestone;
 import org.quern.executor.Program;
 import org.quern.executor.TensorStore;
 import org.quern.graph.Graph;
@@ -53,7 +54,8 @@ class TrainingStepTest {
                                         .formatted(folder),
                                 "train={steps: 60, global_batch: 2, sequence_length: 13}",
                                 "train.spike_guard={window: 8, z_score: 6}",
-                                "checkpoint.every=60"))
+                                "checkpoint.every=60",
+                                "workers.shares=1"))
                 .toArray(String[]::new);
         List<TrainEvent> events = tiny.train("run", overrides);
         List<TrainEvent.Spike> spikes = TinyRun.only(TrainEvent.Spike.class, events);
@@ -69,7 +71,14 @@ class TrainingStepTest {
         Tokenizer tokenizer = Tokenizer.read(data.resolve("tokenizer.json"));
         try (CpuExecutor executor = new CpuExecutor(1)) {
             Model model = Model.of(config.modelConfig(tokenizer.vocabSize()));
-            TrainingStep step = new TrainingStep(executor, model, config.optimizerSettings(), 2, 1, 13, Recompute.NONE);
+            TrainingStep step = new TrainingStep(
+                    executor,
+                    model,
+                    config.optimizerSettings(),
+                    Sharing.whole(2, 1),
+                    13,
+                    Recompute.NONE,
+                    Workers.alone());
             initialize(model, executor);
             TokenShards shards = TokenizedCorpus.open(data, tokenizer).train();
             SampleOrder order = SampleOrder.shuffled(Batches.samples(shards, 13), 3);
@@ -115,7 +124,8 @@ class TrainingStepTest {
     private LongStream allocated(TinyRun tiny, Executor executor, String... overrides) {
         RunConfig config = tiny.config(overrides);
         Model model = Model.of(config.modelConfig(61));
-        TrainingStep step = new TrainingStep(executor, model, config.optimizerSettings(), 1, 2, 13, Recompute.NONE);
+        TrainingStep step = new TrainingStep(
+                executor, model, config.optimizerSettings(), Sharing.whole(1, 2), 13, Recompute.NONE, Workers.alone());
         initialize(model, executor);
         TokenShards shards = TokenizedCorpus.openLlmc(List.of(folder.resolve("train.bin")), List.of(), 61, 0)
                 .train();
@@ -138,8 +148,8 @@ class TrainingStepTest {
         }
 
         @Override
-        public Program prepare(Graph graph) {
-            Program program = executor.prepare(graph);
+        public Program prepare(Graph graph, List<Milestone> milestones) {
+            Program program = executor.prepare(graph, milestones);
             return new Program() {
                 @Override
                 public void run() {}

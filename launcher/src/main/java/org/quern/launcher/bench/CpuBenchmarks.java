@@ -36,9 +36,12 @@ import org.quern.tokenizer.Encoder;
 import org.quern.tokenizer.SplitPattern;
 import org.quern.tokenizer.TokenBuffer;
 import org.quern.tokenizer.Tokenizer;
+import org.quern.train.Sharing;
 import org.quern.train.TrainingStep;
+import org.quern.train.Workers;
 
-/// The benchmarks of the CPU, on random data unless they are about text. The first round includes the warm-up of the
+/// The benchmarks of the CPU, on random data unless they are about text. The first round includes the warm-up
+/// of the
 /// JVM's compilers: each case runs until its time settles, then the repetitions are timed.
 public final class CpuBenchmarks {
     /// What is measured.
@@ -156,8 +159,9 @@ public final class CpuBenchmarks {
                 true,
                 0.02));
         OptimizerSettings adamW = new OptimizerSettings(1e-4, 0.9, 0.95, 1e-8, 0.1, 0, Optional.empty());
-        try (CpuExecutor executor = new CpuExecutor(threads)) {
-            TrainingStep step = new TrainingStep(executor, model, adamW, BATCH, 1, LENGTH, Recompute.NONE);
+        try (CpuExecutor executor = new CpuExecutor(threads);
+                TrainingStep step = new TrainingStep(
+                        executor, model, adamW, Sharing.whole(BATCH, 1), LENGTH, Recompute.NONE, Workers.alone())) {
             TensorStore tensors = executor.tensors();
             for (int i = 0; i < model.parameters().size(); i++) {
                 Initialization.fill(

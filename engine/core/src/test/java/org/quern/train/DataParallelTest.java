@@ -1,0 +1,170 @@
+package org.quern.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.lang.foreign.Arena;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.quern.base.QuernException;
+import org.quern.checkpoint.NamedTensor;
+import org.quern.config.RunConfig;
+import org.quern.data.Batches;
+import org.quern.data.SampleOrder;
+import org.quern.data.TokenShards;
+import org.quern.data.TokenizedCorpus;
+import org.quern.executor.CpuExecutor;
+import org.quern.graph.Recompute;
+import org.quern.interop.ModelWeights;
+import org.quern.model.Initialization;
+import org.quern.model.Model;
+
+/// Workers that share the batches of a run.
+class DataParallelTest {
+    private static final String BATCH = "train={steps: 12, global_batch: 8, micro_batch: 1, sequence_length: 13}";
+    private static final String MUON = "optimizer={name: muon, lr: 1e-2, muon: {lr: 0.02}}";
+
+    @TempDir
+    Path folder;
+
+    /// The loss of each step is that of one worker, to the last bit, and so is what is written.
+    @ParameterizedTest
+    @ValueSource(ints = {2, 4})
+    void trainsTheSameWeightsWhateverTheNumberOfWorkers(int world) {
+        TinyRun tiny = new TinyRun(folder);
+        for (String optimizer : List.of("optimizer={lr: 1e-2}", MUON)) {
+            String alone = "alone" + optimizer.length();
+            String together = "together" + optimizer.length();
+            tiny.train(alone, BATCH, optimizer);
+            List<List<TrainEvent>> events = tiny.trainTogether(world, TinyRun.STEPS, together, BATCH, optimizer);
+            tiny.assertSameBits(alone, together, TinyRun.STEPS);
+            assertThat(losses(tiny, together)).isEqualTo(losses(tiny, alone)).hasSize(TinyRun.STEPS + 3);
+            assertThat(events)
+                    .allSatisfy(each -> assertThat(TinyRun.only(TrainEvent.Step.class, each))
+                            .extracting(TrainEvent.Step::loss)
+                            .isEqualTo(TinyRun.only(TrainEvent.Step.class, events.getFirst()).stream()
+                                    .map(TrainEvent.Step::loss)
+                                    .toList()));
+        }
+    }
+
+    private static List<String> losses(TinyRun tiny, String run) {
+        return tiny.lines(run, "metrics.jsonl").stream()
+                .map(line -> line.path("loss") + " " + line.path("grad_norm") + " " + line.path("val_loss"))
+                .toList();
+    }
+
+    /// Many buckets, with and without the optimiser's states dealt out.
+    @ParameterizedTest
+    @CsvSource({"2, false, 512", "2, true, 512", "4, true, 4096", "4, false, 100000", "4, true, 1", "8, true, 2000"})
+    void stepsTheSameWithManyBuckets(int world, boolean shardOptimizer, long bucketBytes) throws Exception {
+        TinyRun tiny = new TinyRun(folder);
+        RunConfig config = tiny.config(MUON);
+        Sharing sharing = new Sharing(8, 1, 1, shardOptimizer, bucketBytes);
+        List<NamedTensor> expected = steps(config, sharing, Workers.alone());
+        LocalGroup group = new LocalGroup(world);
+        try (ExecutorService threads = Executors.newFixedThreadPool(world)) {
+            List<Future<List<NamedTensor>>> workers = IntStream.range(0, world)
+                    .mapToObj(group::of)
+                    .map(member -> threads.submit(() -> steps(config, sharing, new Workers(member, member, world))))
+                    .toList();
+            for (Future<List<NamedTensor>> worker : workers) {
+                List<NamedTensor> weights = worker.get();
+                for (int i = 0; i < weights.size(); i++) {
+                    assertThat(weights.get(i).data().mismatch(expected.get(i).data()))
+                            .as(weights.get(i).name())
+                            .isEqualTo(-1);
+                }
+            }
+        }
+    }
+
+    /// The weights after three steps.
+    private List<NamedTensor> steps(RunConfig config, Sharing sharing, Workers workers) {
+        Model model = Model.of(config.modelConfig(61));
+        TokenShards shards = TokenizedCorpus.openLlmc(List.of(folder.resolve("train.bin")), List.of(), 61, 0)
+                .train();
+        Batches batches = new Batches(shards, SampleOrder.shuffled(Batches.samples(shards, 13), 3), 13, true);
+        try (CpuExecutor executor = new CpuExecutor(1);
+                TrainingStep step = new TrainingStep(
+                        executor, model, config.optimizerSettings(), sharing, 13, Recompute.NONE, workers)) {
+            for (int i = 0; i < model.parameters().size(); i++) {
+                String name = model.parameters().get(i).name();
+                Initialization.fill(model.parameters(), i, 3, executor.tensors().host(name));
+            }
+            for (int s = 0; s < 3; s++) {
+                step.gradient(batches, 8L * s);
+                step.gradNorm();
+                step.update(s, 1);
+            }
+            return ModelWeights.pull(model, executor.tensors()).stream()
+                    .map(tensor -> new NamedTensor(
+                            tensor.name(),
+                            tensor.dtype(),
+                            tensor.shape(),
+                            Arena.ofAuto().allocate(tensor.data().byteSize(), 4).copyFrom(tensor.data())))
+                    .toList();
+        }
+    }
+
+    @Test
+    void goesOnWithAnotherNumberOfWorkers() {
+        TinyRun tiny = new TinyRun(folder);
+        tiny.train("alone", BATCH);
+        tiny.trainTogether(2, 2, "run", BATCH);
+        tiny.trainTogether(4, 5, "run", BATCH);
+        tiny.trainUntil(7, "run", BATCH);
+        tiny.trainTogether(2, TinyRun.STEPS, "run", BATCH);
+        tiny.assertSameBits("alone", "run", TinyRun.STEPS);
+    }
+
+    /// The cut of the batch stays what it was where the configuration leaves it open.
+    @Test
+    void keepsTheCutOfItsCheckpoint() {
+        TinyRun tiny = new TinyRun(folder);
+        tiny.train("alone", BATCH, "workers.shares=8");
+        tiny.trainTogether(2, 5, "run", BATCH, "workers.shares=8");
+        tiny.trainTogether(4, TinyRun.STEPS, "run", BATCH);
+        tiny.assertSameBits("alone", "run", TinyRun.STEPS);
+    }
+
+    @Test
+    void trainsOnTextWithSamples() {
+        TinyRun tiny = new TinyRun(folder);
+        String[] text = Stream.concat(Stream.of(tiny.text()), Stream.of(BATCH)).toArray(String[]::new);
+        tiny.train("alone", text);
+        tiny.trainTogether(2, TinyRun.STEPS, "run", text);
+        assertThat(tiny.lines("run", "samples.jsonl")).isEqualTo(tiny.lines("alone", "samples.jsonl"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {3, 5, 16})
+    void refusesWorkersThatCannotShareABatch(int world) {
+        TinyRun tiny = new TinyRun(folder);
+        assertThatThrownBy(() -> RunPlan.of(tiny.config(BATCH), Device.thisMachine(), world))
+                .isInstanceOf(QuernException.class)
+                .hasMessage("the number of workers must divide train.global_batch 8: got " + world);
+    }
+
+    @Test
+    void refusesSharesThatDoNotFit() {
+        TinyRun tiny = new TinyRun(folder);
+        assertThatThrownBy(() -> tiny.config(BATCH, "workers.shares=3"))
+                .hasMessageContaining("workers.shares must divide train.global_batch 8: got 3 (try 2 or 4)");
+        assertThatThrownBy(() -> tiny.config(BATCH, "train.micro_batch=4", "workers.shares=4"))
+                .hasMessageContaining(
+                        "train.micro_batch must divide the 2 sequences of each of 4 shares: got 4 (try 2)");
+        assertThatThrownBy(() -> RunPlan.of(tiny.config(BATCH, "workers.shares=2"), Device.thisMachine(), 4))
+                .hasMessage("the number of workers must divide workers.shares 2: got 4");
+    }
+}
