@@ -3,13 +3,8 @@ package org.quern.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
-import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -17,17 +12,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.quern.base.QuernException;
-import org.quern.checkpoint.NamedTensor;
-import org.quern.config.RunConfig;
-import org.quern.data.Batches;
-import org.quern.data.SampleOrder;
-import org.quern.data.TokenShards;
-import org.quern.data.TokenizedCorpus;
 import org.quern.executor.CpuExecutor;
-import org.quern.graph.Recompute;
-import org.quern.interop.ModelWeights;
-import org.quern.model.Initialization;
-import org.quern.model.Model;
 
 /// Workers that share the batches of a run.
 class DataParallelTest {
@@ -68,53 +53,8 @@ class DataParallelTest {
     @ParameterizedTest
     @CsvSource({"2, false, 512", "2, true, 512", "4, true, 4096", "4, false, 100000", "4, true, 1", "8, true, 2000"})
     void stepsTheSameWithManyBuckets(int world, boolean shardOptimizer, long bucketBytes) throws Exception {
-        TinyRun tiny = new TinyRun(folder);
-        RunConfig config = tiny.config(MUON);
         Sharing sharing = new Sharing(8, 1, 1, shardOptimizer, bucketBytes);
-        List<NamedTensor> expected = steps(config, sharing, Workers.alone());
-        LocalGroup group = new LocalGroup(world);
-        try (ExecutorService threads = Executors.newFixedThreadPool(world)) {
-            List<Future<List<NamedTensor>>> workers = IntStream.range(0, world)
-                    .mapToObj(group::of)
-                    .map(member -> threads.submit(() -> steps(config, sharing, new Workers(member, member, world))))
-                    .toList();
-            for (Future<List<NamedTensor>> worker : workers) {
-                List<NamedTensor> weights = worker.get();
-                for (int i = 0; i < weights.size(); i++) {
-                    assertThat(weights.get(i).data().mismatch(expected.get(i).data()))
-                            .as(weights.get(i).name())
-                            .isEqualTo(-1);
-                }
-            }
-        }
-    }
-
-    /// The weights after three steps.
-    private List<NamedTensor> steps(RunConfig config, Sharing sharing, Workers workers) {
-        Model model = Model.of(config.modelConfig(61));
-        TokenShards shards = TokenizedCorpus.openLlmc(List.of(folder.resolve("train.bin")), List.of(), 61, 0)
-                .train();
-        Batches batches = new Batches(shards, SampleOrder.shuffled(Batches.samples(shards, 13), 3), 13, true);
-        try (CpuExecutor executor = new CpuExecutor(1);
-                TrainingStep step = new TrainingStep(
-                        executor, model, config.optimizerSettings(), sharing, 13, Recompute.NONE, workers)) {
-            for (int i = 0; i < model.parameters().size(); i++) {
-                String name = model.parameters().get(i).name();
-                Initialization.fill(model.parameters(), i, 3, executor.tensors().host(name));
-            }
-            for (int s = 0; s < 3; s++) {
-                step.gradient(batches, 8L * s);
-                step.gradNorm();
-                step.update(s, 1);
-            }
-            return ModelWeights.pull(model, executor.tensors()).stream()
-                    .map(tensor -> new NamedTensor(
-                            tensor.name(),
-                            tensor.dtype(),
-                            tensor.shape(),
-                            Arena.ofAuto().allocate(tensor.data().byteSize(), 4).copyFrom(tensor.data())))
-                    .toList();
-        }
+        new DataParallelSteps(folder, MUON).assertSameWeights(world, sharing, () -> new CpuExecutor(1));
     }
 
     @Test

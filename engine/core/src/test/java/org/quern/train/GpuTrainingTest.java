@@ -10,6 +10,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.quern.executor.GpuExecutor;
+import org.quern.gpu.EmulatedGpu;
+import org.quern.kernels.cuda.LoadedKernels;
+import org.quern.ptx.emulator.Options;
 
 /// Whole runs on the emulated GPU beside the same runs on the CPU.
 class GpuTrainingTest {
@@ -55,6 +59,19 @@ class GpuTrainingTest {
         for (int i = 0; i < cpu.size(); i++) {
             assertThat(gpu.get(i)).as("step " + i).isCloseTo(cpu.get(i), within(0.01 * cpu.get(i)));
         }
+    }
+
+    /// Gradients and weights go through the host, as between GPUs without NCCL.
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1})
+    void twoWorkersTrainTheWeightsOfOne(int zeroStage) throws Exception {
+        DataParallelSteps steps =
+                new DataParallelSteps(folder, LLAMA, "optimizer={name: muon, lr: 3e-3, muon: {lr: 0.02}}");
+        Sharing sharing = new Sharing(2, 1, 1, zeroStage == 1, 4096);
+        steps.assertSameWeights(2, sharing, () -> {
+            EmulatedGpu gpu = new EmulatedGpu(Options.DEFAULT);
+            return new GpuExecutor(gpu, LoadedKernels.asText(gpu));
+        });
     }
 
     private static String[] with(String[] overrides, String... more) {
