@@ -7,11 +7,11 @@ import java.util.List;
 import java.util.Map;
 
 /// Another JVM with the class path of the tests.
-final class JavaProcess {
+public final class JavaProcess {
     private final Process process;
 
     /// @param environment added to this process's
-    JavaProcess(Map<String, String> environment, List<String> flags, Class<?> main, String... arguments)
+    public JavaProcess(Map<String, String> environment, List<String> flags, Class<?> main, String... arguments)
             throws IOException {
         List<String> command = new ArrayList<>(List.of(
                 System.getProperty("java.home") + "/bin/java",
@@ -26,8 +26,13 @@ final class JavaProcess {
         process = builder.start();
     }
 
+    /// For signals.
+    public Process process() {
+        return process;
+    }
+
     /// What it printed, and its exit status in a last line.
-    String await() throws IOException, InterruptedException {
+    public String await() throws IOException, InterruptedException {
         String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         String said = output.lines()
                 .filter(line -> !line.startsWith("SLF4J")) // there is no logging in this module's tests
