@@ -48,6 +48,11 @@ final class ProgressDisplay implements TrainEvent.Listener, Preparation {
             case TrainEvent.CheckpointSaved s -> line("step %d: saved %s".formatted(s.step(), s.folder()));
             case TrainEvent.CheckpointFailed f ->
                 line("step %d: the checkpoint could not be saved, the run goes on: %s".formatted(f.step(), f.reason()));
+            case TrainEvent.Profiled p -> {
+                line(p.table());
+                line("step %d: saved this and a trace for chrome://tracing or Perfetto in %s"
+                        .formatted(p.step(), p.folder()));
+            }
             case TrainEvent.Finished f -> {
                 terminal.status("");
                 line("%s at step %d after %s"

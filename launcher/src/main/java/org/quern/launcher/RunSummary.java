@@ -27,7 +27,11 @@ final class RunSummary implements TrainEvent.Listener {
             case TrainEvent.Evaluation e -> evaluation = Optional.of(e);
             case TrainEvent.CheckpointSaved e -> checkpoint = Optional.of(e);
             case TrainEvent.Finished e -> finished = Optional.of(e);
-            case TrainEvent.Started _, TrainEvent.Sample _, TrainEvent.Spike _, TrainEvent.CheckpointFailed _ -> {}
+            case TrainEvent.Started _,
+                    TrainEvent.Sample _,
+                    TrainEvent.Spike _,
+                    TrainEvent.CheckpointFailed _,
+                    TrainEvent.Profiled _ -> {}
         }
     }
 

@@ -35,6 +35,11 @@ final class TrainCommand implements Callable<Integer> {
             description = "The run's folder; by default runs/NAME with the name of the configuration.")
     private Optional<Path> folder = Optional.empty();
 
+    @Option(
+            names = "--profile",
+            description = "Time the operations of the third step to the fifth: a table here, a trace in DIR/profile.")
+    private boolean profile;
+
     @Option(names = "--json", description = "Print the result as JSON.")
     private boolean json;
 
@@ -54,7 +59,7 @@ final class TrainCommand implements Callable<Integer> {
             summary.on(event);
         };
         StopSignal stop = new StopSignal("stopping after this step, with a checkpoint (once more: at once)");
-        boolean complete = new TrainingRun(config, run, both, display, stop, Workers.alone()).run();
+        boolean complete = new TrainingRun(config, run, both, display, stop, Workers.alone(), profile).run();
         System.out.println(json ? summary.json() : summary.text());
         if (!complete) {
             List<String> command =

@@ -4,6 +4,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
 import org.quern.graph.Graph;
 import org.quern.graph.MemoryPlan;
 import org.quern.graph.Node;
@@ -25,6 +27,7 @@ public final class CpuExecutor implements Executor {
     private final ThreadTeam team;
     private MemorySegment arena = MemorySegment.NULL;
     private long arenaBytes;
+    private Optional<OperationListener> listener = Optional.empty();
 
     /// @param threads compute threads, the caller of `Program.run` among them
     public CpuExecutor(int threads) {
@@ -48,8 +51,8 @@ public final class CpuExecutor implements Executor {
         return new CpuProgram(schedule, plan, milestones);
     }
 
-    /// A kernel, and what is to happen after it.
-    private record Step(Kernel kernel, List<Milestone> reached) {}
+    /// A kernel, what it does, and what is to happen after it.
+    private record Step(Kernel kernel, Operation operation, List<Milestone> reached) {}
 
     private Step[] bind(Schedule schedule, MemoryPlan plan, List<Milestone> milestones) {
         List<Node> nodes = schedule.nodes();
@@ -61,13 +64,17 @@ public final class CpuExecutor implements Executor {
         for (int i = 0; i < nodes.size(); i++) {
             Node node = nodes.get(i);
             Kernel kernel;
+            List<Node> done = List.of(node);
             if (i + 1 < nodes.size() && addsBias(node, nodes.get(i + 1), plan)) {
-                kernel = kernels.matMulWithBias(node, nodes.get(i + 1).input(1));
                 i++;
+                kernel = kernels.matMulWithBias(node, nodes.get(i).input(1));
+                done = List.of(node, nodes.get(i));
             } else {
                 kernel = kernels.bind(node);
             }
-            bound.add(new Step(kernel, Milestone.after(i, schedule, milestones)));
+            Operation operation =
+                    Operation.of(done, Set.of(), each -> each.cost().bytes());
+            bound.add(new Step(kernel, operation, Milestone.after(i, schedule, milestones)));
         }
         return bound.toArray(Step[]::new);
     }
@@ -89,6 +96,16 @@ public final class CpuExecutor implements Executor {
         return value.state()
                 ? tensors.host(value.name())
                 : arena.asSlice(plan.offsets().get(value), value.bytes());
+    }
+
+    @Override
+    public void observe(Optional<OperationListener> listener) {
+        this.listener = listener;
+    }
+
+    @Override
+    public String clock() {
+        return "the CPU's clock around each operation";
     }
 
     @Override
@@ -120,7 +137,11 @@ public final class CpuExecutor implements Executor {
                 steps = bind(schedule, plan, milestones);
             }
             for (Step step : steps) {
+                long start = System.nanoTime();
                 team.execute(step.kernel());
+                if (listener.isPresent()) {
+                    listener.get().on(step.operation(), start, System.nanoTime() - start);
+                }
                 for (Milestone milestone : step.reached()) {
                     milestone.reached().accept(ALREADY);
                 }

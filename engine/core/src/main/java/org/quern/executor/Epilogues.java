@@ -1,5 +1,6 @@
 package org.quern.executor;
 
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -30,7 +31,8 @@ final class Epilogues {
     /// @param bias added first, or null
     /// @param extra the residual, the pre-activation to keep, or the pre-activation to read; or null
     /// @param output what the kernel writes
-    record Tail(Kind kind, Value bias, Value extra, Value output) {}
+    /// @param nodes the product and what its kernel does besides
+    record Tail(Kind kind, Value bias, Value extra, Value output, List<Node> nodes) {}
 
     private final List<Node> nodes;
     private final Function<Value, DeviceMemory> memory;
@@ -64,15 +66,16 @@ final class Epilogues {
         Node node = nodes.get(product);
         Value value = node.output(0);
         Value bias = null;
+        List<Node> parts = new ArrayList<>(List.of(node));
         if (value.state() || value.type() != DType.BF16 || node.accumulates(0)) {
-            return new Tail(Kind.STORE, null, null, value);
+            return new Tail(Kind.STORE, null, null, value, parts);
         }
         int at = product;
         int next = onlyReader(value, at);
         if (next >= 0 && nodes.get(next).op() instanceof Op.AddBias && takesOver(next, value, 0)) {
             bias = nodes.get(next).input(1);
             value = nodes.get(next).output(0);
-            done[next] = true;
+            parts.add(take(next));
             at = next;
             next = onlyReader(value, at);
         }
@@ -80,8 +83,8 @@ final class Epilogues {
             int other = nodes.get(next).input(0).equals(value) ? 1 : 0;
             Value residual = nodes.get(next).input(other);
             if (!residual.equals(value) && takesOver(next, value, 1 - other) && isReady(residual, product, next)) {
-                done[next] = true;
-                return new Tail(Kind.RESIDUAL, bias, residual, nodes.get(next).output(0));
+                parts.add(take(next));
+                return new Tail(Kind.RESIDUAL, bias, residual, nodes.get(next).output(0), parts);
             }
         }
         if (next >= 0
@@ -89,12 +92,13 @@ final class Epilogues {
                 && nodes.get(next).op().equals(new Op.ActivationGradient(Op.Function.GELU_TANH))
                 && takesOver(next, value, 1)
                 && isReady(nodes.get(next).input(0), product, next)) {
-            done[next] = true;
+            parts.add(take(next));
             return new Tail(
                     Kind.GELU_GRADIENT,
                     null,
                     nodes.get(next).input(0),
-                    nodes.get(next).output(0));
+                    nodes.get(next).output(0),
+                    parts);
         }
         if (at + 1 < nodes.size()
                 && nodes.get(at + 1).op().equals(new Op.Activation(Op.Function.GELU_TANH))
@@ -102,10 +106,15 @@ final class Epilogues {
                 && at - product <= 1
                 && readers.get(value) > 1
                 && isApart(nodes.get(at + 1).output(0), node)) {
-            done[at + 1] = true;
-            return new Tail(Kind.GELU, bias, value, nodes.get(at + 1).output(0));
+            parts.add(take(at + 1));
+            return new Tail(Kind.GELU, bias, value, nodes.get(at + 1).output(0), parts);
         }
-        return new Tail(Kind.STORE, bias, null, value);
+        return new Tail(Kind.STORE, bias, null, value, parts);
+    }
+
+    private Node take(int index) {
+        done[index] = true;
+        return nodes.get(index);
     }
 
     /// The node behind `from` that reads a value, if it is the only one; else -1.

@@ -1,6 +1,7 @@
 package org.quern.executor;
 
 import java.util.List;
+import java.util.Optional;
 import org.quern.graph.Graph;
 
 /// A device that runs graphs.
@@ -14,6 +15,13 @@ public interface Executor extends AutoCloseable {
 
     /// Prepares a graph whose runs say how far they are.
     Program prepare(Graph graph, List<Milestone> milestones);
+
+    /// From now on runs go operation by operation, and the listener is told how long each took; without one, as
+    /// before. What is computed stays the same.
+    void observe(Optional<OperationListener> listener);
+
+    /// For people: what the time is that the listener is told.
+    String clock();
 
     /// For people: the device and how many threads or which GPU it uses.
     String description();

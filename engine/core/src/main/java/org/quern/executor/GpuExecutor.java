@@ -2,9 +2,11 @@ package org.quern.executor;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.quern.gpu.DeviceArena;
 import org.quern.gpu.DeviceMemory;
 import org.quern.gpu.DeviceProperties;
+import org.quern.gpu.EmulatedGpu;
 import org.quern.gpu.Gpu;
 import org.quern.gpu.GpuGraph;
 import org.quern.gpu.GpuStream;
@@ -13,7 +15,6 @@ import org.quern.graph.MemoryPlan;
 import org.quern.graph.MixedPrecision;
 import org.quern.graph.Schedule;
 import org.quern.graph.Value;
-import org.quern.kernels.cuda.GpuKernel;
 import org.quern.kernels.cuda.KernelLibrary;
 
 /// Runs graphs on a GPU, real or emulated, in mixed precision: each node becomes a kernel bound to its memory,
@@ -33,6 +34,8 @@ public final class GpuExecutor implements Executor {
     private DeviceMemory scratch = new DeviceMemory(0, 0);
     private long arenaBytes;
     private long scratchBytes;
+    private Optional<OperationListener> listener = Optional.empty();
+    private GpuStopwatch stopwatch;
 
     /// @param gpu belongs to the executor from now on, as the library does
     public GpuExecutor(Gpu gpu, KernelLibrary library) {
@@ -64,24 +67,35 @@ public final class GpuExecutor implements Executor {
         return new GpuProgram(schedule, plan, milestones);
     }
 
-    private GpuGraph bind(Schedule schedule, MemoryPlan plan) {
+    private List<GpuKernels.Bound> bind(Schedule schedule, MemoryPlan plan) {
         if (arenaBytes > arena.bytes()) {
             arena = memory.allocate(arenaBytes);
         }
         if (scratchBytes > scratch.bytes()) {
             scratch = memory.allocate(scratchBytes);
         }
-        List<GpuKernel> kernels = new GpuKernels(library, tensors, tables, scratch, value -> memoryOf(value, plan))
-                .bind(schedule.nodes());
-        GpuGraph graph = stream.capture(() -> kernels.forEach(kernel -> kernel.launch(stream)));
-        captured.add(graph);
-        return graph;
+        return new GpuKernels(library, tensors, tables, scratch, value -> memoryOf(value, plan)).bind(schedule.nodes());
     }
 
     private DeviceMemory memoryOf(Value value, MemoryPlan plan) {
         return value.state()
                 ? tensors.device(value.name())
                 : arena.slice(plan.offsets().get(value), value.bytes());
+    }
+
+    @Override
+    public void observe(Optional<OperationListener> listener) {
+        this.listener = listener;
+        if (listener.isPresent() && stopwatch == null) {
+            stopwatch = new GpuStopwatch(gpu, stream);
+        }
+    }
+
+    @Override
+    public String clock() {
+        return gpu instanceof EmulatedGpu
+                ? "the emulator's instructions, a nanosecond each, which no GPU takes"
+                : "the GPU's, from event to event around each operation, launched one by one";
     }
 
     @Override
@@ -93,6 +107,9 @@ public final class GpuExecutor implements Executor {
     @Override
     public void close() {
         stream.close();
+        if (stopwatch != null) {
+            stopwatch.close();
+        }
         captured.forEach(GpuGraph::close);
         tensors.close();
         memory.close();
@@ -104,6 +121,7 @@ public final class GpuExecutor implements Executor {
         private final Schedule schedule;
         private final MemoryPlan plan;
         private final List<Milestone> milestones;
+        private List<GpuKernels.Bound> kernels;
         private GpuGraph graph;
 
         GpuProgram(Schedule schedule, MemoryPlan plan, List<Milestone> milestones) {
@@ -115,9 +133,16 @@ public final class GpuExecutor implements Executor {
         @Override
         public void run() {
             if (graph == null) {
-                graph = bind(schedule, plan);
+                kernels = bind(schedule, plan);
+                graph = stream.capture(
+                        () -> kernels.forEach(bound -> bound.kernel().launch(stream)));
+                captured.add(graph);
             }
-            stream.replay(graph);
+            if (listener.isPresent()) {
+                stopwatch.run(kernels, listener.get());
+            } else {
+                stream.replay(graph);
+            }
             milestones.forEach(milestone -> milestone.reached().accept(stream::synchronize));
         }
 

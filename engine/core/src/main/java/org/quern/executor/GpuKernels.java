@@ -2,6 +2,7 @@ package org.quern.executor;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Function;
 import org.quern.gpu.DeviceMemory;
 import org.quern.gpu.DeviceProperties;
@@ -58,16 +59,29 @@ final class GpuKernels {
         this.memory = memory;
     }
 
+    /// A kernel and what it does.
+    record Bound(Operation operation, GpuKernel kernel) {}
+
     /// The kernels of a program, in order.
-    List<GpuKernel> bind(List<Node> nodes) {
+    List<Bound> bind(List<Node> nodes) {
         Epilogues epilogues = new Epilogues(nodes, memory);
-        List<GpuKernel> kernels = new ArrayList<>();
+        List<Bound> kernels = new ArrayList<>();
         for (int i = 0; i < nodes.size(); i++) {
             if (!epilogues.isPartOfProduct(i)) {
-                kernels.add(bind(nodes.get(i), epilogues.of(i)));
+                Epilogues.Tail tail = epilogues.of(i);
+                kernels.add(new Bound(operation(nodes.get(i), tail), bind(nodes.get(i), tail)));
             }
         }
         return kernels;
+    }
+
+    private static Operation operation(Node node, Epilogues.Tail tail) {
+        return tail == null
+                ? Operation.of(List.of(node), Set.of(), MixedPrecision::bytes)
+                : Operation.of(
+                        tail.nodes(),
+                        tail.kind() == Epilogues.Kind.GELU ? Set.of(tail.extra()) : Set.of(),
+                        MixedPrecision::bytes);
     }
 
     private GpuKernel bind(Node node, Epilogues.Tail tail) {

@@ -104,6 +104,19 @@ public final class MixedPrecision {
         return copies;
     }
 
+    /// The bytes that a node of a lowered graph reads and writes: of a parameter that it takes as bf16 those of the
+    /// working copy.
+    public static double bytes(Node node) {
+        double bytes = node.cost().bytes();
+        for (int i = 0; i < node.inputs().size(); i++) {
+            Value input = node.input(i);
+            if (input.state() && input.type() == DType.F32 && readsBf16(node.op(), i)) {
+                bytes -= input.shape().size() * (DType.F32.bytes() - DType.BF16.bytes());
+            }
+        }
+        return bytes;
+    }
+
     private static DType type(Graph graph, Value state) {
         boolean cache = graph.nodes().stream()
                 .anyMatch(node -> node.op() instanceof Op.CachedAttention

@@ -1,11 +1,9 @@
 package org.quern.train;
 
-import org.quern.graph.DType;
 import org.quern.graph.Graph;
 import org.quern.graph.MixedPrecision;
 import org.quern.graph.Node;
 import org.quern.graph.Op;
-import org.quern.graph.Value;
 
 /// Expects of a device how long it takes: each operation as long as its arithmetic or its memory traffic,
 /// whichever is longer, at a share of the published peaks. The shares are estimates that no measurement stands
@@ -44,19 +42,7 @@ final class Roofline {
             default -> Double.POSITIVE_INFINITY;
         };
         double arithmetic = node.cost().flop() / (speed.flop() * efficiency);
-        return Math.max(arithmetic, bytes(node) / (speed.memoryBytes() * MEMORY));
-    }
-
-    /// A parameter that is read as bf16 is read from its working copy.
-    private static double bytes(Node node) {
-        double bytes = node.cost().bytes();
-        for (int i = 0; i < node.inputs().size(); i++) {
-            Value input = node.input(i);
-            if (input.state() && input.type() == DType.F32 && MixedPrecision.readsBf16(node.op(), i)) {
-                bytes -= input.shape().size() * (DType.F32.bytes() - DType.BF16.bytes());
-            }
-        }
-        return bytes;
+        return Math.max(arithmetic, MixedPrecision.bytes(node) / (speed.memoryBytes() * MEMORY));
     }
 
     /// Seconds that the sum of the gradients over all devices takes, each of which ends up with all of it: a

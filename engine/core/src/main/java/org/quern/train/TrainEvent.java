@@ -54,6 +54,12 @@ public sealed interface TrainEvent {
     /// A checkpoint could not be written; the run goes on.
     record CheckpointFailed(long step, String reason) implements TrainEvent {}
 
+    /// Operations were timed.
+    ///
+    /// @param table what each kind of them took, for people
+    /// @param folder where that is, and the trace
+    record Profiled(long step, String table, Path folder) implements TrainEvent {}
+
     /// The run has ended.
     ///
     /// @param complete whether all steps were done; otherwise it was stopped on request

@@ -8,6 +8,7 @@ import org.quern.base.ExitCode;
 import org.quern.base.QuernException;
 import org.quern.data.Batches;
 import org.quern.optimizer.LearningRate;
+import org.quern.train.profile.Profiler;
 
 /// The training loop.
 ///
@@ -61,6 +62,7 @@ public final class Trainer {
     private final Optional<Evaluation> evaluation;
     private final Optional<SampleWriter> samples;
     private final CheckpointWriter checkpoints;
+    private final Optional<Profiler> profiler;
     private final TrainEvent.Listener listener;
     private final BooleanSupplier stop;
 
@@ -79,6 +81,7 @@ public final class Trainer {
             Optional<Evaluation> evaluation,
             Optional<SampleWriter> samples,
             CheckpointWriter checkpoints,
+            Optional<Profiler> profiler,
             TrainEvent.Listener listener,
             BooleanSupplier stop) {
         this.plan = plan;
@@ -90,6 +93,7 @@ public final class Trainer {
         this.evaluation = evaluation;
         this.samples = samples;
         this.checkpoints = checkpoints;
+        this.profiler = profiler;
         this.listener = listener;
         this.stop = stop;
     }
@@ -108,7 +112,7 @@ public final class Trainer {
         savedStep = from.step() == 0 ? -1 : from.step();
         boolean finished = from.step() == 0 || evaluateAndSample(made);
         while (progress.step() < plan.steps() && !stop.getAsBoolean()) {
-            oneStep();
+            profiler.ifPresentOrElse(profiler -> profiler.around(this::oneStep), this::oneStep);
             if (isDue(plan.checkpointEvery()) && progress.step() < plan.steps()) {
                 trySave();
             } else if (progress.step() == plan.steps()) {
@@ -119,6 +123,7 @@ public final class Trainer {
         if (savedStep != progress.step()) {
             save();
         }
+        profiler.ifPresent(Profiler::finish);
         boolean complete = finished && progress.step() >= plan.steps();
         listener.on(new TrainEvent.Finished(progress.step(), complete, seconds()));
         return complete;

@@ -29,6 +29,7 @@ import org.quern.train.metrics.MetricsFile;
 import org.quern.train.metrics.Provenance;
 import org.quern.train.metrics.Report;
 import org.quern.train.metrics.TensorBoardWriter;
+import org.quern.train.profile.Profiler;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -45,17 +46,20 @@ public final class TrainingRun {
     private final BooleanSupplier stopHere;
     private final BooleanSupplier stopAnywhere;
     private final Workers workers;
+    private final boolean profile;
 
     /// @param listener of the events of the run, beside the files that the first worker writes
     /// @param stop whether to stop after the step that is under way
     /// @param workers who run it; their folder is the same
+    /// @param profile whether the first of them times the operations of a few steps
     public TrainingRun(
             RunConfig config,
             Path folder,
             TrainEvent.Listener listener,
             Preparation preparation,
             BooleanSupplier stop,
-            Workers workers) {
+            Workers workers,
+            boolean profile) {
         this.config = config;
         this.folder = folder;
         this.listener = listener;
@@ -63,6 +67,7 @@ public final class TrainingRun {
         stopHere = stop;
         stopAnywhere = () -> workers.any(stop.getAsBoolean());
         this.workers = workers;
+        this.profile = profile;
     }
 
     /// Trains until the last step or until asked to stop. If it fails, the other workers fail too.
@@ -205,6 +210,9 @@ public final class TrainingRun {
             List<TrainEvent.Listener> listeners =
                     workers.isFirst() ? List.of(metrics, tensorBoard, report, listener) : List.of(listener);
             TrainEvent.Listener all = event -> listeners.forEach(each -> each.on(event));
+            Optional<Profiler> profiler = profile && workers.isFirst()
+                    ? Optional.of(new Profiler(executor, plan.device(), folder, from.step(), all))
+                    : Optional.empty();
             all.on(new TrainEvent.Started(folder, from.step(), train.steps(), step.tokens(), plan.toString()));
             return new Trainer(
                             new Trainer.Plan(
@@ -224,6 +232,7 @@ public final class TrainingRun {
                             evaluation,
                             samples,
                             checkpoints,
+                            profiler,
                             all,
                             stopAnywhere)
                     .run(from, made);

@@ -21,6 +21,7 @@ import org.quern.config.RunConfig;
 import org.quern.executor.CpuExecutor;
 import org.quern.executor.Executor;
 import org.quern.executor.Milestone;
+import org.quern.executor.OperationListener;
 import org.quern.executor.Program;
 import org.quern.executor.TensorStore;
 import org.quern.generate.GraphDecoder;
@@ -118,6 +119,16 @@ class RunPlanTest {
         public Program prepare(Graph graph, List<Milestone> milestones) {
             programs.add(executor.prepare(graph, milestones));
             return programs.getLast();
+        }
+
+        @Override
+        public void observe(Optional<OperationListener> listener) {
+            executor.observe(listener);
+        }
+
+        @Override
+        public String clock() {
+            return executor.clock();
         }
 
         @Override

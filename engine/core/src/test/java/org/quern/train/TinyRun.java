@@ -130,6 +130,14 @@ final class TinyRun {
         return events;
     }
 
+    /// Trains to the last step with the operations of a few timed.
+    List<TrainEvent> trainProfiled(String run, String... overrides) {
+        List<TrainEvent> events = new ArrayList<>();
+        new TrainingRun(config(overrides), run(run), events::add, (_, _, _) -> {}, () -> false, Workers.alone(), true)
+                .run();
+        return events;
+    }
+
     /// Trains until asked to stop after a step.
     List<TrainEvent> trainUntil(long step, String run, String... overrides) {
         return trainUntil(event -> event instanceof TrainEvent.Step done && done.step() >= step, run, overrides);
@@ -159,7 +167,7 @@ final class TinyRun {
 
     private TrainingRun training(
             Workers workers, String run, TrainEvent.Listener listener, BooleanSupplier stop, String... overrides) {
-        return new TrainingRun(config(overrides), run(run), listener, (_, _, _) -> {}, stop, workers);
+        return new TrainingRun(config(overrides), run(run), listener, (_, _, _) -> {}, stop, workers, false);
     }
 
     /// Trains with several workers, threads of this process.

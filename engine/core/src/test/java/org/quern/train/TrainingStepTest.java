@@ -7,6 +7,7 @@ import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
@@ -25,6 +26,7 @@ import org.quern.data.TokenizedCorpus;
 import org.quern.executor.CpuExecutor;
 import org.quern.executor.Executor;
 import org.quern.executor.Milestone;
+import org.quern.executor.OperationListener;
 import org.quern.executor.Program;
 import org.quern.executor.TensorStore;
 import org.quern.graph.Graph;
@@ -164,6 +166,16 @@ class TrainingStepTest {
                     return program.memoryPlan();
                 }
             };
+        }
+
+        @Override
+        public void observe(Optional<OperationListener> listener) {
+            executor.observe(listener);
+        }
+
+        @Override
+        public String clock() {
+            return executor.clock();
         }
 
         @Override

@@ -58,6 +58,8 @@ public final class MetricsFile implements TrainEvent.Listener, AutoCloseable {
                         e.step(),
                         Map.of("folder", e.folder().getFileName().toString(), "bytes", e.bytes()));
             case TrainEvent.CheckpointFailed e -> history("checkpoint_failed", e.step(), Map.of("reason", e.reason()));
+            case TrainEvent.Profiled e ->
+                history("profiled", e.step(), Map.of("folder", e.folder().toString()));
             case TrainEvent.Finished e -> history("finished", e.step(), Map.of("complete", e.complete()));
         }
     }

@@ -60,6 +60,7 @@ public final class Report implements TrainEvent.Listener, AutoCloseable {
                     TrainEvent.Sample _,
                     TrainEvent.Spike _,
                     TrainEvent.CheckpointFailed _,
+                    TrainEvent.Profiled _,
                     TrainEvent.Finished _ -> {}
         }
     }

@@ -69,6 +69,7 @@ public final class TensorBoardWriter implements TrainEvent.Listener, AutoCloseab
             case TrainEvent.Spike _,
                     TrainEvent.CheckpointSaved _,
                     TrainEvent.CheckpointFailed _,
+                    TrainEvent.Profiled _,
                     TrainEvent.Finished _ -> {}
         }
     }
