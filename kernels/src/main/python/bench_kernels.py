@@ -29,6 +29,8 @@ The operations and their keys:
     column_sum          rows, columns
     sum_of_squares      count, fp32
     adamw               count, fp32 weights, moments and gradients; the fused optimizer
+    argmax              rows, columns
+    sample              rows, columns, temperature, top_k (0: all), top_p (1: all): a column of each row, drawn
 """
 
 import argparse
@@ -237,13 +239,36 @@ def adamw(tensors, count):
     return {"torch": optimizer.step}
 
 
+def argmax(tensors, rows, columns):
+    logits = tensors(rows, columns)
+    return {"torch": lambda: logits.argmax(1)}
+
+
+def sample(tensors, rows, columns, temperature, top_k, top_p):
+    logits = tensors(rows, columns)
+
+    def draw():
+        scores, ids = logits.float() / temperature, None
+        if top_k > 0:
+            scores, ids = scores.topk(top_k)
+        if top_p < 1:
+            scores, order = scores.sort(descending=True)
+            ids = order if ids is None else ids.gather(1, order)
+            before = scores.softmax(1).cumsum(1) - scores.softmax(1)
+            scores = scores.masked_fill(before >= top_p, float("-inf"))
+        drawn = torch.multinomial(scores.softmax(1), 1)
+        return drawn if ids is None else ids.gather(1, drawn)
+
+    return {"torch": draw}
+
+
 OPERATIONS = {
     operation.__name__: operation
     for operation in [
         matmul, attention, attention_gradient, layer_norm, add_layer_norm, layer_norm_gradient,
         rms_norm, add_rms_norm, rms_norm_gradient,
         gelu, gelu_gradient, relu2, relu2_gradient, swiglu, swiglu_gradient, rope, cross_entropy,
-        embedding, embedding_gradient, add, column_sum, sum_of_squares, adamw,
+        embedding, embedding_gradient, add, column_sum, sum_of_squares, adamw, argmax, sample,
     ]
 }  # fmt: skip
 

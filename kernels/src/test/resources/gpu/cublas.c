@@ -15,7 +15,13 @@ int cublasSetStream_v2(void *handle, void *stream) {
     ((void **)handle)[1] = NULL;
     return 0;
 }
+// Fails as often as $WORKSPACE_FAILURES says (15, not supported).
 int cublasSetWorkspace_v2(void *handle, void *workspace, size_t bytes) {
+    static int calls;
+    const char *failures = getenv("WORKSPACE_FAILURES");
+    if (failures && calls++ < atoi(failures)) {
+        return 15;
+    }
     ((void **)handle)[1] = workspace;
     return 0;
 }

@@ -16,7 +16,8 @@ import jcuda.jcublas.cublasOperation;
 import jcuda.jcublas.cublasStatus;
 import jcuda.runtime.cudaStream_t;
 
-/// NVIDIA's library of matrix products, cuBLAS 12, to compare with: where the system's loader finds `libcublas.so.12`
+/// NVIDIA's library of matrix products, cuBLAS 12, to compare with and to fall back on: where the system's loader finds
+/// `libcublas.so.12`
 /// (`LD_LIBRARY_PATH` may name its folder).
 public final class CuBlas {
     /// What NVIDIA advises for its fastest products. Without it, cuBLAS would allocate during a capture.
@@ -50,18 +51,29 @@ public final class CuBlas {
         JCudaNatives.load("JCublas2", JCublas2.class);
     }
 
+    /// Readies a stream: only then can products on it be captured, as this allocates.
+    ///
+    /// @throws GpuException if cuBLAS or a real GPU is absent
+    public static void prepare(GpuStream stream) {
+        handle(stream);
+    }
+
+    private static Handle handle(GpuStream stream) {
+        if (!(stream instanceof JCudaStream real)) {
+            throw new GpuException("cuBLAS works on real GPUs only");
+        }
+        return real.blas();
+    }
+
     /// C = alpha op(A) op(B) + beta C, accumulated in fp32; op(A) is [m, k], op(B) is [k, n].
     ///
-    /// The first use on a stream allocates, so it cannot be captured; later ones can.
+    /// The first on a stream calls [#prepare].
     ///
     /// @throws GpuException if cuBLAS or a real GPU is absent, or if it fails
     public static void multiply(
             GpuStream stream, int m, int n, int k, float alpha, Factor a, Factor b, float beta, Result c) {
-        if (!(stream instanceof JCudaStream real)) {
-            throw new GpuException("cuBLAS works on real GPUs only");
-        }
         // cuBLAS is column-major, where these matrices are their own transposes: C' = op(B)' op(A)'.
-        real.blas().multiply(n, m, k, alpha, b, a, beta, c);
+        handle(stream).multiply(n, m, k, alpha, b, a, beta, c);
     }
 
     /// The library bound to one stream, with a workspace, which streams cannot share.
@@ -73,11 +85,17 @@ public final class CuBlas {
         Handle(CUstream stream) {
             load();
             JCublas2.setExceptionsEnabled(false);
-            require(JCublas2.cublasCreate(handle), "cublasCreate");
             check(JCudaDriver.cuMemAlloc(workspace, WORKSPACE_BYTES), "cuMemAlloc of cuBLAS's workspace");
-            require(JCublas2.cublasSetStream(handle, new cudaStream_t(stream)), "cublasSetStream");
-            // After the stream, which takes the workspace away.
-            require(JCublas2.cublasSetWorkspace(handle, workspace, WORKSPACE_BYTES), "cublasSetWorkspace");
+            try {
+                require(JCublas2.cublasCreate(handle), "cublasCreate");
+                require(JCublas2.cublasSetStream(handle, new cudaStream_t(stream)), "cublasSetStream");
+                // After the stream, which takes the workspace away.
+                require(JCublas2.cublasSetWorkspace(handle, workspace, WORKSPACE_BYTES), "cublasSetWorkspace");
+            } catch (GpuException e) {
+                JCublas2.cublasDestroy(handle);
+                JCudaDriver.cuMemFree(workspace);
+                throw e;
+            }
         }
 
         private synchronized void multiply(int m, int n, int k, float alpha, Factor a, Factor b, float beta, Result c) {

@@ -41,6 +41,7 @@ class CuBlasTest {
                 refuse(c, new Epilogue.StoreBf16(c.memory(), null));
                 refuse(c, new Epilogue.StoreF32(new Matrix(arena.allocate(4), 1)));
                 refuse(c, new Epilogue.Gelu(null, c));
+                refuse(c, new Epilogue.StoreBf16(null, null));
             }
         }
 
@@ -121,7 +122,35 @@ class CuBlasTest {
         StubDriver driver = new StubDriver(folder);
         driver.addCuBlas();
         String refused = "matmul nn 1x1x1 by cuBLAS: it has no epilogue but adding to C\n";
-        assertThat(driver.run(Products.class, Map.of())).isEqualTo("wrong 0\n" + refused.repeat(3) + "exit 0\n");
+        String overlapping = "matmul nn 1x1x1: C must not overlap A\n";
+        assertThat(driver.run(Products.class, Map.of()))
+                .isEqualTo("wrong 0\n" + refused.repeat(3) + overlapping + "exit 0\n");
+    }
+
+    /// Readies a stream twice, of which the first time fails.
+    static final class Preparation {
+        public static void main(String[] args) {
+            try (Gpu gpu = Gpus.open("cuda");
+                    GpuStream stream = gpu.stream()) {
+                try {
+                    CuBlas.prepare(stream);
+                } catch (GpuException e) {
+                    System.out.println(e.getMessage());
+                }
+                CuBlas.prepare(stream);
+            }
+        }
+    }
+
+    @Test
+    void givesBackWhatItTookWhenItFails() throws Exception {
+        StubDriver driver = new StubDriver(folder);
+        driver.addCuBlas();
+        assertThat(driver.run(Preparation.class, Map.of("WORKSPACE_FAILURES", "1")))
+                .isEqualTo("cublasSetWorkspace failed: CUBLAS_STATUS_NOT_SUPPORTED\nexit 0\n");
+        assertThat(driver.calls())
+                .containsSubsequence(
+                        "cuMemAlloc_v2 33554432", "cuMemFree_v2", "cuMemAlloc_v2 33554432", "cuMemFree_v2");
     }
 
     /// Says why there is no cuBLAS, twice.

@@ -71,7 +71,7 @@ final class DoctorCommand implements Callable<Integer> {
             show(
                     "cuBLAS",
                     CuBlas.absence()
-                            .map("none, and only comparisons need it: "::concat)
+                            .map("none, and only kernels.provider: library needs it: "::concat)
                             .orElse("found"));
         } catch (GpuException e) {
             show("GPU driver", e.getMessage());

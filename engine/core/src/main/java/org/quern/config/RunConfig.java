@@ -9,6 +9,7 @@ import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.quern.executor.Devices;
+import org.quern.executor.KernelProvider;
 import org.quern.graph.Recompute;
 import org.quern.model.ModelConfig;
 import org.quern.optimizer.LearningRate;
@@ -18,6 +19,7 @@ import org.quern.optimizer.OptimizerSettings;
 /// happens.
 public record RunConfig(
         @Default("{}") Run run,
+        @Default("{}") Kernels kernels,
         ModelSection model,
         TokenizerSection tokenizer,
         Data data,
@@ -56,6 +58,11 @@ public record RunConfig(
             return problems;
         }
     }
+
+    /// What computes on a GPU.
+    ///
+    /// @param provider of matrix products: `ptx`, Quern's own kernels, or `library`, NVIDIA's cuBLAS
+    public record Kernels(@Default("ptx") KernelProvider provider) {}
 
     /// The data: texts, a folder of token shards, or llm.c's `.bin` shards.
     ///
@@ -357,6 +364,9 @@ public record RunConfig(
         if (train.sequenceLength() > model.maxPositionEmbeddings().orElse(Integer.MAX_VALUE)) {
             problems.add("train.sequence_length must be at most model.max_position_embeddings %d: got %d"
                     .formatted(model.maxPositionEmbeddings().get(), train.sequenceLength()));
+        }
+        if (kernels.provider() == KernelProvider.LIBRARY && !Devices.isGpu(run.device())) {
+            problems.add("kernels.provider: library needs run.device cuda or cuda:N: got " + run.device());
         }
         scheduleProblems(problems);
         shareProblems(problems);

@@ -27,15 +27,17 @@ public final class Devices {
         return List.of(AUTO, CPU, EMULATED).contains(name) || isGpu(name);
     }
 
-    private static boolean isGpu(String name) {
+    /// Whether it is a real GPU's name.
+    public static boolean isGpu(String name) {
         return name.matches("cuda(:\\d{1,4})?");
     }
 
     /// Opens a device and logs which one it is and why.
     ///
     /// @param threads compute threads, if it is the CPU
+    /// @param provider of matrix products, if it is a GPU
     /// @throws org.quern.gpu.GpuException if it is a GPU that is not there or cannot be used, with the reason
-    public static Executor open(String name, int threads) {
+    public static Executor open(String name, int threads, KernelProvider provider) {
         String reason = name + " was asked for";
         String chosen = name;
         if (name.equals(AUTO)) {
@@ -43,14 +45,14 @@ public final class Devices {
             reason = "auto takes the CPU: training on GPUs was never run on hardware, cuda tries it";
         }
         Executor executor =
-                isGpu(chosen) ? gpu(chosen) : chosen.equals(EMULATED) ? emulated() : new CpuExecutor(threads);
+                isGpu(chosen) ? gpu(chosen, provider) : chosen.equals(EMULATED) ? emulated() : new CpuExecutor(threads);
         LOG.info("device: {} ({})", executor.description(), reason);
         return executor;
     }
 
-    private static Executor gpu(String name) {
+    private static Executor gpu(String name, KernelProvider provider) {
         Gpu gpu = Gpus.open(name);
-        return new GpuExecutor(gpu, LoadedKernels.assembled(gpu, CubinCache.standard()));
+        return new GpuExecutor(gpu, LoadedKernels.assembled(gpu, CubinCache.standard()), provider.matMuls());
     }
 
     private static Executor emulated() {

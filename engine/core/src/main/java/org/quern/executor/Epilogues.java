@@ -40,14 +40,15 @@ final class Epilogues {
     private final Map<Integer, Tail> tails = new HashMap<>();
     private final boolean[] done;
 
-    Epilogues(List<Node> nodes, Function<Value, DeviceMemory> memory) {
+    /// @param any whether products can have any end; otherwise they have [Kind#STORE] without a bias
+    Epilogues(List<Node> nodes, Function<Value, DeviceMemory> memory, boolean any) {
         this.nodes = nodes;
         this.memory = memory;
         done = new boolean[nodes.size()];
         nodes.forEach(node -> node.inputs().forEach(value -> readers.merge(value, 1, Integer::sum)));
         for (int i = 0; i < nodes.size(); i++) {
             if (nodes.get(i).op() instanceof Op.MatMul) {
-                tails.put(i, tail(i));
+                tails.put(i, any ? tail(i) : plain(i));
             }
         }
     }
@@ -62,13 +63,18 @@ final class Epilogues {
         return tails.get(index);
     }
 
+    private Tail plain(int product) {
+        Node node = nodes.get(product);
+        return new Tail(Kind.STORE, null, null, node.output(0), List.of(node));
+    }
+
     private Tail tail(int product) {
         Node node = nodes.get(product);
         Value value = node.output(0);
         Value bias = null;
         List<Node> parts = new ArrayList<>(List.of(node));
         if (value.state() || value.type() != DType.BF16 || node.accumulates(0)) {
-            return new Tail(Kind.STORE, null, null, value, parts);
+            return plain(product);
         }
         int at = product;
         int next = onlyReader(value, at);

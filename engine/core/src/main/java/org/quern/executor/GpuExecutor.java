@@ -8,6 +8,7 @@ import org.quern.gpu.DeviceMemory;
 import org.quern.gpu.DeviceProperties;
 import org.quern.gpu.EmulatedGpu;
 import org.quern.gpu.Gpu;
+import org.quern.gpu.GpuException;
 import org.quern.gpu.GpuGraph;
 import org.quern.gpu.GpuStream;
 import org.quern.graph.Graph;
@@ -25,6 +26,7 @@ import org.quern.kernels.cuda.KernelLibrary;
 public final class GpuExecutor implements Executor {
     private final Gpu gpu;
     private final KernelLibrary library;
+    private final MatMuls matMuls;
     private final DeviceArena memory;
     private final GpuStream stream;
     private final GpuTensorStore tensors;
@@ -39,12 +41,25 @@ public final class GpuExecutor implements Executor {
 
     /// @param gpu belongs to the executor from now on, as the library does
     public GpuExecutor(Gpu gpu, KernelLibrary library) {
+        this(gpu, library, KernelProvider.PTX.matMuls());
+    }
+
+    /// @param matMuls makes its matrix products
+    /// @throws GpuException if they cannot be made here
+    GpuExecutor(Gpu gpu, KernelLibrary library, MatMuls matMuls) {
         this.gpu = gpu;
         this.library = library;
+        this.matMuls = matMuls;
         memory = gpu.arena();
         stream = gpu.stream();
         tensors = new GpuTensorStore(gpu, memory, stream, library);
         tables = new GpuTables(memory, stream);
+        try {
+            matMuls.prepare(stream);
+        } catch (GpuException e) {
+            close();
+            throw e;
+        }
     }
 
     @Override
@@ -63,7 +78,7 @@ public final class GpuExecutor implements Executor {
         Schedule schedule = Schedule.of(lowered);
         MemoryPlan plan = MemoryPlan.of(schedule);
         arenaBytes = Math.max(arenaBytes, plan.bytes());
-        scratchBytes = Math.max(scratchBytes, GpuKernels.scratchBytes(schedule.nodes(), library.device()));
+        scratchBytes = Math.max(scratchBytes, GpuKernels.scratchBytes(schedule.nodes(), library.device(), matMuls));
         return new GpuProgram(schedule, plan, milestones);
     }
 
@@ -74,7 +89,8 @@ public final class GpuExecutor implements Executor {
         if (scratchBytes > scratch.bytes()) {
             scratch = memory.allocate(scratchBytes);
         }
-        return new GpuKernels(library, tensors, tables, scratch, value -> memoryOf(value, plan)).bind(schedule.nodes());
+        return new GpuKernels(library, matMuls, tensors, tables, scratch, value -> memoryOf(value, plan))
+                .bind(schedule.nodes());
     }
 
     private DeviceMemory memoryOf(Value value, MemoryPlan plan) {

@@ -39,6 +39,7 @@ final class GpuKernels {
     private static final int ALIGNMENT = 256;
 
     private final KernelLibrary library;
+    private final MatMuls matMuls;
     private final GpuTensorStore tensors;
     private final GpuTables tables;
     private final DeviceMemory scratch;
@@ -48,11 +49,13 @@ final class GpuKernels {
     /// @param memory of each value
     GpuKernels(
             KernelLibrary library,
+            MatMuls matMuls,
             GpuTensorStore tensors,
             GpuTables tables,
             DeviceMemory scratch,
             Function<Value, DeviceMemory> memory) {
         this.library = library;
+        this.matMuls = matMuls;
         this.tensors = tensors;
         this.tables = tables;
         this.scratch = scratch;
@@ -64,7 +67,7 @@ final class GpuKernels {
 
     /// The kernels of a program, in order.
     List<Bound> bind(List<Node> nodes) {
-        Epilogues epilogues = new Epilogues(nodes, memory);
+        Epilogues epilogues = new Epilogues(nodes, memory, matMuls.hasEpilogues());
         List<Bound> kernels = new ArrayList<>();
         for (int i = 0; i < nodes.size(); i++) {
             if (!epilogues.isPartOfProduct(i)) {
@@ -236,8 +239,10 @@ final class GpuKernels {
                         out(node, 0),
                         node.accumulates(0),
                         size(node));
-            case Op.LinearCrossEntropy(int rowsAtOnce) -> new GpuLoss(library, this, node, rowsAtOnce, scratch);
-            case Op.LinearCrossEntropyGradient(int rowsAtOnce) -> new GpuLoss(library, this, node, rowsAtOnce, scratch);
+            case Op.LinearCrossEntropy(int rowsAtOnce) ->
+                new GpuLoss(library, matMuls, this, node, rowsAtOnce, scratch);
+            case Op.LinearCrossEntropyGradient(int rowsAtOnce) ->
+                new GpuLoss(library, matMuls, this, node, rowsAtOnce, scratch);
             case Op.SumOfSquares() ->
                 Sum.ofSquares(
                         library,
@@ -310,13 +315,12 @@ final class GpuKernels {
             case GELU -> new Epilogue.Gelu(bias, matrix(tail.extra(), memory.apply(tail.extra())));
             case GELU_GRADIENT -> new Epilogue.GeluGradient(matrix(tail.extra(), memory.apply(tail.extra())));
         };
-        return new MatMul(
+        return matMuls.of(
                 library,
                 shape(node, op),
                 matrix(node.input(0), in(node, 0)),
                 matrix(node.input(1), in(node, 1)),
                 c,
-                1,
                 epilogue,
                 scratch);
     }
@@ -368,24 +372,25 @@ final class GpuKernels {
     // ---------------------------------------------------------------- scratch
 
     /// The scratch that the kernels of these nodes need on a device.
-    static long scratchBytes(List<Node> nodes, DeviceProperties device) {
+    static long scratchBytes(List<Node> nodes, DeviceProperties device, MatMuls matMuls) {
         return nodes.stream()
-                .mapToLong(node -> scratchBytes(node, device))
+                .mapToLong(node -> scratchBytes(node, device, matMuls))
                 .max()
                 .orElse(0);
     }
 
-    private static long scratchBytes(Node node, DeviceProperties device) {
+    private static long scratchBytes(Node node, DeviceProperties device, MatMuls matMuls) {
         int multiprocessors = device.multiprocessors();
         return switch (node.op()) {
-            case Op.MatMul op -> MatMul.workspaceBytes(device, shape(node, op));
+            case Op.MatMul op -> matMuls.workspaceBytes(device, shape(node, op));
             case Op.ColumnSum() -> ColumnSum.workspaceBytes(rows(node, 0), columns(node, 0), multiprocessors);
             case Op.EmbeddingGradient _ -> Embedding.workspaceBytes(rows(node, 1), columns(node, 1));
             case Op.RmsNormGradient() -> RmsNorm.workspaceBytes(rows(node, 0), columns(node, 0), multiprocessors);
             case Op.LayerNormGradient() -> LayerNorm.workspaceBytes(rows(node, 0), columns(node, 0), multiprocessors);
             case Op.AttentionGradient(Op.Attention op) -> Attention.Backward.workspaceBytes(shape(node, op));
             case Op.CachedAttention op -> CachedAttention.workspaceBytes(device, shape(node, op), capacity(node));
-            case Op.LinearCrossEntropy _, Op.LinearCrossEntropyGradient _ -> GpuLoss.scratchBytes(node, device);
+            case Op.LinearCrossEntropy _, Op.LinearCrossEntropyGradient _ ->
+                GpuLoss.scratchBytes(node, device, matMuls);
             case Op.SumOfSquares() -> Sum.workspaceBytes(node.input(0).shape().size(), multiprocessors);
             case Op.Normalize _ -> Pointwise.normalizeWorkspaceBytes(size(node), multiprocessors);
             case Op.AddBias _,

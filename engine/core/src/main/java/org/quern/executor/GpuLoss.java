@@ -51,7 +51,13 @@ final class GpuLoss implements GpuKernel {
 
     /// @param node hidden bf16 [N, C], weight bf16 [V, C], targets, for gradients also scale, to losses, logits bf16
     ///     [rowsAtOnce, V padded], for gradients also dHidden bf16 and dWeight fp32
-    GpuLoss(KernelLibrary library, GpuKernels memory, Node node, int rowsAtOnce, DeviceMemory scratch) {
+    GpuLoss(
+            KernelLibrary library,
+            MatMuls matMuls,
+            GpuKernels memory,
+            Node node,
+            int rowsAtOnce,
+            DeviceMemory scratch) {
         boolean gradients = node.op() instanceof Op.LinearCrossEntropyGradient;
         Sizes sizes = Sizes.of(node);
         DeviceMemory lse = scratch.slice(0, sizes.lseBytes());
@@ -63,13 +69,12 @@ final class GpuLoss implements GpuKernel {
             Matrix hidden = rows(memory.in(node, 0), from, count, sizes.width());
             DeviceMemory targets = memory.in(node, 2).slice((long) from * Integer.BYTES, (long) count * Integer.BYTES);
             DeviceMemory losses = memory.out(node, 0).slice((long) from * Float.BYTES, (long) count * Float.BYTES);
-            kernels.add(new MatMul(
+            kernels.add(matMuls.of(
                     library,
                     sizes.logits(count),
                     hidden,
                     weight,
                     logits,
-                    1,
                     new Epilogue.StoreBf16(null, null),
                     workspace));
             if (!gradients) {
@@ -88,23 +93,21 @@ final class GpuLoss implements GpuKernel {
                     sizes.vocabulary(),
                     sizes.stride()));
             Matrix dHidden = rows(memory.out(node, 2), from, count, sizes.width());
-            kernels.add(new MatMul(
+            kernels.add(matMuls.of(
                     library,
                     sizes.dHidden(count),
                     logits,
                     weight,
                     dHidden,
-                    1,
                     new Epilogue.StoreBf16(null, node.accumulates(2) ? dHidden : null),
                     workspace));
             Matrix dWeight = new Matrix(memory.out(node, 3), sizes.width());
-            kernels.add(new MatMul(
+            kernels.add(matMuls.of(
                     library,
                     sizes.dWeight(count),
                     logits,
                     hidden,
                     dWeight,
-                    1,
                     new Epilogue.StoreF32(from > 0 || node.accumulates(3) ? dWeight : null),
                     workspace));
         }
@@ -115,12 +118,12 @@ final class GpuLoss implements GpuKernel {
         return new Matrix(memory.slice(from * rowBytes, count * rowBytes), width);
     }
 
-    static long scratchBytes(Node node, DeviceProperties device) {
+    static long scratchBytes(Node node, DeviceProperties device, MatMuls matMuls) {
         Sizes sizes = Sizes.of(node);
         long workspace = 0;
         for (int count : new int[] {sizes.rowsAtOnce(), Math.max(1, sizes.rows() % sizes.rowsAtOnce())}) {
             for (MatMul.Shape shape : List.of(sizes.logits(count), sizes.dHidden(count), sizes.dWeight(count))) {
-                workspace = Math.max(workspace, MatMul.workspaceBytes(device, shape));
+                workspace = Math.max(workspace, matMuls.workspaceBytes(device, shape));
             }
         }
         return sizes.lseBytes() + workspace;

@@ -93,7 +93,8 @@ public final class TrainingRun {
         newest.ifPresent(checkpoint -> RunCheckpoints.requireSameOrder(checkpoint, RunCheckpoints.Order.of(config)));
         RunPlan.of(config, device(), workers.world()).requireFit();
         RunData data = workers.firstBefore(() -> RunData.open(config, folder, threads, preparation));
-        try (Executor executor = Devices.open(config.run().device(), threads)) {
+        try (Executor executor =
+                Devices.open(config.run().device(), threads, config.kernels().provider())) {
             return run(newest, data, executor);
         }
     }

@@ -167,6 +167,7 @@ class RunConfigTest {
                 "sample.prompts=[] | sample.prompts must hold at least one text: remove the sample section for no"
                         + " samples",
                 "run.device=gpu | run.device must be auto, cpu, cuda, cuda:N or emulated: got gpu",
+                "kernels.provider=library | kernels.provider: library needs run.device cuda or cuda:N: got auto",
                 "run.name=a/b | run.name must be letters, digits, dots, dashes and underscores, as it names a folder:"
                         + " got a/b",
             })

@@ -1,17 +1,29 @@
 package org.quern.executor;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.fail;
 
 import java.util.List;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.quern.gpu.DeviceMemory;
+import org.quern.gpu.DeviceProperties;
 import org.quern.gpu.EmulatedGpu;
+import org.quern.gpu.GpuException;
+import org.quern.gpu.GpuStream;
 import org.quern.graph.DType;
 import org.quern.graph.Graph;
 import org.quern.graph.Op;
 import org.quern.graph.Value;
 import org.quern.kernels.cuda.Attention;
+import org.quern.kernels.cuda.GpuKernel;
+import org.quern.kernels.cuda.KernelLibrary;
 import org.quern.kernels.cuda.LoadedKernels;
+import org.quern.kernels.cuda.MatMul;
+import org.quern.kernels.cuda.MatMul.Epilogue;
+import org.quern.kernels.cuda.MatMul.Matrix;
 
 /// The emulated GPU, with lowering, schedule, memory plan and epilogues, against the reference in double precision.
 class GpuExecutorTest {
@@ -34,15 +46,88 @@ class GpuExecutorTest {
         return new GpuExecutor(gpu, LoadedKernels.asText(gpu));
     }
 
+    /// The kernels of PTX, of which no more is asked than cuBLAS has.
+    private static final class PlainMatMuls implements MatMuls {
+        @Override
+        public GpuKernel of(
+                KernelLibrary library,
+                MatMul.Shape shape,
+                Matrix a,
+                Matrix b,
+                Matrix c,
+                Epilogue epilogue,
+                DeviceMemory workspace) {
+            Matrix addend = switch (epilogue) {
+                case Epilogue.StoreBf16(DeviceMemory bias, Matrix residual) -> {
+                    assertThat(bias).isNull();
+                    yield residual;
+                }
+                case Epilogue.StoreF32(Matrix summand) -> summand;
+                case Epilogue.Gelu _, Epilogue.GeluGradient _ -> fail("cuBLAS has no such end: " + epilogue);
+            };
+            assertThat(addend).isIn(null, c);
+            return new MatMul(library, shape, a, b, c, 1, epilogue, workspace);
+        }
+
+        @Override
+        public long workspaceBytes(DeviceProperties device, MatMul.Shape shape) {
+            return MatMul.workspaceBytes(device, shape);
+        }
+
+        @Override
+        public boolean hasEpilogues() {
+            return false;
+        }
+
+        @Override
+        public void prepare(GpuStream stream) {}
+    }
+
     @ParameterizedTest
     @MethodSource("cases")
     void computesWhatTheReferenceDoes(OpCases.Case op) {
+        computes(op, KernelProvider.PTX.matMuls());
+    }
+
+    static List<OpCases.Case> casesWithProducts() {
+        return cases().stream()
+                .filter(op -> op.graph(false).nodes().stream().anyMatch(node -> isProduct(node.op())))
+                .toList();
+    }
+
+    @ParameterizedTest
+    @MethodSource("casesWithProducts")
+    void computesTheSameWithPlainProducts(OpCases.Case op) {
+        computes(op, new PlainMatMuls());
+    }
+
+    private static boolean isProduct(Op op) {
+        return op instanceof Op.MatMul
+                || op instanceof Op.LinearCrossEntropy
+                || op instanceof Op.LinearCrossEntropyGradient;
+    }
+
+    @Test
+    void saysWhatToDoWithoutCuBlas() {
+        EmulatedGpu gpu = new EmulatedGpu();
+        KernelLibrary library = LoadedKernels.asText(gpu);
+        MatMuls products = KernelProvider.LIBRARY.matMuls();
+        assertThatThrownBy(() -> new GpuExecutor(gpu, library, products))
+                .isInstanceOf(GpuException.class)
+                .hasMessage("kernels.provider is library, but cuBLAS cannot be used: cuBLAS works on real GPUs only\n"
+                        + "Install NVIDIA's cuBLAS 12 (libcublas.so.12), name its folder in LD_LIBRARY_PATH, or set"
+                        + " kernels.provider: ptx, which needs none.");
+        assertThatThrownBy(gpu::stream).as("the device was given back").hasMessageContaining("closed");
+    }
+
+    private static void computes(OpCases.Case op, MatMuls matMuls) {
         for (boolean accumulate : new boolean[] {false, true}) {
             Graph graph = op.graph(accumulate);
             ReferenceExecutor reference = GradientsTest.filled(op, graph);
             reference.run(graph);
             reference.run(graph);
-            try (GpuExecutor gpu = emulated()) {
+            EmulatedGpu device = new EmulatedGpu();
+            try (GpuExecutor gpu = new GpuExecutor(device, LoadedKernels.asText(device), matMuls)) {
                 Program program = gpu.prepare(graph);
                 CpuExecutorTest.fill(gpu.tensors(), op, graph);
                 program.run();

@@ -14,14 +14,19 @@ public final class BenchmarkCatalog {
         return Stream.of(
                         MatMulBenchmarks.benchmarks(),
                         AttentionBenchmarks.benchmarks(),
-                        StreamingBenchmarks.benchmarks())
+                        StreamingBenchmarks.benchmarks(),
+                        SamplingBenchmarks.benchmarks())
                 .flatMap(List::stream)
                 .toList();
     }
 
     /// Kernels on sizes that an emulator can take.
     public static List<KernelBenchmark> reduced() {
-        return Stream.of(MatMulBenchmarks.reduced(), AttentionBenchmarks.reduced(), StreamingBenchmarks.reduced())
+        return Stream.of(
+                        MatMulBenchmarks.reduced(),
+                        AttentionBenchmarks.reduced(),
+                        StreamingBenchmarks.reduced(),
+                        SamplingBenchmarks.reduced())
                 .flatMap(List::stream)
                 .toList();
     }

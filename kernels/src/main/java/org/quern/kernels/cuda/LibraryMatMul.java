@@ -7,7 +7,8 @@ import org.quern.kernels.cuda.MatMul.Epilogue;
 import org.quern.kernels.cuda.MatMul.Matrix;
 import org.quern.kernels.cuda.MatMul.Shape;
 
-/// What [MatMul] does, by cuBLAS: to compare with. It knows fewer epilogues: none, and adding to C itself.
+/// What [MatMul] does, by cuBLAS: to compare with and to fall back on. It knows fewer epilogues: none, and adding to C
+/// itself.
 public final class LibraryMatMul implements GpuKernel {
     private final Shape shape;
     private final CuBlas.Factor a;
@@ -16,7 +17,7 @@ public final class LibraryMatMul implements GpuKernel {
     private final float alpha;
     private final float beta;
 
-    /// @throws GpuException if cuBLAS is absent, with the reason, or has no such epilogue
+    /// @throws GpuException if cuBLAS is absent, with the reason, or has no such epilogue, or as [MatMul] does
     public LibraryMatMul(Shape shape, Matrix a, Matrix b, Matrix c, float alpha, Epilogue epilogue) {
         CuBlas.absence().ifPresent(reason -> {
             throw new GpuException("%s by cuBLAS: %s".formatted(shape, reason));
@@ -25,6 +26,7 @@ public final class LibraryMatMul implements GpuKernel {
         if (!isKnown(c, epilogue)) {
             throw new GpuException("%s by cuBLAS: it has no epilogue but adding to C".formatted(shape));
         }
+        MatMul.check(shape, a, b, c, epilogue);
         this.shape = shape;
         this.a = new CuBlas.Factor(a.memory(), a.stride(), shape.transposeA());
         this.b = new CuBlas.Factor(b.memory(), b.stride(), shape.transposeB());

@@ -352,7 +352,9 @@ public final class MatMul implements GpuKernel {
 
     // ---------------------------------------------------------------- checks
 
-    private static void check(Shape shape, Matrix a, Matrix b, Matrix c, Epilogue epilogue) {
+    /// @throws GpuException if a size is below 1, or a buffer is too small, not aligned to its elements, or
+    ///     written while it is read
+    static void check(Shape shape, Matrix a, Matrix b, Matrix c, Epilogue epilogue) {
         checkSizes(shape);
         int elementBytes = elementBytes(epilogue);
         Area areaA = shape.transposeA

@@ -1,0 +1,52 @@
+package org.quern.executor;
+
+import org.quern.gpu.CuBlas;
+import org.quern.gpu.DeviceMemory;
+import org.quern.gpu.DeviceProperties;
+import org.quern.gpu.GpuException;
+import org.quern.gpu.GpuStream;
+import org.quern.kernels.cuda.GpuKernel;
+import org.quern.kernels.cuda.KernelLibrary;
+import org.quern.kernels.cuda.LibraryMatMul;
+import org.quern.kernels.cuda.MatMul.Epilogue;
+import org.quern.kernels.cuda.MatMul.Matrix;
+import org.quern.kernels.cuda.MatMul.Shape;
+
+/// cuBLAS's matrix products. Its workspace is its own.
+final class LibraryMatMuls implements MatMuls {
+    @Override
+    public GpuKernel of(
+            KernelLibrary library,
+            Shape shape,
+            Matrix a,
+            Matrix b,
+            Matrix c,
+            Epilogue epilogue,
+            DeviceMemory workspace) {
+        return new LibraryMatMul(shape, a, b, c, 1, epilogue);
+    }
+
+    @Override
+    public long workspaceBytes(DeviceProperties device, Shape shape) {
+        return 0;
+    }
+
+    @Override
+    public boolean hasEpilogues() {
+        return false;
+    }
+
+    @Override
+    public void prepare(GpuStream stream) {
+        try {
+            CuBlas.prepare(stream);
+        } catch (GpuException e) {
+            throw new GpuException(
+                    ("kernels.provider is library, but cuBLAS cannot be used: %s%nInstall NVIDIA's cuBLAS 12"
+                                    + " (libcublas.so.12), name its folder in LD_LIBRARY_PATH, or set"
+                                    + " kernels.provider: ptx, which needs none.")
+                            .formatted(e.getMessage()),
+                    e);
+        }
+    }
+}

@@ -1,0 +1,36 @@
+package org.quern.executor;
+
+import org.quern.gpu.DeviceMemory;
+import org.quern.gpu.DeviceProperties;
+import org.quern.gpu.GpuStream;
+import org.quern.kernels.cuda.GpuKernel;
+import org.quern.kernels.cuda.KernelLibrary;
+import org.quern.kernels.cuda.MatMul.Epilogue;
+import org.quern.kernels.cuda.MatMul.Matrix;
+import org.quern.kernels.cuda.MatMul.Shape;
+
+/// Makes matrix products.
+interface MatMuls {
+    /// C = epilogue(op(A) op(B)), as [org.quern.kernels.cuda.MatMul] has it.
+    ///
+    /// @param workspace at least [#workspaceBytes]
+    /// @throws org.quern.gpu.GpuException if they cannot be multiplied, with the rule and the value
+    GpuKernel of(
+            KernelLibrary library,
+            Shape shape,
+            Matrix a,
+            Matrix b,
+            Matrix c,
+            Epilogue epilogue,
+            DeviceMemory workspace);
+
+    long workspaceBytes(DeviceProperties device, Shape shape);
+
+    /// Whether it has all epilogues. Otherwise it has one, which adds to C itself.
+    boolean hasEpilogues();
+
+    /// Readies a stream on which products will be captured.
+    ///
+    /// @throws org.quern.gpu.GpuException if what computes them is absent, with the reason and what to do
+    void prepare(GpuStream stream);
+}
