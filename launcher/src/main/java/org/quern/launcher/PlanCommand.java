@@ -148,6 +148,7 @@ final class PlanCommand implements Callable<Integer> {
         values.put("gradient_bytes", plan.memory().gradients());
         values.put("sum_bytes", plan.memory().sums());
         values.put("optimizer_bytes", plan.memory().optimizer());
+        values.put("checkpoint_bytes", plan.memory().checkpoint());
         values.put("activation_bytes", plan.memory().activations());
         values.put("cache_bytes", plan.memory().caches());
         values.put("total_bytes", plan.memory().total());

@@ -45,7 +45,9 @@ final class ProgressDisplay implements TrainEvent.Listener, Preparation {
             case TrainEvent.Spike s ->
                 line("step %d left out: %s (documents: %s)"
                         .formatted(s.step(), s.reason(), String.join(", ", s.documents())));
-            case TrainEvent.CheckpointSaved s -> line("step %d: saved %s".formatted(s.step(), s.folder()));
+            case TrainEvent.CheckpointSaved s ->
+                line("step %d: saved %s, %s (training stood still for %.2f s, writing took %.2f s)"
+                        .formatted(s.step(), s.folder(), Units.bytes(s.bytes()), s.stallSeconds(), s.writeSeconds()));
             case TrainEvent.CheckpointFailed f ->
                 line("step %d: the checkpoint could not be saved, the run goes on: %s".formatted(f.step(), f.reason()));
             case TrainEvent.Profiled p -> {

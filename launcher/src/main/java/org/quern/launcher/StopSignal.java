@@ -6,9 +6,8 @@ import java.util.function.BooleanSupplier;
 import sun.misc.Signal;
 import sun.misc.SignalHandler;
 
-/// Ctrl-C (SIGINT), SIGTERM and the end of the terminal (SIGHUP) as a request to stop at the next good moment. The
-/// second
-/// one ends the program at once. What was ignored at the start (nohup) stays ignored.
+/// Ctrl-C (SIGINT), SIGTERM, SIGUSR2 and the end of the terminal (SIGHUP) as a request to stop at the next good
+/// moment. The second one ends the program at once. What was ignored at the start (nohup) stays ignored.
 final class StopSignal implements BooleanSupplier {
     private static final int SIGNALLED = 128;
 
@@ -22,7 +21,7 @@ final class StopSignal implements BooleanSupplier {
             }
             Terminal.error().print(announcement);
         };
-        for (String name : List.of("INT", "TERM", "HUP")) {
+        for (String name : List.of("INT", "TERM", "HUP", "USR2")) {
             Signal signal = new Signal(name);
             if (Signal.handle(signal, handler) == SignalHandler.SIG_IGN) {
                 Signal.handle(signal, SignalHandler.SIG_IGN);

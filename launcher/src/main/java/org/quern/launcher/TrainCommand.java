@@ -23,7 +23,8 @@ import picocli.CommandLine.Spec;
         description = "Trains a model, or goes on from the newest checkpoint of its run.",
         footer = {
             "",
-            "Ctrl-C or SIGTERM writes a checkpoint and ends with exit code 75; the same command goes on from there."
+            "Ctrl-C, SIGTERM or SIGUSR2 writes a checkpoint and ends with exit code 75; the same command goes on from "
+                    + "there. SIGUSR1 writes a checkpoint and goes on."
         })
 final class TrainCommand implements Callable<Integer> {
     @Mixin
@@ -59,7 +60,8 @@ final class TrainCommand implements Callable<Integer> {
             summary.on(event);
         };
         StopSignal stop = new StopSignal("stopping after this step, with a checkpoint (once more: at once)");
-        boolean complete = new TrainingRun(config, run, both, display, stop, Workers.alone(), profile).run();
+        boolean complete =
+                new TrainingRun(config, run, both, display, new SaveSignal(), stop, Workers.alone(), profile).run();
         System.out.println(json ? summary.json() : summary.text());
         if (!complete) {
             List<String> command =

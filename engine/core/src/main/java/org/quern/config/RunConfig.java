@@ -297,10 +297,16 @@ public record RunConfig(
     /// Checkpoints.
     ///
     /// @param every steps between two; there is always one at the end
+    /// @param minutes there is one at least this often
     /// @param keep how many of the newest stay
     /// @param keepEvery steps whose multiples stay for good
     public record Checkpoint(
-            @Range(min = 1) @Default("1000") long every,
+            @Range(min = 1) @Default("1000") @EmptyWord("off")
+            Optional<Long> every,
+
+            @Range(above = 0) @Default("15") @EmptyWord("off")
+            Optional<Double> minutes,
+
             @Range(min = 1) @Default("2") @EmptyWord("all") Optional<Integer> keep,
 
             @Range(min = 1) @Default("off") @EmptyWord("off")

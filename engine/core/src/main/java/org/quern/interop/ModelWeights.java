@@ -3,6 +3,7 @@ package org.quern.interop;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 import org.quern.checkpoint.NamedTensor;
 import org.quern.executor.TensorStore;
 import org.quern.model.Model;
@@ -12,10 +13,23 @@ import org.quern.model.Parameter;
 public final class ModelWeights {
     private ModelWeights() {}
 
-    /// Brings the weights from the device, and names them.
-    public static List<NamedTensor> pull(Model model, TensorStore tensors) {
-        model.parameters().forEach(parameter -> tensors.pull(parameter.name()));
-        return views(model, tensors);
+    /// Names the weights in a host's memory.
+    ///
+    /// @param memory of each parameter
+    public static List<NamedTensor> views(Model model, Function<String, MemorySegment> memory) {
+        List<NamedTensor> views = new ArrayList<>();
+        for (Parameter parameter : model.parameters()) {
+            MemorySegment rows = memory.apply(parameter.name());
+            long rowBytes = (long) parameter.shape().columns() * Float.BYTES;
+            for (Parameter.Part part : parameter.parts()) {
+                long bytes = part.shape().size() * Float.BYTES;
+                long[] shape = part.shape().dims().stream()
+                        .mapToLong(Integer::longValue)
+                        .toArray();
+                views.add(NamedTensor.floats(part.name(), rows.asSlice(part.fromRow() * rowBytes, bytes), shape));
+            }
+        }
+        return views;
     }
 
     /// Replaces all weights.
@@ -23,23 +37,7 @@ public final class ModelWeights {
     /// @param source where the tensors were read, for messages
     /// @throws org.quern.base.QuernException naming every tensor that is missing, unknown or of another shape
     public static void push(Model model, TensorStore tensors, String source, List<NamedTensor> from) {
-        NamedTensor.copyAll(source, from, views(model, tensors));
+        NamedTensor.copyAll(source, from, views(model, tensors::host));
         model.parameters().forEach(parameter -> tensors.push(parameter.name()));
-    }
-
-    private static List<NamedTensor> views(Model model, TensorStore tensors) {
-        List<NamedTensor> views = new ArrayList<>();
-        for (Parameter parameter : model.parameters()) {
-            MemorySegment memory = tensors.host(parameter.name());
-            long rowBytes = (long) parameter.shape().columns() * Float.BYTES;
-            for (Parameter.Part part : parameter.parts()) {
-                long bytes = part.shape().size() * Float.BYTES;
-                long[] shape = part.shape().dims().stream()
-                        .mapToLong(Integer::longValue)
-                        .toArray();
-                views.add(NamedTensor.floats(part.name(), memory.asSlice(part.fromRow() * rowBytes, bytes), shape));
-            }
-        }
-        return views;
     }
 }

@@ -1,11 +1,19 @@
 package org.quern.train;
 
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.function.Function;
+import java.util.stream.Stream;
+import org.quern.base.ExitCode;
 import org.quern.base.QuernException;
 import org.quern.checkpoint.Checkpoint;
 import org.quern.checkpoint.CheckpointFile;
@@ -16,6 +24,7 @@ import org.quern.executor.TensorStore;
 import org.quern.interop.HuggingFaceFolder;
 import org.quern.interop.ModelWeights;
 import org.quern.model.Model;
+import org.quern.model.Parameter;
 import org.quern.tokenizer.Tokenizer;
 import org.quern.train.Trainer.Progress;
 import org.slf4j.Logger;
@@ -23,11 +32,15 @@ import org.slf4j.LoggerFactory;
 
 /// The checkpoints of a training run: weights, config and tokenizer in Hugging Face's layout, the optimiser's
 /// moments, and where the run was.
-final class RunCheckpoints implements Trainer.CheckpointWriter {
+///
+/// Training stands still while weights and moments are copied in memory; a thread of its own writes the copy. There is
+/// one copy: a checkpoint that comes while the one before is being written waits for it.
+final class RunCheckpoints implements Trainer.CheckpointWriter, AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(RunCheckpoints.class);
 
-    /// What decides the order of samples, beside the data: whoever goes on from a checkpoint must have the
-    /// same.
+    private static final int MOST_FAILURES = 3;
+
+    /// What decides the order of samples, beside the data: whoever goes on from a checkpoint must have the same.
     record Order(long seed, int globalBatch, int sequenceLength, boolean documentMask) {
         static Order of(RunConfig config) {
             return new Order(
@@ -44,8 +57,12 @@ final class RunCheckpoints implements Trainer.CheckpointWriter {
     /// @param cut how batches were cut; absent in checkpoints of before
     record State(Progress progress, Order order, String data, Optional<RunPlan.Cut> cut) {}
 
+    /// A checkpoint that is being written.
+    private record UnderWay(long step, CompletableFuture<TrainEvent.CheckpointSaved> result) {}
+
     private final boolean isFirst;
     private final Path folder;
+    private final RunConfig.Checkpoint config;
     private final Checkpoints checkpoints;
     private final Order order;
     private final String data;
@@ -54,6 +71,14 @@ final class RunCheckpoints implements Trainer.CheckpointWriter {
     private final List<String> moments;
     private final TensorStore tensors;
     private final List<CheckpointFile> description;
+    private final Snapshot snapshot;
+    private final ExecutorService thread = Executors.newSingleThreadExecutor(
+            Thread.ofPlatform().daemon().name("checkpoint").factory());
+
+    private Optional<UnderWay> underWay = Optional.empty();
+    private long writtenStep = -1;
+    private long newestBegan = System.nanoTime();
+    private int failures;
 
     /// @param data fingerprint of the token shards
     /// @param moments the optimiser's states
@@ -69,6 +94,7 @@ final class RunCheckpoints implements Trainer.CheckpointWriter {
             Optional<Tokenizer> tokenizer) {
         this.isFirst = isFirst;
         this.folder = folder;
+        this.config = config.checkpoint();
         order = Order.of(config);
         this.data = data;
         this.cut = cut;
@@ -80,6 +106,10 @@ final class RunCheckpoints implements Trainer.CheckpointWriter {
                 config.checkpoint().keep().orElse(Integer.MAX_VALUE),
                 config.checkpoint().keepEvery().orElse(0L));
         description = HuggingFaceFolder.files(model.config(), tokenizer);
+        snapshot = new Snapshot(
+                tensors,
+                Stream.concat(model.parameters().stream().map(Parameter::name), moments.stream())
+                        .toList());
     }
 
     /// Requires a config to have the order of samples of a checkpoint.
@@ -108,10 +138,11 @@ final class RunCheckpoints implements Trainer.CheckpointWriter {
             NamedTensor.copyAll(
                     checkpoint.folder().resolve(Checkpoint.OPTIMIZER).toString(),
                     checkpoint.tensors(Checkpoint.OPTIMIZER, arena),
-                    momentViews());
+                    moments(tensors::host));
             moments.forEach(tensors::push);
         }
         LOG.info("going on from {}", checkpoint.folder());
+        writtenStep = checkpoint.step();
         return state.progress();
     }
 
@@ -127,32 +158,113 @@ final class RunCheckpoints implements Trainer.CheckpointWriter {
         }
     }
 
-    @Override
-    public TrainEvent.CheckpointSaved write(Progress progress) {
-        long began = System.nanoTime();
-        if (!isFirst) {
-            return new TrainEvent.CheckpointSaved(progress.step(), folder, 0, 0);
-        }
-        moments.forEach(tensors::pull);
-        List<CheckpointFile> files = new ArrayList<>(description);
-        files.add(new CheckpointFile.Tensors(Checkpoint.MODEL, ModelWeights.pull(model, tensors)));
-        files.add(new CheckpointFile.Tensors(Checkpoint.OPTIMIZER, momentViews()));
-        files.add(CheckpointFile.json(Checkpoint.STATE, new State(progress, order, data, Optional.of(cut))));
-        Path written = checkpoints.commit(progress.step(), files);
-        long bytes = files.stream().mapToLong(CheckpointFile::bytes).sum();
-        return new TrainEvent.CheckpointSaved(progress.step(), written, bytes, (System.nanoTime() - began) / 1e9);
+    /// Whether the newest checkpoint is older than the config allows.
+    boolean isOverdue() {
+        return config.minutes()
+                .filter(minutes -> System.nanoTime() - newestBegan > minutes * 60e9)
+                .isPresent();
     }
 
     @Override
-    public Optional<Path> newest(long before) {
+    public void save(Progress progress, TrainEvent.Listener listener) {
+        newestBegan = System.nanoTime();
+        if (!isFirst) {
+            writtenStep = progress.step();
+            return;
+        }
+        requireFew(await(listener));
+        snapshot.take();
+        double stall = (System.nanoTime() - newestBegan) / 1e9;
+        List<CheckpointFile> files = new ArrayList<>(description);
+        files.add(new CheckpointFile.Tensors(Checkpoint.MODEL, ModelWeights.views(model, snapshot::memory)));
+        files.add(new CheckpointFile.Tensors(Checkpoint.OPTIMIZER, moments(snapshot::memory)));
+        files.add(CheckpointFile.json(Checkpoint.STATE, new State(progress, order, data, Optional.of(cut))));
+        underWay = Optional.of(new UnderWay(
+                progress.step(), CompletableFuture.supplyAsync(() -> write(progress.step(), files, stall), thread)));
+    }
+
+    private TrainEvent.CheckpointSaved write(long step, List<CheckpointFile> files, double stall) {
+        long began = System.nanoTime();
+        Path written = checkpoints.commit(step, files);
+        long bytes = files.stream().mapToLong(CheckpointFile::bytes).sum();
+        return new TrainEvent.CheckpointSaved(step, written, bytes, stall, (System.nanoTime() - began) / 1e9);
+    }
+
+    @Override
+    public void poll(TrainEvent.Listener listener) {
+        if (underWay.filter(save -> save.result().isDone()).isPresent()) {
+            requireFew(await(listener));
+        }
+    }
+
+    @Override
+    public void finish(TrainEvent.Listener listener) {
+        await(listener).ifPresent(failure -> {
+            throw failure;
+        });
+    }
+
+    @Override
+    public long newestStep() {
+        return underWay.map(UnderWay::step).orElse(writtenStep);
+    }
+
+    @Override
+    public Optional<Path> newest(long before, TrainEvent.Listener listener) {
+        await(listener);
         return Checkpoints.newestValid(folder, before).map(Checkpoint::folder);
     }
 
-    private List<NamedTensor> momentViews() {
+    /// Waits for the checkpoint under way, and tells what became of it.
+    ///
+    /// @return why it could not be written
+    private Optional<QuernException> await(TrainEvent.Listener listener) {
+        if (underWay.isEmpty()) {
+            return Optional.empty();
+        }
+        UnderWay save = underWay.get();
+        underWay = Optional.empty();
+        try {
+            TrainEvent.CheckpointSaved saved = save.result().join();
+            writtenStep = save.step();
+            failures = 0;
+            listener.on(saved);
+            return Optional.empty();
+        } catch (CompletionException e) {
+            if (e.getCause() instanceof QuernException failure && failure.exitCode() == ExitCode.IO) {
+                failures++;
+                listener.on(new TrainEvent.CheckpointFailed(save.step(), failure.getMessage()));
+                return Optional.of(failure);
+            }
+            throw e.getCause() instanceof RuntimeException cause ? cause : e;
+        }
+    }
+
+    /// Lets a failure pass unless there were too many.
+    private void requireFew(Optional<QuernException> failure) {
+        if (failure.isPresent() && failures >= MOST_FAILURES) {
+            throw QuernException.io(
+                    "%d checkpoints in a row failed, which is too many to go on; the last one: %s"
+                            .formatted(failures, failure.get().getMessage()),
+                    failure.get());
+        }
+    }
+
+    /// Waits for the checkpoint under way.
+    @Override
+    public void close() {
+        thread.close();
+        underWay.map(UnderWay::result)
+                .filter(CompletableFuture::isCompletedExceptionally)
+                .ifPresent(result -> LOG.warn("{}", result.exceptionNow().getMessage()));
+        snapshot.close();
+    }
+
+    private List<NamedTensor> moments(Function<String, MemorySegment> memory) {
         return moments.stream()
                 .map(name -> NamedTensor.floats(
                         name,
-                        tensors.host(name),
+                        memory.apply(name),
                         tensors.value(name).shape().dims().stream()
                                 .mapToLong(Integer::longValue)
                                 .toArray()))

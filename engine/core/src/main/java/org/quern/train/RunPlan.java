@@ -53,6 +53,8 @@ public record RunPlan(
     /// @param activations that live at the same time, with their gradients, a chunk of logits, inputs and
     ///     losses
     /// @param caches keys and values of the samples that are written on the way
+    /// @param checkpoint the copy of weights and moments that is written to the disk in the background, where the
+    ///     device has no memory of its own
     public record Memory(
             long weights,
             long workingCopies,
@@ -60,9 +62,10 @@ public record RunPlan(
             long sums,
             long optimizer,
             long activations,
-            long caches) {
+            long caches,
+            long checkpoint) {
         public long total() {
-            return weights + workingCopies + gradients + sums + optimizer + activations + caches;
+            return weights + workingCopies + gradients + sums + optimizer + activations + caches + checkpoint;
         }
     }
 
@@ -180,6 +183,9 @@ public record RunPlan(
                 Units.bytes(memory.activations()),
                 "micro-batch of " + counted(microBatch(), "sequence", "sequences")));
         rows.add(row("samples", Units.bytes(memory.caches()), "keys and values"));
+        if (memory.checkpoint() > 0) {
+            rows.add(row("checkpoint", Units.bytes(memory.checkpoint()), "copy of weights and moments on their way"));
+        }
         String of = "of " + Units.bytes(device.memoryBytes());
         rows.add(row(
                 "total",

@@ -220,8 +220,9 @@ final class RunPlanner {
         long inputs = bytes(states, states.keySet().stream()) - weights - gradients - moments - caches;
         long ahead = device.mixedPrecision() ? bytes(states, ModelGraphs.BATCH.stream()) : 0;
         long arena = Math.max(othersArena, arena(training));
+        long checkpoint = device.mixedPrecision() ? 0 : weights + ownMoments;
         return new RunPlan.Memory(
-                weights, copyBytes(copies), gradients, folds, ownMoments, inputs + ahead + arena, caches);
+                weights, copyBytes(copies), gradients, folds, ownMoments, inputs + ahead + arena, caches, checkpoint);
     }
 
     /// The optimiser's states of the worker that has the most.

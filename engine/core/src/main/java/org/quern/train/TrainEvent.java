@@ -49,7 +49,11 @@ public sealed interface TrainEvent {
             implements TrainEvent {}
 
     /// A checkpoint is on disk.
-    record CheckpointSaved(long step, Path folder, long bytes, double seconds) implements TrainEvent {}
+    ///
+    /// @param stallSeconds how long training stood still for it: it waited for the checkpoint before and for a copy
+    /// @param writeSeconds how long it took to write meanwhile
+    record CheckpointSaved(long step, Path folder, long bytes, double stallSeconds, double writeSeconds)
+            implements TrainEvent {}
 
     /// A checkpoint could not be written; the run goes on.
     record CheckpointFailed(long step, String reason) implements TrainEvent {}

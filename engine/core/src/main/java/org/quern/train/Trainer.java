@@ -14,7 +14,7 @@ import org.quern.train.profile.Profiler;
 ///
 /// Step s trains on samples [s G, (s + 1) G) of the run's order, G being the global batch, and everything else
 /// that changes the weights is in `Progress`: a run that goes on from a checkpoint ends with the bits of one
-/// that was never interrupted. A checkpoint is written before the evaluation and the samples of its step, which
+/// that was never interrupted. A checkpoint is taken before the evaluation and the samples of its step, which
 /// are made again if the run was killed before they were.
 public final class Trainer {
 
@@ -32,13 +32,25 @@ public final class Trainer {
     /// done after the last step.
     public record Plan(long steps, int globalBatch, long evaluateEvery, long sampleEvery, long checkpointEvery) {}
 
-    /// Writes checkpoints.
+    /// Writes checkpoints in the background, one at a time, and tells what became of them. Some on the way may fail;
+    /// too many in a row make `save` and `poll` throw.
     public interface CheckpointWriter {
-        /// @throws QuernException if the checkpoint could not be written; the ones before are still there
-        TrainEvent.CheckpointSaved write(Progress progress);
+        /// Begins a checkpoint of what the device has now, when the one before is done.
+        void save(Progress progress, TrainEvent.Listener listener);
 
-        /// The newest checkpoint before a step, if there is one.
-        Optional<Path> newest(long before);
+        /// Tells about a checkpoint that is done by now.
+        void poll(TrainEvent.Listener listener);
+
+        /// Waits for the checkpoint under way.
+        ///
+        /// @throws QuernException if it could not be written; the ones before are still there
+        void finish(TrainEvent.Listener listener);
+
+        /// The step of the newest checkpoint, written or under way; -1 if there is none.
+        long newestStep();
+
+        /// The newest checkpoint before a step, if there is one that is whole; waits for the one under way.
+        Optional<Path> newest(long before, TrainEvent.Listener listener);
     }
 
     /// Lets the model write.
@@ -64,13 +76,15 @@ public final class Trainer {
     private final CheckpointWriter checkpoints;
     private final Optional<Profiler> profiler;
     private final TrainEvent.Listener listener;
+    private final BooleanSupplier saveNow;
     private final BooleanSupplier stop;
 
     private Progress progress;
     private long startNanos;
     private double secondsBefore;
-    private long savedStep = -1;
 
+    /// @param saveNow whether to write a checkpoint after the step that was just done; asked after each step
+    /// @param stop whether to stop after the step that is under way
     public Trainer(
             Plan plan,
             TrainingStep step,
@@ -83,6 +97,7 @@ public final class Trainer {
             CheckpointWriter checkpoints,
             Optional<Profiler> profiler,
             TrainEvent.Listener listener,
+            BooleanSupplier saveNow,
             BooleanSupplier stop) {
         this.plan = plan;
         this.step = step;
@@ -95,6 +110,7 @@ public final class Trainer {
         this.checkpoints = checkpoints;
         this.profiler = profiler;
         this.listener = listener;
+        this.saveNow = saveNow;
         this.stop = stop;
     }
 
@@ -109,21 +125,21 @@ public final class Trainer {
         progress = from;
         startNanos = System.nanoTime();
         secondsBefore = from.seconds();
-        savedStep = from.step() == 0 ? -1 : from.step();
         boolean finished = from.step() == 0 || evaluateAndSample(made);
         while (progress.step() < plan.steps() && !stop.getAsBoolean()) {
             profiler.ifPresentOrElse(profiler -> profiler.around(this::oneStep), this::oneStep);
-            if (isDue(plan.checkpointEvery()) && progress.step() < plan.steps()) {
-                trySave();
-            } else if (progress.step() == plan.steps()) {
+            checkpoints.poll(listener);
+            boolean asked = saveNow.getAsBoolean();
+            if (asked || isDue(plan.checkpointEvery()) || progress.step() == plan.steps()) {
                 save();
             }
             finished = evaluateAndSample(Made.NOTHING);
         }
-        if (savedStep != progress.step()) {
+        if (checkpoints.newestStep() != progress.step()) {
             save();
         }
         profiler.ifPresent(Profiler::finish);
+        checkpoints.finish(listener);
         boolean complete = finished && progress.step() >= plan.steps();
         listener.on(new TrainEvent.Finished(progress.step(), complete, seconds()));
         return complete;
@@ -181,22 +197,9 @@ public final class Trainer {
         return every > 0 && (progress.step() % every == 0 || progress.step() == plan.steps());
     }
 
-    /// A checkpoint on the way may fail: the next one may not.
-    private void trySave() {
-        try {
-            save();
-        } catch (QuernException e) {
-            if (e.exitCode() != ExitCode.IO) {
-                throw e;
-            }
-            listener.on(new TrainEvent.CheckpointFailed(progress.step(), e.getMessage()));
-        }
-    }
-
     private void save() {
         progress = new Progress(progress.step(), progress.updates(), progress.tokens(), seconds(), progress.spikes());
-        listener.on(checkpoints.write(progress));
-        savedStep = progress.step();
+        checkpoints.save(progress, listener);
     }
 
     private double seconds() {
@@ -210,11 +213,11 @@ public final class Trainer {
 
     private QuernException notFinite(double loss, double gradNorm) {
         String newest = checkpoints
-                .newest(progress.step())
+                .newest(progress.step(), listener)
                 .map(folder -> "The last good checkpoint is " + folder + ".")
                 .orElse("There is no good checkpoint.");
-        String bad = savedStep == progress.step()
-                ? " That of step %d has these weights: remove its folder.".formatted(savedStep)
+        String bad = checkpoints.newestStep() == progress.step()
+                ? " That of step %d has these weights: remove its folder.".formatted(progress.step())
                 : "";
         return new QuernException(ExitCode.DO_NOT_RESTART, """
                 step %d: the loss and the norm of its gradient must be finite: got %s and %s. The weights were left alone.

@@ -43,12 +43,14 @@ public final class TrainingRun {
     private final Path folder;
     private final TrainEvent.Listener listener;
     private final Preparation preparation;
+    private final BooleanSupplier saveNow;
     private final BooleanSupplier stopHere;
     private final BooleanSupplier stopAnywhere;
     private final Workers workers;
     private final boolean profile;
 
     /// @param listener of the events of the run, beside the files that the first worker writes
+    /// @param saveNow whether to write a checkpoint after the step that was just done; asked after each step
     /// @param stop whether to stop after the step that is under way
     /// @param workers who run it; their folder is the same
     /// @param profile whether the first of them times the operations of a few steps
@@ -57,6 +59,7 @@ public final class TrainingRun {
             Path folder,
             TrainEvent.Listener listener,
             Preparation preparation,
+            BooleanSupplier saveNow,
             BooleanSupplier stop,
             Workers workers,
             boolean profile) {
@@ -64,6 +67,7 @@ public final class TrainingRun {
         this.folder = folder;
         this.listener = listener;
         this.preparation = preparation;
+        this.saveNow = saveNow;
         stopHere = stop;
         stopAnywhere = () -> workers.any(stop.getAsBoolean());
         this.workers = workers;
@@ -185,7 +189,7 @@ public final class TrainingRun {
         Optional<Trainer.SampleWriter> samples =
                 config.sample().map(sample -> sampleWriter(sample, executor, model, data));
         List<String> moments = new OptimizerGraphs(settings, model.parameters()).states();
-        RunCheckpoints checkpoints = new RunCheckpoints(
+        try (RunCheckpoints checkpoints = new RunCheckpoints(
                 workers.isFirst(),
                 folder.resolve(CHECKPOINTS),
                 config,
@@ -194,49 +198,53 @@ public final class TrainingRun {
                 model,
                 moments,
                 executor.tensors(),
-                data.tokenizer());
-        Progress from = newest.map(checkpoints::restore).orElseGet(() -> {
-            initialize(model, executor, seed);
-            return Progress.START;
-        });
-        if (workers.isFirst()) {
-            describe(data, from);
-        }
-        Trainer.Made made =
-                new Trainer.Made(workers.first(MetricsFile.hasEvaluation(folder, from.step()) ? 1 : 0) == 1, (int)
-                        workers.first(MetricsFile.samples(folder, from.step())));
-        try (MetricsFile metrics = new MetricsFile();
-                TensorBoardWriter tensorBoard = new TensorBoardWriter();
-                Report report = new Report()) {
-            List<TrainEvent.Listener> listeners =
-                    workers.isFirst() ? List.of(metrics, tensorBoard, report, listener) : List.of(listener);
-            TrainEvent.Listener all = event -> listeners.forEach(each -> each.on(event));
-            Optional<Profiler> profiler = profile && workers.isFirst()
-                    ? Optional.of(new Profiler(executor, plan.device(), folder, from.step(), all))
-                    : Optional.empty();
-            all.on(new TrainEvent.Started(folder, from.step(), train.steps(), step.tokens(), plan.toString()));
-            return new Trainer(
-                            new Trainer.Plan(
-                                    train.steps(),
-                                    train.globalBatch(),
-                                    config.evaluate()
-                                            .map(RunConfig.Evaluate::every)
-                                            .orElse(0L),
-                                    config.sample().map(RunConfig.Sample::every).orElse(0L),
-                                    config.checkpoint().every()),
-                            step,
-                            batches,
-                            config.learningRate(),
-                            settings.lr(),
-                            train.spikeGuard()
-                                    .map(guard -> new SpikeGuard(guard.window(), guard.zScore(), from.spikes())),
-                            evaluation,
-                            samples,
-                            checkpoints,
-                            profiler,
-                            all,
-                            stopAnywhere)
-                    .run(from, made);
+                data.tokenizer())) {
+            Progress from = newest.map(checkpoints::restore).orElseGet(() -> {
+                initialize(model, executor, seed);
+                return Progress.START;
+            });
+            if (workers.isFirst()) {
+                describe(data, from);
+            }
+            Trainer.Made made =
+                    new Trainer.Made(workers.first(MetricsFile.hasEvaluation(folder, from.step()) ? 1 : 0) == 1, (int)
+                            workers.first(MetricsFile.samples(folder, from.step())));
+            try (MetricsFile metrics = new MetricsFile();
+                    TensorBoardWriter tensorBoard = new TensorBoardWriter();
+                    Report report = new Report()) {
+                List<TrainEvent.Listener> listeners =
+                        workers.isFirst() ? List.of(metrics, tensorBoard, report, listener) : List.of(listener);
+                TrainEvent.Listener all = event -> listeners.forEach(each -> each.on(event));
+                Optional<Profiler> profiler = profile && workers.isFirst()
+                        ? Optional.of(new Profiler(executor, plan.device(), folder, from.step(), all))
+                        : Optional.empty();
+                all.on(new TrainEvent.Started(folder, from.step(), train.steps(), step.tokens(), plan.toString()));
+                return new Trainer(
+                                new Trainer.Plan(
+                                        train.steps(),
+                                        train.globalBatch(),
+                                        config.evaluate()
+                                                .map(RunConfig.Evaluate::every)
+                                                .orElse(0L),
+                                        config.sample()
+                                                .map(RunConfig.Sample::every)
+                                                .orElse(0L),
+                                        config.checkpoint().every().orElse(0L)),
+                                step,
+                                batches,
+                                config.learningRate(),
+                                settings.lr(),
+                                train.spikeGuard()
+                                        .map(guard -> new SpikeGuard(guard.window(), guard.zScore(), from.spikes())),
+                                evaluation,
+                                samples,
+                                checkpoints,
+                                profiler,
+                                all,
+                                () -> workers.any(saveNow.getAsBoolean() || checkpoints.isOverdue()),
+                                stopAnywhere)
+                        .run(from, made);
+            }
         }
     }
 

@@ -74,7 +74,8 @@ final class DataParallelSteps {
                 step.gradNorm();
                 step.update(s, 1);
             }
-            return ModelWeights.pull(model, executor.tensors()).stream()
+            model.parameters().forEach(parameter -> executor.tensors().pull(parameter.name()));
+            return ModelWeights.views(model, executor.tensors()::host).stream()
                     .map(tensor -> new NamedTensor(
                             tensor.name(),
                             tensor.dtype(),

@@ -90,7 +90,9 @@ class RunPlanTest {
                     Workers.alone());
             new GraphDecoder(executor, model, 1, model.config().maxPositionEmbeddings());
             // The decoder's piece of one token has inputs of its own: a token and its position.
-            assertThat(plan.memory().total()).isEqualTo(executor.bytes() - 8);
+            assertThat(plan.memory().total() - plan.memory().checkpoint()).isEqualTo(executor.bytes() - 8);
+            assertThat(plan.memory().checkpoint())
+                    .isEqualTo(plan.memory().weights() + plan.memory().optimizer());
         }
     }
 

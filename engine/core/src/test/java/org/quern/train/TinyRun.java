@@ -133,7 +133,15 @@ final class TinyRun {
     /// Trains to the last step with the operations of a few timed.
     List<TrainEvent> trainProfiled(String run, String... overrides) {
         List<TrainEvent> events = new ArrayList<>();
-        new TrainingRun(config(overrides), run(run), events::add, (_, _, _) -> {}, () -> false, Workers.alone(), true)
+        new TrainingRun(
+                        config(overrides),
+                        run(run),
+                        events::add,
+                        (_, _, _) -> {},
+                        () -> false,
+                        () -> false,
+                        Workers.alone(),
+                        true)
                 .run();
         return events;
     }
@@ -161,13 +169,19 @@ final class TinyRun {
         training(run, listener, () -> false, overrides).run();
     }
 
+    /// Trains to the last step, asked for a checkpoint after some.
+    void train(BooleanSupplier saveNow, String run, String... overrides) {
+        new TrainingRun(config(overrides), run(run), _ -> {}, (_, _, _) -> {}, saveNow, () -> false, Workers.alone(), false)
+                .run();
+    }
+
     private TrainingRun training(String run, TrainEvent.Listener listener, BooleanSupplier stop, String... overrides) {
         return training(Workers.alone(), run, listener, stop, overrides);
     }
 
     private TrainingRun training(
             Workers workers, String run, TrainEvent.Listener listener, BooleanSupplier stop, String... overrides) {
-        return new TrainingRun(config(overrides), run(run), listener, (_, _, _) -> {}, stop, workers, false);
+        return new TrainingRun(config(overrides), run(run), listener, (_, _, _) -> {}, () -> false, stop, workers, false);
     }
 
     /// Trains with several workers, threads of this process.

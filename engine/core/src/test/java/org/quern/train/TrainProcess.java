@@ -40,7 +40,15 @@ final class TrainProcess {
     public static void main(String[] arguments) {
         List<String> overrides = Arrays.asList(arguments).subList(2, arguments.length);
         RunConfig config = ConfigReader.read(Path.of(arguments[0]), RunConfig.class, overrides);
-        new TrainingRun(config, Path.of(arguments[1]), _ -> {}, (_, _, _) -> {}, () -> false, Workers.alone(), false)
+        new TrainingRun(
+                        config,
+                        Path.of(arguments[1]),
+                        _ -> {},
+                        (_, _, _) -> {},
+                        () -> false,
+                        () -> false,
+                        Workers.alone(),
+                        false)
                 .run();
     }
 }

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.util.Arrays;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.LongStream;
@@ -159,6 +160,22 @@ class TrainingRunTest {
         tiny.train("run", constant);
         tiny.train("whole", constant);
         tiny.assertSameBits("whole", "run", TinyRun.STEPS);
+    }
+
+    @Test
+    void writesACheckpointWhenAsked() {
+        Iterator<Boolean> answers =
+                Stream.iterate(1, step -> step + 1).map(step -> step == 2).iterator();
+        tiny.train(answers::next, "asked", "checkpoint.every=off");
+        tiny.train("whole");
+        assertThat(tiny.checkpoints("asked")).containsExactly(2L, (long) TinyRun.STEPS);
+        tiny.assertSameBits("whole", "asked", TinyRun.STEPS);
+    }
+
+    @Test
+    void writesACheckpointAfterTheMinutesOfTheConfig() {
+        tiny.train("run", "checkpoint={every: off, minutes: 1e-9, keep: all}");
+        assertThat(tiny.checkpoints("run")).hasSize(TinyRun.STEPS);
     }
 
     @Test

@@ -56,7 +56,15 @@ public final class MetricsFile implements TrainEvent.Listener, AutoCloseable {
                 history(
                         "checkpoint",
                         e.step(),
-                        Map.of("folder", e.folder().getFileName().toString(), "bytes", e.bytes()));
+                        Map.of(
+                                "folder",
+                                e.folder().getFileName().toString(),
+                                "bytes",
+                                e.bytes(),
+                                "stall_seconds",
+                                rounded(e.stallSeconds(), 1000),
+                                "write_seconds",
+                                rounded(e.writeSeconds(), 1000)));
             case TrainEvent.CheckpointFailed e -> history("checkpoint_failed", e.step(), Map.of("reason", e.reason()));
             case TrainEvent.Profiled e ->
                 history("profiled", e.step(), Map.of("folder", e.folder().toString()));

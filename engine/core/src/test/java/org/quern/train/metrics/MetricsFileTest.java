@@ -36,7 +36,7 @@ class MetricsFileTest {
         try (MetricsFile file = started(0)) {
             file.on(new TrainEvent.Sample(7, "Once", " upon\na \"time\" \u0000\ud83d\ude00"));
             file.on(new TrainEvent.Spike(7, 12, 80, "loss", List.of("a.txt:3")));
-            file.on(new TrainEvent.CheckpointSaved(8, run.resolve("checkpoints/step-00000008"), 1000, 0.1));
+            file.on(new TrainEvent.CheckpointSaved(8, run.resolve("checkpoints/step-00000008"), 1000, 0.01, 0.1));
             file.on(new TrainEvent.CheckpointFailed(9, "disk full"));
             file.on(new TrainEvent.Finished(9, false, 10));
         }

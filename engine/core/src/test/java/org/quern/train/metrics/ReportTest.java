@@ -127,7 +127,7 @@ class ReportTest {
             report.on(new TrainEvent.Started(run, 0, 10, 1, ""));
             report.on(new TrainEvent.Step(1, 1, 1, 1, 1, 1, 1, false));
             assertThat(page).doesNotExist();
-            report.on(new TrainEvent.CheckpointSaved(1, run, 1, 1));
+            report.on(new TrainEvent.CheckpointSaved(1, run, 1, 1, 1));
             assertThat(page).exists();
             Files.delete(page);
         }
