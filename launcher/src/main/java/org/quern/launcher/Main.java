@@ -35,7 +35,9 @@ import picocli.CommandLine.UnmatchedArgumentException;
             BenchCommand.class,
             KernelsCommand.class,
             BundleCommand.class,
-            DoctorCommand.class
+            DoctorCommand.class,
+            HealthCommand.class,
+            DashboardCommand.class
         })
 public final class Main {
     @Option(
