@@ -41,6 +41,11 @@ final class PlanCommand implements Callable<Integer> {
             description = "How many of them share the sequences of a step, each with a whole model (data parallelism).")
     private int gpus = 1;
 
+    @Option(
+            names = "--scaling",
+            description = "Print a model of weak scaling too: 8 to 1,024 GPUs, each with as many sequences as now.")
+    private boolean scaling;
+
     @Option(names = "--price", paramLabel = "USD", description = "What a GPU costs an hour.")
     private Optional<Double> price = Optional.empty();
 
@@ -74,8 +79,8 @@ final class PlanCommand implements Callable<Integer> {
     }
 
     private Device device() {
-        if (gpu.isEmpty() && (gpus != 1 || price.isPresent())) {
-            throw wrong("--gpus and --price go with --gpu");
+        if (gpu.isEmpty() && (gpus != 1 || price.isPresent() || scaling)) {
+            throw wrong("--gpus, --scaling and --price go with --gpu");
         }
         if (gpus < 1 || price.orElse(0.0) < 0) {
             throw wrong("--gpus must be at least 1 and --price at least 0: got %d and %s"
@@ -112,8 +117,29 @@ final class PlanCommand implements Callable<Integer> {
                     Units.duration(flop / speed),
                     "if all of it ran as fast as the matrix product here: %sFLOP/s".formatted(Units.count(speed)));
         }
+        if (scaling) {
+            printScaling(plan);
+        }
         if (!plan.fits()) {
             System.out.println(plan.howToFit());
+        }
+    }
+
+    private static void printScaling(RunPlan plan) {
+        double tokens = (double) plan.tokensPerStep() / plan.devices();
+        System.out.println("weak scaling, a model from published bandwidths and estimates, not measured:");
+        System.out.printf(
+                Locale.ROOT, "%7s %16s %12s %14s %12s%n", "GPUs", "tokens/s", "a step", "gradient sums", "efficiency");
+        for (int devices = 8; devices <= 1024; devices *= 2) {
+            RunPlan.Scaled scaled = plan.scaledTo(devices).orElseThrow();
+            System.out.printf(
+                    Locale.ROOT,
+                    "%,7d %,16.0f %9.1f ms %11.1f ms %10.1f %%%n",
+                    devices,
+                    devices * tokens / scaled.seconds(),
+                    1000 * scaled.seconds(),
+                    1000 * scaled.reducing(),
+                    100 * scaled.efficiency());
         }
     }
 

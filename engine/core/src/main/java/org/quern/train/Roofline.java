@@ -14,11 +14,15 @@ final class Roofline {
     private static final double MEMORY = 0.80;
     private static final double LINK = 0.70;
 
-    /// What a GPU sends to one in another machine: a network of 400 Gbit/s for each.
-    private static final double NETWORK_BYTES = 50e9;
-
     /// GPUs of a machine.
     private static final int MACHINE = 8;
+
+    /// What a machine sends to others: a network of 400 Gbit/s for each of its GPUs.
+    private static final double NETWORK_BYTES = MACHINE * 50e9;
+
+    /// The share of a micro-batch's forward and backward pass during which gradients become final: the
+    /// backward pass.
+    private static final double BACKWARD = 2 / 3.0;
 
     /// The shares, for people.
     static final String ASSUMED =
@@ -46,10 +50,16 @@ final class Roofline {
     }
 
     /// Seconds that the sum of the gradients over all devices takes, each of which ends up with all of it: a
-    /// ring, where every device sends 2 (n - 1) / n of its bytes. Beyond one machine of 8, its links to others
-    /// are the slowest.
+    /// ring, where every device sends 2 (n - 1) / n of its bytes, over all links of a machine at once. Beyond
+    /// one machine
+    /// of 8, the network between them carries what the links within do.
     static double allReduceSeconds(long bytes, int devices, Device.Speed speed) {
         double link = devices > MACHINE ? Math.min(NETWORK_BYTES, speed.linkBytes()) : speed.linkBytes();
         return 2.0 * (devices - 1) / devices * bytes / (link * LINK);
+    }
+
+    /// What of that is left to wait for when the sums go on beside the backward pass of the last micro-batch.
+    static double exposedSeconds(double reducing, double computing, int microBatches) {
+        return Math.max(0, reducing - BACKWARD * computing / microBatches);
     }
 }

@@ -136,6 +136,21 @@ public record RunPlan(
         return expected.map(step -> tokensPerStep / step.seconds());
     }
 
+    /// A step of another number of devices, each with as many sequences as here (weak scaling).
+    ///
+    /// @param seconds with the sums of gradients beside the backward pass
+    /// @param efficiency its speed for each device, relative to one that is alone
+    public record Scaled(int devices, double reducing, double seconds, double efficiency) {}
+
+    /// Expects steps of other numbers of devices, where the speed of this one is known.
+    public Optional<Scaled> scaledTo(int others) {
+        return expected.flatMap(step -> device.speed().map(speed -> {
+            double reducing = Roofline.allReduceSeconds(parameters * Float.BYTES, others, speed);
+            double seconds = step.computing() + Roofline.exposedSeconds(reducing, step.computing(), microBatches);
+            return new Scaled(others, reducing, seconds, step.computing() / seconds);
+        }));
+    }
+
     /// The share of the devices' published peak that the model's own operations make use of.
     public Optional<Double> utilization() {
         return device.speed()

@@ -43,6 +43,13 @@ class RooflineTest {
         assertThat(Roofline.allReduceSeconds(1_000_000_000, 1, SPEED)).isZero();
         Device.Speed fast = new Device.Speed(1e12, 1e10, 450e9);
         assertThat(Roofline.allReduceSeconds(1_000_000_000, 16, fast))
-                .isCloseTo(2 * 15 / 16.0 / (50 * 0.7), within(1e-9));
+                .isCloseTo(2 * 15 / 16.0 / (8 * 50 * 0.7), within(1e-9));
+    }
+
+    /// Of three parts of a micro-batch, two are its backward pass.
+    @Test
+    void sumsGoOnBesideTheLastBackwardPass() {
+        assertThat(Roofline.exposedSeconds(1, 6, 3)).isZero();
+        assertThat(Roofline.exposedSeconds(2, 6, 4)).isCloseTo(1, within(1e-9));
     }
 }
