@@ -61,6 +61,14 @@ final class CpuTensorStore implements TensorStore {
     }
 
     @Override
+    public void synchronize() {}
+
+    @Override
+    public void changed(String name) {
+        entry(name);
+    }
+
+    @Override
     public boolean isHostMemory() {
         return true;
     }

@@ -8,6 +8,7 @@ import org.quern.gpu.DeviceMemory;
 import org.quern.gpu.DeviceProperties;
 import org.quern.gpu.EmulatedGpu;
 import org.quern.gpu.Gpu;
+import org.quern.gpu.GpuEvent;
 import org.quern.gpu.GpuException;
 import org.quern.gpu.GpuGraph;
 import org.quern.gpu.GpuStream;
@@ -18,11 +19,9 @@ import org.quern.graph.Schedule;
 import org.quern.graph.Value;
 import org.quern.kernels.cuda.KernelLibrary;
 
-/// Runs graphs on a GPU, real or emulated, in mixed precision: each node becomes a kernel bound to its memory,
-/// or is
-/// the
-/// end of the one before it. A program's launches are captured when it first runs and replayed as one from
-/// then on.
+/// Runs graphs on a GPU, real or emulated, in mixed precision: each node becomes a kernel bound to its memory, or
+/// is the end of the one before it. A program's launches are captured when it first runs, cut at its milestones, and
+/// replayed from then on.
 public final class GpuExecutor implements Executor {
     private final Gpu gpu;
     private final KernelLibrary library;
@@ -32,6 +31,7 @@ public final class GpuExecutor implements Executor {
     private final GpuTensorStore tensors;
     private final GpuTables tables;
     private final List<GpuGraph> captured = new ArrayList<>();
+    private final List<GpuEvent> ends = new ArrayList<>();
     private DeviceMemory arena = new DeviceMemory(0, 0);
     private DeviceMemory scratch = new DeviceMemory(0, 0);
     private long arenaBytes;
@@ -67,9 +67,8 @@ public final class GpuExecutor implements Executor {
         return tensors;
     }
 
-    /// Prepares a graph. Its memory is allocated when a program first runs, an arena as large as all graphs
-    /// need that
-    /// were prepared by then: prepare all graphs first.
+    /// Prepares a graph. Its memory is allocated when a program first runs, an arena as large as all graphs need
+    /// that were prepared by then: prepare all graphs first.
     @Override
     public Program prepare(Graph graph, List<Milestone> milestones) {
         Graph lowered = MixedPrecision.lower(graph);
@@ -127,18 +126,22 @@ public final class GpuExecutor implements Executor {
             stopwatch.close();
         }
         captured.forEach(GpuGraph::close);
+        ends.forEach(GpuEvent::close);
         tensors.close();
         memory.close();
         library.close();
         gpu.close();
     }
 
+    /// Kernels that are launched as one, what their end means, and a mark of it.
+    private record Segment(GpuGraph graph, List<Milestone> milestones, GpuEvent end) {}
+
     private final class GpuProgram implements Program {
         private final Schedule schedule;
         private final MemoryPlan plan;
         private final List<Milestone> milestones;
         private List<GpuKernels.Bound> kernels;
-        private GpuGraph graph;
+        private List<Segment> segments;
 
         GpuProgram(Schedule schedule, MemoryPlan plan, List<Milestone> milestones) {
             this.schedule = schedule;
@@ -148,18 +151,56 @@ public final class GpuExecutor implements Executor {
 
         @Override
         public void run() {
-            if (graph == null) {
+            if (segments == null) {
                 kernels = bind(schedule, plan);
-                graph = stream.capture(
-                        () -> kernels.forEach(bound -> bound.kernel().launch(stream)));
-                captured.add(graph);
+                segments = segments();
             }
             if (listener.isPresent()) {
                 stopwatch.run(kernels, listener.get());
-            } else {
-                stream.replay(graph);
+                milestones.forEach(milestone -> milestone.reached().accept(stream::synchronize));
+                return;
             }
-            milestones.forEach(milestone -> milestone.reached().accept(stream::synchronize));
+            for (Segment segment : segments) {
+                stream.replay(segment.graph());
+                if (!segment.milestones().isEmpty()) {
+                    stream.record(segment.end());
+                    for (Milestone milestone : segment.milestones()) {
+                        milestone.reached().accept(segment.end()::synchronize);
+                    }
+                }
+            }
+        }
+
+        /// The kernels, cut where milestones are reached.
+        private List<Segment> segments() {
+            List<Segment> cut = new ArrayList<>();
+            int from = 0;
+            for (int i = 0; i < kernels.size(); i++) {
+                int last = i;
+                List<Milestone> reached = milestones.stream()
+                        .filter(milestone -> lastWriter(milestone.state()) == last)
+                        .toList();
+                if (!reached.isEmpty() || i == kernels.size() - 1) {
+                    List<GpuKernels.Bound> part = kernels.subList(from, i + 1);
+                    GpuGraph graph = stream.capture(
+                            () -> part.forEach(bound -> bound.kernel().launch(stream)));
+                    captured.add(graph);
+                    GpuEvent end = gpu.event();
+                    ends.add(end);
+                    cut.add(new Segment(graph, reached, end));
+                    from = i + 1;
+                }
+            }
+            return cut;
+        }
+
+        private int lastWriter(String state) {
+            for (int i = kernels.size() - 1; i >= 0; i--) {
+                if (kernels.get(i).writes(state)) {
+                    return i;
+                }
+            }
+            throw new IllegalArgumentException("no kernel writes " + state);
         }
 
         @Override

@@ -63,7 +63,16 @@ final class GpuKernels {
     }
 
     /// A kernel and what it does.
-    record Bound(Operation operation, GpuKernel kernel) {}
+    ///
+    /// @param nodes it computes
+    record Bound(Operation operation, List<Node> nodes, GpuKernel kernel) {
+        boolean writes(String state) {
+            return nodes.stream()
+                    .flatMap(node -> node.outputs().stream())
+                    .anyMatch(output ->
+                            output.value().state() && output.value().name().equals(state));
+        }
+    }
 
     /// The kernels of a program, in order.
     List<Bound> bind(List<Node> nodes) {
@@ -72,7 +81,8 @@ final class GpuKernels {
         for (int i = 0; i < nodes.size(); i++) {
             if (!epilogues.isPartOfProduct(i)) {
                 Epilogues.Tail tail = epilogues.of(i);
-                kernels.add(new Bound(operation(nodes.get(i), tail), bind(nodes.get(i), tail)));
+                List<Node> computed = tail == null ? List.of(nodes.get(i)) : tail.nodes();
+                kernels.add(new Bound(operation(nodes.get(i), tail), computed, bind(nodes.get(i), tail)));
             }
         }
         return kernels;

@@ -174,6 +174,19 @@ final class GpuTensorStore implements TensorStore {
     }
 
     @Override
+    public void synchronize() {
+        stream.synchronize();
+    }
+
+    @Override
+    public void changed(String name) {
+        Entry entry = entry(name);
+        if (entry.cast != null) {
+            entry.cast.launch(stream);
+        }
+    }
+
+    @Override
     public boolean isHostMemory() {
         return false;
     }
@@ -183,9 +196,7 @@ final class GpuTensorStore implements TensorStore {
         Entry entry = entry(name);
         stream.copyToDevice(host(name), entry.device);
         stream.record(entry.pushed);
-        if (entry.cast != null) {
-            entry.cast.launch(stream);
-        }
+        changed(name);
     }
 
     @Override

@@ -33,6 +33,12 @@ public interface TensorStore {
     /// @throws IllegalArgumentException if there is none
     MemorySegment together(String first, String last, Communicator.Place place);
 
+    /// Waits until the device has done all that was started.
+    void synchronize();
+
+    /// Says that somebody else has changed the device's memory of a state: what is derived from it is made anew.
+    void changed(String name);
+
     /// Whether the host's memory of a state is the device's.
     boolean isHostMemory();
 

@@ -70,7 +70,7 @@ final class GradientExchange implements AutoCloseable {
     /// Sums what was not summed on the way, and waits for all of it.
     void finish() {
         while (sums.size() < layout.buckets().size()) {
-            begin(() -> {});
+            begin(tensors::synchronize);
         }
         last = false;
         for (Future<?> sum : sums) {
@@ -113,6 +113,7 @@ final class GradientExchange implements AutoCloseable {
 
     /// Gives all workers the weights that each has updated.
     void gatherWeights() {
+        tensors.synchronize();
         Bucket all = new Bucket(0, layout.order().size());
         Workers.together(() -> exchange(
                 all, UnaryOperator.identity(), memory -> communicator.allGather(memory, bounds(all), ElementType.F32)));
@@ -129,9 +130,7 @@ final class GradientExchange implements AutoCloseable {
             states.forEach(tensors::pull);
         }
         collective.accept(tensors.together(states.getFirst(), states.getLast(), communicator.place()));
-        if (staged) {
-            states.forEach(tensors::push);
-        }
+        states.forEach(staged ? tensors::push : tensors::changed);
     }
 
     private long[] bounds(Bucket bucket) {

@@ -11,6 +11,7 @@ import java.util.concurrent.Future;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.quern.checkpoint.NamedTensor;
+import org.quern.collective.Communicator;
 import org.quern.config.RunConfig;
 import org.quern.data.Batches;
 import org.quern.data.SampleOrder;
@@ -34,15 +35,42 @@ final class DataParallelSteps {
         config = new TinyRun(folder).config(overrides);
     }
 
+    /// A device, and how workers that have one exchange gradients.
+    interface Device {
+        Executor executor();
+
+        Communicator gradients(Communicator host);
+    }
+
     /// Asserts that all of several workers have the weights that one alone would have, to the last bit.
     void assertSameWeights(int world, Sharing sharing, Supplier<Executor> executors) throws Exception {
-        List<NamedTensor> expected = weights(executors.get(), sharing, Workers.alone());
+        assertSameWeightsOn(world, sharing, () -> {
+            Executor made = executors.get();
+            return new Device() {
+                @Override
+                public Executor executor() {
+                    return made;
+                }
+
+                @Override
+                public Communicator gradients(Communicator host) {
+                    return host;
+                }
+            };
+        });
+    }
+
+    void assertSameWeightsOn(int world, Sharing sharing, Supplier<Device> devices) throws Exception {
+        List<NamedTensor> expected = weights(devices.get().executor(), sharing, Workers.alone());
         LocalGroup group = new LocalGroup(world);
         try (ExecutorService threads = Executors.newFixedThreadPool(world)) {
             List<Future<List<NamedTensor>>> workers = IntStream.range(0, world)
                     .mapToObj(group::of)
-                    .map(member ->
-                            threads.submit(() -> weights(executors.get(), sharing, new Workers(member, member, world))))
+                    .map(member -> threads.submit(() -> {
+                        Device device = devices.get();
+                        Workers mine = new Workers(member, device.gradients(member), world);
+                        return weights(device.executor(), sharing, mine);
+                    }))
                     .toList();
             for (Future<List<NamedTensor>> worker : workers) {
                 List<NamedTensor> weights = worker.get();
