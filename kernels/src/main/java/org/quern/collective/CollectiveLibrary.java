@@ -19,8 +19,9 @@ import org.quern.gpu.ShippedLibrary;
 
 /// The functions of `src/main/native/collective.h`, in the library that the build compiled.
 ///
-/// They are called through the foreign-function API: it needs no glue in C nor headers of the JDK to build, the
-/// tests in C call the same functions, and a call costs nanoseconds where an operation takes microseconds.
+/// They are called through the foreign-function API: it needs no glue in C nor headers of the JDK to
+/// build, the tests in C call the same functions, and a call costs nanoseconds where an operation takes
+/// microseconds.
 final class CollectiveLibrary {
     static final int ERROR_BYTES = 1024;
 

@@ -6,11 +6,12 @@ import java.util.Optional;
 
 /// Memory by which the workers of one machine reach each other, made by the process that starts them.
 ///
-/// It has no name in any file system, but is reached through a file descriptor of its maker. So nothing is left behind
-/// whoever dies when, and the size of `/dev/shm`, 64 MB in a container by default, is no limit; it counts as memory of
-/// the container, though. Only processes of the same user can open it.
+/// It has no name in any file system, but is reached through a file descriptor of its maker. So nothing
+/// is left behind whoever dies when, and the size of `/dev/shm`, 64 MB in a container by default, is no
+/// limit; it counts as memory of the container, though. Only processes of the same user can open it.
 public final class SharedMemory implements AutoCloseable {
-    /// Bytes that a worker hands to the others in a step: in the caches, and large enough to wait seldom.
+    /// Bytes that a worker hands to the others in a step: in the caches, and large enough to wait
+    /// seldom.
     public static final long SLOT_BYTES = 1 << 20;
 
     private final String name;
@@ -54,7 +55,8 @@ public final class SharedMemory implements AutoCloseable {
         return name;
     }
 
-    /// To be called when all workers have joined, or none will any more. Those that have joined keep it.
+    /// To be called when all workers have joined, or none will any more. Those that have joined keep
+    /// it.
     @Override
     public synchronized void close() {
         if (!isClosed) {

@@ -8,8 +8,8 @@ import java.util.concurrent.locks.ReentrantLock;
 
 /// Workers that are processes of one machine, through [SharedMemory]: the fastest way there.
 ///
-/// A worker that dies is noticed within a hundredth of a second by those that wait for it, and one that hangs after
-/// the time limit. Between calls nobody looks.
+/// A worker that dies is noticed within a hundredth of a second by those that wait for it, and one that
+/// hangs after the time limit. Between calls nobody looks.
 public final class SharedMemoryCommunicator implements Communicator {
     private final CollectiveLibrary library = CollectiveLibrary.get();
     private final int rank;
@@ -46,8 +46,8 @@ public final class SharedMemoryCommunicator implements Communicator {
     /// @param name [SharedMemory#name]
     /// @param epoch as the memory was made for
     /// @param limit how long one worker may keep another waiting before it counts as hung
-    /// @throws CommunicatorException if the memory is not there or for others, if this rank is taken, or if this
-    ///     build has no library for it
+    /// @throws CommunicatorException if the memory is not there or for others, if this rank is taken,
+    ///     or if this build has no library for it
     public static SharedMemoryCommunicator join(String name, int rank, int world, long epoch, Duration limit) {
         return new SharedMemoryCommunicator(name, rank, world, epoch, limit);
     }

@@ -3,8 +3,6 @@ package org.quern.collective;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.io.BufferedReader;
-import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.time.Duration;
@@ -23,7 +21,7 @@ class CommunicatorTest {
     private static final MemorySegment DATA = Arena.global().allocate(32, 4);
 
     @ParameterizedTest
-    @CsvSource({"SHARED_MEMORY, 2", "SHARED_MEMORY, 3", "SHARED_MEMORY, 4"})
+    @CsvSource({"SHARED_MEMORY, 2", "SHARED_MEMORY, 3", "SHARED_MEMORY, 4", "TCP, 3"})
     void sumsToTheLastBit(BackEnd backEnd, int world) throws Exception {
         try (TestGroup group = new TestGroup(backEnd, world, TestGroup.PATIENT)) {
             for (JavaProcess process : group.processes("sums")) {
@@ -37,14 +35,14 @@ class CommunicatorTest {
     void namesWhoWasKilled(BackEnd backEnd) throws Exception {
         try (TestGroup group = new TestGroup(backEnd, 3, TestGroup.PATIENT)) {
             List<String> others = whatTheOthersSay(group, "KILL");
-            assertThat(others).allMatch(text -> text.matches("(?s)worker 2 \\(.*\\) (died|closed).*call 2.*exit 0\n"));
+            assertThat(others).allMatch(text -> text.matches("(?s)worker 2 \\(.*\\) died.*exit 0\n"));
         }
     }
 
     @ParameterizedTest
     @EnumSource
     void namesWhoIsStopped(BackEnd backEnd) throws Exception {
-        try (TestGroup group = new TestGroup(backEnd, 3, Duration.ofSeconds(2))) {
+        try (TestGroup group = new TestGroup(backEnd, 3, Duration.ofSeconds(3))) {
             List<String> others = whatTheOthersSay(group, "STOP");
             assertThat(others)
                     .allMatch(text ->
@@ -57,27 +55,18 @@ class CommunicatorTest {
         List<JavaProcess> processes = group.processes("wait");
         Process last = processes.getLast().process();
         try {
-            awaitReady(last);
+            TestGroup.awaitLine(processes.getLast(), WorkerProgram.READY);
             new ProcessBuilder("kill", "-" + signal, String.valueOf(last.pid()))
                     .start()
                     .waitFor();
             List<String> texts = new ArrayList<>();
             for (JavaProcess process : processes.subList(0, processes.size() - 1)) {
-                texts.add(process.await().replace("ready\n", ""));
+                texts.add(process.await().replace(WorkerProgram.READY + "\n", ""));
             }
             return texts;
         } finally {
             last.destroyForcibly().waitFor();
         }
-    }
-
-    private static void awaitReady(Process process) throws IOException {
-        BufferedReader lines = process.inputReader();
-        String line = lines.readLine();
-        while (line != null && !line.equals("ready")) {
-            line = lines.readLine();
-        }
-        assertThat(line).isNotNull();
     }
 
     @ParameterizedTest

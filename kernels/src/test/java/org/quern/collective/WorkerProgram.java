@@ -6,16 +6,21 @@ import java.lang.foreign.MemorySegment;
 import java.time.Duration;
 import org.quern.collective.TestGroup.BackEnd;
 
-/// A worker in a process of its own: `BACK_END ADDRESS RANK WORLD LIMIT_MS SCENARIO`. Prints what went wrong, or what
-/// ended its calls.
+/// A worker in a process of its own: `BACK_END ADDRESS RANK WORLD LIMIT_MS SCENARIO`. Prints what went
+/// wrong, or what ended its calls.
 final class WorkerProgram {
     private static final long[] COUNTS = {0, 1, 127, 129, 1_000_003};
+
+    static final String STARTED = "started";
+    static final String READY = "ready";
 
     private WorkerProgram() {}
 
     public static void main(String[] args) throws IOException {
         int rank = Integer.parseInt(args[2]);
         int world = Integer.parseInt(args[3]);
+        System.out.println(STARTED);
+        System.in.read();
         try (Communicator workers =
                 BackEnd.valueOf(args[0]).open(args[1], rank, world, Duration.ofMillis(Long.parseLong(args[4])))) {
             switch (args[5]) {
@@ -77,8 +82,7 @@ final class WorkerProgram {
     /// The last worker comes to the first call only.
     private static void waitForOthers(Communicator workers) throws IOException {
         workers.barrier();
-        System.out.println("ready");
-        System.out.flush();
+        System.out.println(READY);
         if (workers.rank() == workers.world() - 1) {
             System.in.read();
         }
