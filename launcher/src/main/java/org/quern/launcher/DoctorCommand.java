@@ -44,6 +44,11 @@ final class DoctorCommand implements Callable<Integer> {
                 "disk",
                 "%.1f GiB free in %s%s"
                         .formatted(disk.getUsableSpace() / GIB, here, Files.isWritable(here) ? "" : ", not writable"));
+        HostChecks.diskSpeed(here).ifPresent(speed -> show("disk speed", speed));
+        show("shared", HostChecks.sharedMemory(Path.of("/dev/shm")));
+        HostChecks.read(Path.of("/proc/self/limits"))
+                .ifPresent(limits -> show("locked", HostChecks.lockedMemory(limits)));
+        show("clock", HostChecks.clock());
         showGpus();
         show("devices", "cpu");
         return ExitCode.OK.code();
