@@ -22,7 +22,9 @@ final class ConfigArguments {
 
     @Option(
             names = "--device",
-            description = "Where to run: auto, cpu, cuda, cuda:N, emulated. The same as --set run.device=...")
+            paramLabel = "DEVICE",
+            converter = DeviceName.class,
+            description = {DeviceName.DESCRIPTION, "The same as --set run.device=DEVICE."})
     private Optional<String> device = Optional.empty();
 
     RunConfig read() {

@@ -8,9 +8,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import jdk.incubator.vector.FloatVector;
 import org.quern.base.ExitCode;
 import org.quern.base.Version;
+import org.quern.executor.Devices;
 import org.quern.gpu.CuBlas;
 import org.quern.gpu.CudaDriver;
 import org.quern.gpu.DeviceProperties;
@@ -49,12 +53,18 @@ final class DoctorCommand implements Callable<Integer> {
         HostChecks.read(Path.of("/proc/self/limits"))
                 .ifPresent(limits -> show("locked", HostChecks.lockedMemory(limits)));
         show("clock", HostChecks.clock());
-        showGpus();
-        show("devices", "cpu");
+        int gpus = showGpus();
+        show(
+                "devices",
+                Stream.concat(
+                                Stream.of(Devices.CPU, Devices.EMULATED),
+                                IntStream.range(0, gpus).mapToObj("cuda:%d"::formatted))
+                        .collect(Collectors.joining(", ", "", "; " + Devices.AUTO_REASON)));
         return ExitCode.OK.code();
     }
 
-    private static void showGpus() {
+    /// @return how many there are
+    private static int showGpus() {
         try {
             List<DeviceProperties> gpus = Gpus.list();
             show(
@@ -78,8 +88,10 @@ final class DoctorCommand implements Callable<Integer> {
                     CuBlas.absence()
                             .map("none, and only kernels.provider: library needs it: "::concat)
                             .orElse("found"));
+            return gpus.size();
         } catch (GpuException e) {
             show("GPU driver", e.getMessage());
+            return 0;
         }
     }
 

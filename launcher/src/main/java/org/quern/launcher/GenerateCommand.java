@@ -16,8 +16,9 @@ import java.util.stream.Collectors;
 import org.quern.base.ExitCode;
 import org.quern.base.Json;
 import org.quern.base.QuernException;
-import org.quern.executor.CpuExecutor;
+import org.quern.executor.Devices;
 import org.quern.executor.Executor;
+import org.quern.executor.KernelProvider;
 import org.quern.generate.FinishReason;
 import org.quern.generate.Generation;
 import org.quern.generate.Generator;
@@ -106,6 +107,13 @@ final class GenerateCommand implements Callable<Integer> {
     @Option(names = "--seed", paramLabel = "S", description = "Another seed draws another text.")
     private long seed = 1;
 
+    @Option(
+            names = "--device",
+            paramLabel = "DEVICE",
+            converter = DeviceName.class,
+            description = DeviceName.DESCRIPTION)
+    private String device = Devices.AUTO;
+
     @Option(names = "--json", description = "Print one line of JSON at the end instead of the text.")
     private boolean json;
 
@@ -122,7 +130,7 @@ final class GenerateCommand implements Callable<Integer> {
         int context = (int) Math.min(model.config().maxPositionEmbeddings(), wanted);
         int batch = Math.min(samples, MAX_BATCH);
         requireMemory(folder, model, batch, context);
-        try (Executor executor = new CpuExecutor(Runtime.getRuntime().availableProcessors());
+        try (Executor executor = Devices.open(device, Runtime.getRuntime().availableProcessors(), KernelProvider.PTX);
                 GraphDecoder decoder = new GraphDecoder(executor, model, batch, context)) {
             folder.load(model, executor.tensors());
             Generator generator = new Generator(decoder, tokenizer, folder.endTokens());

@@ -14,12 +14,16 @@ final class ProgressDisplay implements TrainEvent.Listener, Preparation {
     /// The weight of a new step in the mean time of a step.
     private static final double NEW = 0.1;
 
+    /// The step that the mean begins with: the first also compiles and allocates.
+    private static final int FIRST_MEASURED = 2;
+
     private final Terminal terminal;
     private final LongSupplier nanos;
     private String preparation = "";
     private long steps;
     private long shown;
     private long lastStep;
+    private int taken;
     private double meanStepNanos;
 
     ProgressDisplay(Terminal terminal) {
@@ -88,8 +92,9 @@ final class ProgressDisplay implements TrainEvent.Listener, Preparation {
 
     private void step(TrainEvent.Step step) {
         long now = nanos.getAsLong();
-        double taken = now - lastStep;
-        meanStepNanos = meanStepNanos == 0 ? taken : (1 - NEW) * meanStepNanos + NEW * taken;
+        double stepNanos = now - lastStep;
+        taken++;
+        meanStepNanos = taken <= FIRST_MEASURED ? stepNanos : (1 - NEW) * meanStepNanos + NEW * stepNanos;
         boolean end = step.step() == steps;
         double interval = terminal.isInteractive() ? REDRAW_SECONDS : LINE_SECONDS;
         if (shown != 0 && now - shown < interval * 1e9 && !end) {

@@ -59,7 +59,8 @@ class MainTest {
     @Test
     void examinesTheMachine() {
         assertThat(Main.run("doctor")).isZero();
-        assertThat(out.toString(StandardCharsets.UTF_8)).contains("cores", "vectors", "GPU driver");
+        assertThat(out.toString(StandardCharsets.UTF_8))
+                .contains("cores", "vectors", "GPU driver", "cpu, emulated", "auto takes");
     }
 
     @Test
@@ -75,6 +76,7 @@ class MainTest {
 
     @ParameterizedTest
     @CsvSource({
+        "tiny,",
         "quickstart,",
         "gpt2-124m, 124475904",
         "gpt2-350m, 354871296",

@@ -18,6 +18,10 @@ public final class Devices {
     /// A GPU that exists in the JVM: slow, and every access is checked.
     public static final String EMULATED = "emulated";
 
+    /// What `auto` takes, and why.
+    public static final String AUTO_REASON =
+            "auto takes the CPU: training on GPUs was never run on hardware, cuda tries it";
+
     private static final Logger LOG = LoggerFactory.getLogger(Devices.class);
 
     private Devices() {}
@@ -42,7 +46,7 @@ public final class Devices {
         String chosen = name;
         if (name.equals(AUTO)) {
             chosen = CPU;
-            reason = "auto takes the CPU: training on GPUs was never run on hardware, cuda tries it";
+            reason = AUTO_REASON;
         }
         Executor executor =
                 isGpu(chosen) ? gpu(chosen, provider) : chosen.equals(EMULATED) ? emulated() : new CpuExecutor(threads);

@@ -146,7 +146,7 @@ public final class TrainingRun {
         RunPlan plan = plan(model, newest);
         plan.requireFit();
         if (workers.isFirst()) {
-            LOG.info("plan:\n{}", plan);
+            LOG.debug("plan:\n{}", plan);
         }
         try (TrainingStep step = new TrainingStep(
                 executor,
