@@ -32,4 +32,21 @@ public record DeviceProperties(
     public String architecture() {
         return "sm_" + major + minor;
     }
+
+    /// A device of the same architecture.
+    public DeviceProperties like(String otherName, int otherMultiprocessors, long otherMemoryBytes) {
+        return new DeviceProperties(
+                otherName,
+                major,
+                minor,
+                otherMultiprocessors,
+                otherMemoryBytes,
+                sharedBytesPerBlock,
+                sharedBytesPerMultiprocessor,
+                registersPerMultiprocessor,
+                threadsPerMultiprocessor,
+                blocksPerMultiprocessor,
+                l2Bytes,
+                driverVersion);
+    }
 }

@@ -29,6 +29,7 @@ public final class EmulatedGpu extends OwningGpu {
     private final SplittableRandom random;
     private long launchesUntilFailure;
     private long allocationsUntilFailure;
+    private long allocations;
     private long instructions;
 
     /// An `sm_80` with 80 GiB, everything done in order.
@@ -73,6 +74,11 @@ public final class EmulatedGpu extends OwningGpu {
     /// As [#failLaunch], for memory.
     public synchronized void failAllocation(long number) {
         allocationsUntilFailure = number;
+    }
+
+    /// Allocations so far, of the device's memory and of pinned memory.
+    public synchronized long allocations() {
+        return allocations;
     }
 
     Emulator emulator() {
@@ -157,6 +163,7 @@ public final class EmulatedGpu extends OwningGpu {
     }
 
     synchronized void pin(MemorySegment memory) {
+        allocations++;
         pinned.put(memory.address(), memory.address() + memory.byteSize());
     }
 
@@ -195,6 +202,7 @@ public final class EmulatedGpu extends OwningGpu {
             throw new GpuException("not enough memory on the emulated GPU: %,d bytes asked for, %,d free"
                     .formatted(bytes, freeBytes()));
         }
+        allocations++;
         return emulator.allocate(bytes);
     }
 

@@ -176,6 +176,7 @@ final class PlanCommand implements Callable<Integer> {
         values.put("optimizer_bytes", plan.memory().optimizer());
         values.put("checkpoint_bytes", plan.memory().checkpoint());
         values.put("activation_bytes", plan.memory().activations());
+        values.put("workspace_bytes", plan.memory().workspace());
         values.put("cache_bytes", plan.memory().caches());
         values.put("total_bytes", plan.memory().total());
         values.put("device_bytes", plan.device().memoryBytes());

@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.quern.gpu.DeviceProperties;
 import java.util.Set;
 import org.quern.graph.Graph;
 import org.quern.graph.MemoryPlan;
@@ -106,6 +107,11 @@ public final class CpuExecutor implements Executor {
     @Override
     public String clock() {
         return "the CPU's clock around each operation";
+    }
+
+    @Override
+    public Optional<DeviceProperties> gpu() {
+        return Optional.empty();
     }
 
     @Override

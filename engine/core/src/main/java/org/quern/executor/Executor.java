@@ -2,6 +2,7 @@ package org.quern.executor;
 
 import java.util.List;
 import java.util.Optional;
+import org.quern.gpu.DeviceProperties;
 import org.quern.graph.Graph;
 
 /// A device that runs graphs.
@@ -22,6 +23,9 @@ public interface Executor extends AutoCloseable {
 
     /// For people: what the time is that the listener is told.
     String clock();
+
+    /// What the GPU is that it uses, if it uses one.
+    Optional<DeviceProperties> gpu();
 
     /// For people: the device and how many threads or which GPU it uses.
     String description();

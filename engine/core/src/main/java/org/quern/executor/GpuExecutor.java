@@ -30,12 +30,11 @@ public final class GpuExecutor implements Executor {
     private final GpuStream stream;
     private final GpuTensorStore tensors;
     private final GpuTables tables;
+    private final ProgramMemory needs;
     private final List<GpuGraph> captured = new ArrayList<>();
     private final List<GpuEvent> ends = new ArrayList<>();
     private DeviceMemory arena = new DeviceMemory(0, 0);
     private DeviceMemory scratch = new DeviceMemory(0, 0);
-    private long arenaBytes;
-    private long scratchBytes;
     private Optional<OperationListener> listener = Optional.empty();
     private GpuStopwatch stopwatch;
 
@@ -54,6 +53,7 @@ public final class GpuExecutor implements Executor {
         stream = gpu.stream();
         tensors = new GpuTensorStore(gpu, memory, stream, library);
         tables = new GpuTables(memory, stream);
+        needs = new ProgramMemory(gpu(), matMuls);
         try {
             matMuls.prepare(stream);
         } catch (GpuException e) {
@@ -72,24 +72,22 @@ public final class GpuExecutor implements Executor {
     @Override
     public Program prepare(Graph graph, List<Milestone> milestones) {
         Graph lowered = MixedPrecision.lower(graph);
+        ProgramMemory.Placed placed = needs.add(lowered);
         lowered.states().values().forEach(tensors::declare);
         MixedPrecision.workingCopies(lowered).forEach(tensors::declareWorkingCopy);
-        Schedule schedule = Schedule.of(lowered);
-        MemoryPlan plan = MemoryPlan.of(schedule);
-        arenaBytes = Math.max(arenaBytes, plan.bytes());
-        scratchBytes = Math.max(scratchBytes, GpuKernels.scratchBytes(schedule.nodes(), library.device(), matMuls));
-        return new GpuProgram(schedule, plan, milestones);
+        return new GpuProgram(placed.schedule(), placed.plan(), milestones);
     }
 
     private List<GpuKernels.Bound> bind(Schedule schedule, MemoryPlan plan) {
-        if (arenaBytes > arena.bytes()) {
-            arena = memory.allocate(arenaBytes);
-        }
-        if (scratchBytes > scratch.bytes()) {
-            scratch = memory.allocate(scratchBytes);
-        }
+        arena = atLeast(arena, needs.arenaBytes());
+        scratch = atLeast(scratch, needs.scratchBytes());
+        needs.tables().forEach(tables::rope);
         return new GpuKernels(library, matMuls, tensors, tables, scratch, value -> memoryOf(value, plan))
                 .bind(schedule.nodes());
+    }
+
+    private DeviceMemory atLeast(DeviceMemory present, long bytes) {
+        return bytes > present.bytes() ? memory.allocate(bytes) : present;
     }
 
     private DeviceMemory memoryOf(Value value, MemoryPlan plan) {
@@ -111,6 +109,11 @@ public final class GpuExecutor implements Executor {
         return gpu instanceof EmulatedGpu
                 ? "the emulator's instructions, a nanosecond each, which no GPU takes"
                 : "the GPU's, from event to event around each operation, launched one by one";
+    }
+
+    @Override
+    public Optional<DeviceProperties> gpu() {
+        return Optional.of(gpu.properties());
     }
 
     @Override

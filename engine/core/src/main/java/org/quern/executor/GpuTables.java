@@ -27,10 +27,15 @@ final class GpuTables {
         return rope.computeIfAbsent(frequencies, this::newRope);
     }
 
+    /// What the tables take.
+    static long bytes(Op.RopeFrequencies frequencies) {
+        return 2L * frequencies.positions() * frequencies.radians().size() * Float.BYTES;
+    }
+
     private Rope newRope(Op.RopeFrequencies frequencies) {
         double[] radians =
                 frequencies.radians().stream().mapToDouble(Double::doubleValue).toArray();
-        long bytes = (long) frequencies.positions() * radians.length * Float.BYTES;
+        long bytes = bytes(frequencies) / 2;
         try (Arena host = Arena.ofConfined()) {
             MemorySegment cos = host.allocate(bytes);
             MemorySegment sin = host.allocate(bytes);

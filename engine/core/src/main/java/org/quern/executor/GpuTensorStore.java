@@ -97,7 +97,7 @@ final class GpuTensorStore implements TensorStore {
     void declareWorkingCopy(Value state) {
         Entry entry = entry(state.name());
         if (entry.workingCopy == null) {
-            entry.workingCopy = arena.allocate(state.shape().size() * Short.BYTES);
+            entry.workingCopy = arena.allocate(ProgramMemory.workingCopyBytes(state));
             entry.cast = Pointwise.cast(
                     library,
                     entry.device,

@@ -2,13 +2,14 @@ package org.quern.generate;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
+import java.util.Optional;
 import org.quern.executor.Executor;
+import org.quern.executor.KernelProvider;
 import org.quern.executor.Program;
+import org.quern.executor.ProgramMemory;
 import org.quern.executor.TensorStore;
 import org.quern.graph.Graph;
-import org.quern.graph.MemoryPlan;
-import org.quern.graph.Schedule;
-import org.quern.graph.Value;
 import org.quern.model.Model;
 import org.quern.model.ModelGraphs;
 
@@ -37,8 +38,11 @@ public final class GraphDecoder implements Decoder {
         this.batch = batch;
         this.contextLength = contextLength;
         vocabSize = model.config().vocabSize();
-        chunk = executor.prepare(graph(model, batch, CHUNK, contextLength));
-        one = executor.prepare(graph(model, batch, 1, contextLength));
+        List<Program> programs = graphs(model, batch, contextLength).stream()
+                .map(executor::prepare)
+                .toList();
+        chunk = programs.get(0);
+        one = programs.get(1);
         tensors = executor.tensors();
     }
 
@@ -46,16 +50,16 @@ public final class GraphDecoder implements Decoder {
         return ModelGraphs.decoding(model, batch, length, Math.ceilDiv(contextLength, CHUNK) * CHUNK);
     }
 
-    /// The larger of the graphs that a decoder prepares, to plan its memory.
-    public static Graph graph(Model model, int batch, int contextLength) {
-        return graph(model, batch, CHUNK, contextLength);
+    /// The graphs that a decoder prepares: of a piece of a prompt, and of one token.
+    public static List<Graph> graphs(Model model, int batch, int contextLength) {
+        return List.of(graph(model, batch, CHUNK, contextLength), graph(model, batch, 1, contextLength));
     }
 
     /// Bytes of memory that a decoder takes, with the model's parameters.
     public static long bytes(Model model, int batch, int contextLength) {
-        Graph graph = graph(model, batch, contextLength);
-        long states = graph.states().values().stream().mapToLong(Value::bytes).sum();
-        return states + MemoryPlan.of(Schedule.of(graph)).bytes();
+        ProgramMemory memory = new ProgramMemory(Optional.empty(), KernelProvider.PTX);
+        graphs(model, batch, contextLength).forEach(memory::add);
+        return memory.stateBytes() + memory.arenaBytes();
     }
 
     @Override

@@ -3,19 +3,21 @@ package org.quern.train;
 import com.sun.management.OperatingSystemMXBean;
 import java.lang.management.ManagementFactory;
 import java.util.Optional;
+import org.quern.executor.Executor;
+import org.quern.gpu.DeviceProperties;
 import org.quern.graph.Graph;
 import org.quern.graph.MixedPrecision;
 
 /// What a run is planned for.
 ///
-/// @param mixedPrecision whether graphs run with the types of a GPU
 /// @param memoryBytes of one device
+/// @param gpu what it is if it is a GPU; graphs run in mixed precision then
 /// @param speed where it is known without measuring
-public record Device(String name, boolean mixedPrecision, long memoryBytes, Optional<Speed> speed) {
+public record Device(String name, long memoryBytes, Optional<DeviceProperties> gpu, Optional<Speed> speed) {
     /// What is left for the JVM, the kernels' scratch and the operating system.
     private static final double USABLE_OF_MACHINE = 0.9;
 
-    /// What is left for the driver, the kernels' code and their scratch.
+    /// What is left for the driver, the kernels' code, and the gaps between allocations.
     private static final double USABLE_OF_GPU = 0.95;
 
     /// More tokens at once make a CPU no faster.
@@ -41,14 +43,27 @@ public record Device(String name, boolean mixedPrecision, long memoryBytes, Opti
     static Device thisMachine(int workers) {
         return new Device(
                 "this machine's CPU",
-                false,
                 ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getTotalMemorySize() / workers,
+                Optional.empty(),
                 Optional.empty());
+    }
+
+    /// The device that an executor uses.
+    ///
+    /// @param workers how many share this machine, each with an executor and a GPU of its own
+    static Device of(Executor executor, int workers) {
+        return executor.gpu()
+                .map(gpu -> new Device(gpu.name(), gpu.memoryBytes(), Optional.of(gpu), KnownGpus.speed(gpu.name())))
+                .orElseGet(() -> thisMachine(workers));
+    }
+
+    boolean mixedPrecision() {
+        return gpu.isPresent();
     }
 
     /// The share of the memory that a run may take.
     double usable() {
-        return mixedPrecision ? USABLE_OF_GPU : USABLE_OF_MACHINE;
+        return mixedPrecision() ? USABLE_OF_GPU : USABLE_OF_MACHINE;
     }
 
     long usableBytes() {
@@ -57,11 +72,11 @@ public record Device(String name, boolean mixedPrecision, long memoryBytes, Opti
 
     /// The tokens of a micro-batch that keep the device busy.
     int enoughTokens() {
-        return mixedPrecision ? ENOUGH_FOR_GPU : ENOUGH_FOR_CPU;
+        return mixedPrecision() ? ENOUGH_FOR_GPU : ENOUGH_FOR_CPU;
     }
 
     /// The graph as the device runs it.
     Graph lower(Graph graph) {
-        return mixedPrecision ? MixedPrecision.lower(graph) : graph;
+        return mixedPrecision() ? MixedPrecision.lower(graph) : graph;
     }
 }

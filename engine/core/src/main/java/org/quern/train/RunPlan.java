@@ -52,6 +52,7 @@ public record RunPlan(
     /// @param optimizer the optimiser's moments
     /// @param activations that live at the same time, with their gradients, a chunk of logits, inputs and
     ///     losses
+    /// @param workspace scratch and constant tables of a GPU's kernels
     /// @param caches keys and values of the samples that are written on the way
     /// @param checkpoint the copy of weights and moments that is written to the disk in the background, where the
     ///     device has no memory of its own
@@ -62,10 +63,19 @@ public record RunPlan(
             long sums,
             long optimizer,
             long activations,
+            long workspace,
             long caches,
             long checkpoint) {
         public long total() {
-            return weights + workingCopies + gradients + sums + optimizer + activations + caches + checkpoint;
+            return weights
+                    + workingCopies
+                    + gradients
+                    + sums
+                    + optimizer
+                    + activations
+                    + workspace
+                    + caches
+                    + checkpoint;
         }
     }
 
@@ -197,6 +207,9 @@ public record RunPlan(
                 "activations",
                 Units.bytes(memory.activations()),
                 "micro-batch of " + counted(microBatch(), "sequence", "sequences")));
+        if (device.mixedPrecision()) {
+            rows.add(row("workspace", Units.bytes(memory.workspace()), "the kernels' scratch and tables"));
+        }
         rows.add(row("samples", Units.bytes(memory.caches()), "keys and values"));
         if (memory.checkpoint() > 0) {
             rows.add(row("checkpoint", Units.bytes(memory.checkpoint()), "copy of weights and moments on their way"));

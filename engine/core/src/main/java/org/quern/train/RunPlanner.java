@@ -2,23 +2,18 @@ package org.quern.train;
 
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.quern.base.QuernException;
 import org.quern.config.RunConfig;
+import org.quern.executor.ProgramMemory;
 import org.quern.generate.GraphDecoder;
-import org.quern.graph.DType;
 import org.quern.graph.Graph;
-import org.quern.graph.MemoryPlan;
-import org.quern.graph.MixedPrecision;
 import org.quern.graph.Recompute;
-import org.quern.graph.Schedule;
 import org.quern.graph.Value;
 import org.quern.model.Model;
 import org.quern.model.ModelGraphs;
@@ -50,15 +45,8 @@ final class RunPlanner {
     private final Graph norm;
     private final Graph update;
 
-    /// The states of the graphs beside the forward and backward pass.
-    private final Map<String, Value> otherStates = new HashMap<>();
-
-    /// Those of them that have a working copy.
-    private final Map<String, Value> otherCopies = new HashMap<>();
-
-    /// The arena that these graphs need.
-
-    private final long othersArena;
+    /// What the graphs need that do not depend on the micro-batch.
+    private final ProgramMemory fixed;
 
     /// @param before how the run was cut before, if that is to stay
     RunPlanner(RunConfig config, Model model, Device device, int devices, Optional<RunPlan.Cut> before) {
@@ -72,14 +60,14 @@ final class RunPlanner {
         optimizer = new OptimizerGraphs(config.optimizerSettings(), model.parameters());
         norm = device.lower(optimizer.norm());
         update = device.lower(optimizer.update());
-        List<Graph> others = new ArrayList<>(List.of(norm, update));
-        config.sample()
-                .map(_ -> GraphDecoder.graph(model, 1, model.config().maxPositionEmbeddings()))
-                .map(device::lower)
-                .ifPresent(others::add);
-        others.forEach(graph -> otherStates.putAll(graph.states()));
-        others.forEach(graph -> otherCopies.putAll(copies(graph)));
-        othersArena = others.stream().mapToLong(RunPlanner::arena).max().orElseThrow();
+        fixed = new ProgramMemory(device.gpu(), config.kernels().provider());
+        fixed.add(norm);
+        fixed.add(update);
+        if (config.sample().isPresent()) {
+            GraphDecoder.graphs(model, 1, model.config().maxPositionEmbeddings()).stream()
+                    .map(device::lower)
+                    .forEach(fixed::add);
+        }
     }
 
     private static int shares(RunConfig config, Device device, int devices) {
@@ -165,8 +153,7 @@ final class RunPlanner {
 
     /// Whether there is room for what does not depend on the micro-batch.
     private boolean statesFit() {
-        long states = otherStates.values().stream().mapToLong(Value::bytes).sum();
-        return states + copyBytes(otherCopies) <= device.usableBytes();
+        return fixed.stateBytes() + fixed.workingCopyBytes() + fixed.tableBytes() <= device.usableBytes();
     }
 
     private RunPlan plan(int length, int microBatch, Recompute recompute) {
@@ -174,8 +161,16 @@ final class RunPlanner {
         Graph plain = recompute == Recompute.NONE
                 ? training
                 : device.lower(ModelGraphs.training(model, microBatch, length, false));
-        RunPlan.Memory memory = memory(training);
         int microBatches = share / microBatch * (shares / devices);
+        ProgramMemory needs = fixed.copy();
+        needs.add(training);
+        if (share > microBatch) {
+            needs.add(device.lower(ModelGraphs.training(model, microBatch, length, true, recompute)));
+        }
+        if (config.evaluate().isPresent()) {
+            needs.add(device.lower(ModelGraphs.evaluation(model, microBatch, length)));
+        }
+        RunPlan.Memory memory = parts(needs, training);
         double tokens = (double) microBatch * length;
         double forwardAndBackward = training.cost().flop();
         double optimizing = norm.cost().flop() + update.cost().flop();
@@ -204,11 +199,8 @@ final class RunPlanner {
         return new RunPlan.Expected(computing, Roofline.allReduceSeconds(gradients, devices, speed));
     }
 
-    private RunPlan.Memory memory(Graph training) {
-        Map<String, Value> states = new HashMap<>(otherStates);
-        states.putAll(training.states());
-        Map<String, Value> copies = new HashMap<>(otherCopies);
-        copies.putAll(copies(training));
+    private RunPlan.Memory parts(ProgramMemory needs, Graph training) {
+        Map<String, Value> states = needs.states();
         List<String> parameters =
                 model.parameters().stream().map(Parameter::name).toList();
         long weights = bytes(states, parameters.stream());
@@ -217,12 +209,19 @@ final class RunPlanner {
         long moments = bytes(states, optimizer.states().stream());
         long ownMoments = config.workers().zeroStage() == 0 ? moments : largestPartOfMoments(training, states);
         long caches = bytes(states, states.keySet().stream().filter(ModelGraphs::isCache));
-        long inputs = bytes(states, states.keySet().stream()) - weights - gradients - moments - caches;
+        long inputs = needs.stateBytes() - weights - gradients - moments - caches;
         long ahead = device.mixedPrecision() ? bytes(states, ModelGraphs.BATCH.stream()) : 0;
-        long arena = Math.max(othersArena, arena(training));
         long checkpoint = device.mixedPrecision() ? 0 : weights + ownMoments;
         return new RunPlan.Memory(
-                weights, copyBytes(copies), gradients, folds, ownMoments, inputs + ahead + arena, caches, checkpoint);
+                weights,
+                needs.workingCopyBytes(),
+                gradients,
+                folds,
+                ownMoments,
+                inputs + ahead + needs.arenaBytes(),
+                needs.scratchBytes() + needs.tableBytes(),
+                caches,
+                checkpoint);
     }
 
     /// The optimiser's states of the worker that has the most.
@@ -235,25 +234,8 @@ final class RunPlanner {
                 .orElseThrow();
     }
 
-    /// The states that have a working copy.
-    private Map<String, Value> copies(Graph graph) {
-        return device.mixedPrecision()
-                ? MixedPrecision.workingCopies(graph).stream().collect(Collectors.toMap(Value::name, state -> state))
-                : Map.of();
-    }
-
-    private static long copyBytes(Map<String, Value> copies) {
-        return copies.values().stream()
-                .mapToLong(state -> state.shape().size() * DType.BF16.bytes())
-                .sum();
-    }
-
     private static long bytes(Map<String, Value> states, Stream<String> names) {
         return names.mapToLong(name -> states.get(name).bytes()).sum();
-    }
-
-    private static long arena(Graph graph) {
-        return MemoryPlan.of(Schedule.of(graph)).bytes();
     }
 
     /// What would make a run fit that does not, by plans that do.

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import java.util.function.IntUnaryOperator;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.quern.base.QuernException;
 import org.quern.checkpoint.Checkpoint;
@@ -78,16 +79,24 @@ public final class TrainingRun {
     ///
     /// @return whether all steps are done
     public boolean run() {
+        return run(() -> Devices.open(config.run().device(), threads(), config.kernels().provider()));
+    }
+
+    /// Trains on a device of the caller's choice, which is closed at the end.
+    boolean run(Supplier<Executor> device) {
         try {
-            return runTogether();
+            return runTogether(device);
         } catch (RuntimeException | Error e) {
             workers.abort("worker %d failed: %s".formatted(workers.rank(), e.getMessage()));
             throw e;
         }
     }
 
-    private boolean runTogether() {
-        int threads = config.run().threads().orElse(Runtime.getRuntime().availableProcessors());
+    private int threads() {
+        return config.run().threads().orElse(Runtime.getRuntime().availableProcessors());
+    }
+
+    private boolean runTogether(Supplier<Executor> device) {
         if (config.workers().zeroStage() > 0 && workers.world() > 1) {
             throw QuernException.data(
                     "workers.zero_stage must be 0 with several workers: checkpoints of a sharded optimiser are not written yet");
@@ -95,10 +104,10 @@ public final class TrainingRun {
         createFolder();
         Optional<Checkpoint> newest = newestCheckpoint();
         newest.ifPresent(checkpoint -> RunCheckpoints.requireSameOrder(checkpoint, RunCheckpoints.Order.of(config)));
-        RunPlan.of(config, device(), workers.world()).requireFit();
-        RunData data = workers.firstBefore(() -> RunData.open(config, folder, threads, preparation));
-        try (Executor executor =
-                Devices.open(config.run().device(), threads, config.kernels().provider())) {
+        try (Executor executor = device.get()) {
+            RunPlan.of(config, Device.of(executor, workers.onThisMachine()), workers.world())
+                    .requireFit();
+            RunData data = workers.firstBefore(() -> RunData.open(config, folder, threads(), preparation));
             return run(newest, data, executor);
         }
     }
@@ -111,23 +120,19 @@ public final class TrainingRun {
         return workers.isFirst() || step < 0 ? mine : Checkpoints.newestValid(checkpoints, step + 1);
     }
 
-    private Device device() {
-        return Device.thisMachine(workers.onThisMachine());
-    }
-
     /// How the batches are cut: as before, if that is possible and not said otherwise.
-    private RunPlan plan(Model model, Optional<Checkpoint> newest) {
+    private RunPlan plan(Model model, Optional<Checkpoint> newest, Device device) {
         Optional<RunPlan.Cut> before = newest.flatMap(RunCheckpoints::cut)
                 .filter(cut -> config.workers().shares().orElse(cut.shares()) == cut.shares()
                         && config.train().microBatch().orElse(cut.microBatch()) == cut.microBatch()
                         && cut.shares() % workers.world() == 0);
         if (before.isPresent()) {
-            RunPlan plan = RunPlan.of(config, model, device(), workers.world(), before);
+            RunPlan plan = RunPlan.of(config, model, device, workers.world(), before);
             if (plan.fits()) {
                 return plan;
             }
         }
-        RunPlan plan = RunPlan.of(config, model, device(), workers.world(), Optional.empty());
+        RunPlan plan = RunPlan.of(config, model, device, workers.world(), Optional.empty());
         newest.flatMap(RunCheckpoints::cut)
                 .filter(cut -> !cut.equals(plan.cut()))
                 .ifPresent(cut -> LOG.warn(
@@ -143,7 +148,7 @@ public final class TrainingRun {
     private boolean run(Optional<Checkpoint> newest, RunData data, Executor executor) {
         ModelConfig modelConfig = config.modelConfig(data.vocabSize());
         Model model = Model.of(modelConfig);
-        RunPlan plan = plan(model, newest);
+        RunPlan plan = plan(model, newest, Device.of(executor, workers.onThisMachine()));
         plan.requireFit();
         if (workers.isFirst()) {
             LOG.debug("plan:\n{}", plan);

@@ -25,6 +25,7 @@ import org.quern.executor.OperationListener;
 import org.quern.executor.Program;
 import org.quern.executor.TensorStore;
 import org.quern.generate.GraphDecoder;
+import org.quern.gpu.DeviceProperties;
 import org.quern.graph.Graph;
 import org.quern.graph.MemoryPlan;
 import org.quern.graph.MixedPrecision;
@@ -89,8 +90,7 @@ class RunPlanTest {
                     plan.recompute(),
                     Workers.alone());
             new GraphDecoder(executor, model, 1, model.config().maxPositionEmbeddings());
-            // The decoder's piece of one token has inputs of its own: a token and its position.
-            assertThat(plan.memory().total() - plan.memory().checkpoint()).isEqualTo(executor.bytes() - 8);
+            assertThat(plan.memory().total() - plan.memory().checkpoint()).isEqualTo(executor.bytes());
             assertThat(plan.memory().checkpoint())
                     .isEqualTo(plan.memory().weights() + plan.memory().optimizer());
         }
@@ -131,6 +131,11 @@ class RunPlanTest {
         @Override
         public String clock() {
             return executor.clock();
+        }
+
+        @Override
+        public Optional<DeviceProperties> gpu() {
+            return executor.gpu();
         }
 
         @Override
@@ -205,7 +210,7 @@ class RunPlanTest {
     }
 
     private static Device machine(long bytes) {
-        return new Device("a small machine", false, bytes, Optional.empty());
+        return new Device("a small machine", bytes, Optional.empty(), Optional.empty());
     }
 
     private RunPlan plan(int globalBatch, int length, String... overrides) {

@@ -19,6 +19,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.quern.base.Json;
 import org.quern.checkpoint.Checkpoint;
@@ -27,6 +28,7 @@ import org.quern.checkpoint.Safetensors;
 import org.quern.collective.Communicator;
 import org.quern.config.ConfigReader;
 import org.quern.config.RunConfig;
+import org.quern.executor.Executor;
 import tools.jackson.databind.JsonNode;
 
 /// Training runs of a model with a few thousand weights, for tests: twelve steps, a checkpoint every third, an
@@ -144,6 +146,12 @@ final class TinyRun {
                         true)
                 .run();
         return events;
+    }
+
+    /// Trains to the last step on a device of the caller's choice.
+    void train(Supplier<Executor> device, TrainEvent.Listener listener, String run, String... overrides) {
+        boolean complete = training(run, listener, () -> false, overrides).run(device);
+        assertThat(complete).as("complete").isTrue();
     }
 
     /// Trains until asked to stop after a step.

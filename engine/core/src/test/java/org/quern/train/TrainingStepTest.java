@@ -29,6 +29,7 @@ import org.quern.executor.Milestone;
 import org.quern.executor.OperationListener;
 import org.quern.executor.Program;
 import org.quern.executor.TensorStore;
+import org.quern.gpu.DeviceProperties;
 import org.quern.graph.Graph;
 import org.quern.graph.MemoryPlan;
 import org.quern.graph.Recompute;
@@ -176,6 +177,11 @@ class TrainingStepTest {
         @Override
         public String clock() {
             return executor.clock();
+        }
+
+        @Override
+        public Optional<DeviceProperties> gpu() {
+            return executor.gpu();
         }
 
         @Override
