@@ -56,18 +56,8 @@ final class JCudaStream extends Owned<JCudaGpu> implements GpuStream {
     }
 
     private static String describe(Launch launch) {
-        Launch.Dim grid = launch.grid();
-        Launch.Dim block = launch.block();
-        return "%s, %d x %d x %d blocks of %d x %d x %d threads with %,d bytes of shared memory"
-                .formatted(
-                        launch.function().name(),
-                        grid.x(),
-                        grid.y(),
-                        grid.z(),
-                        block.x(),
-                        block.y(),
-                        block.z(),
-                        launch.sharedBytes());
+        return "%s, %s blocks of %s threads with %,d bytes of shared memory"
+                .formatted(launch.function().name(), launch.grid(), launch.block(), launch.sharedBytes());
     }
 
     @Override

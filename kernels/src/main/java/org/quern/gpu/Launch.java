@@ -7,6 +7,11 @@ import java.util.List;
 
 /// A kernel with its grid and its arguments, ready to be launched again and again.
 public final class Launch {
+    /// What a grid may have in y and in z.
+    public static final int MOST_BLOCKS_YZ = 65_535;
+    /// What a block may have.
+    private static final int MOST_THREADS = 1024;
+
     private final GpuFunction function;
     private final Dim grid;
     private final Dim block;
@@ -18,9 +23,17 @@ public final class Launch {
     public record Dim(int x, int y, int z) {
         public Dim {
             if (x < 1 || y < 1 || z < 1) {
-                throw new GpuException(
-                        "a launch needs at least 1 in each dimension: got %d x %d x %d".formatted(x, y, z));
+                throw new GpuException("a launch needs at least 1 in each dimension: got " + text(x, y, z));
             }
+        }
+
+        private static String text(int x, int y, int z) {
+            return "%d x %d x %d".formatted(x, y, z);
+        }
+
+        @Override
+        public String toString() {
+            return text(x, y, z);
         }
 
         public static Dim of(int x) {
@@ -41,7 +54,8 @@ public final class Launch {
     ///
     /// @param sharedBytes dynamic shared memory
     /// @param values one a parameter: [DeviceMemory] (its address), Long, Integer or Float
-    /// @throws GpuException if number or sizes are not the kernel's
+    /// @throws GpuException if number or sizes of the values are not the kernel's, or the launch is larger than any
+    ///     device or this one allows
     public Launch(GpuFunction function, Dim grid, Dim block, int sharedBytes, Object... values) {
         this.function = function;
         this.grid = grid;
@@ -51,6 +65,14 @@ public final class Launch {
         if (sizes.size() != values.length) {
             throw new GpuException(
                     "%s takes %d arguments: got %d".formatted(function.name(), sizes.size(), values.length));
+        }
+        if (grid.y > MOST_BLOCKS_YZ || grid.z > MOST_BLOCKS_YZ) {
+            throw new GpuException("%s: a grid has at most %,d blocks in y and in z: got %s"
+                    .formatted(function.name(), MOST_BLOCKS_YZ, grid));
+        }
+        if (block.count() > MOST_THREADS) {
+            throw new GpuException(
+                    "%s: a block has at most %,d threads: got %s".formatted(function.name(), MOST_THREADS, block));
         }
         if (sharedBytes > function.maxSharedBytes()) {
             throw new GpuException("%s may use at most %,d bytes of dynamic shared memory on this device: got %,d"
@@ -72,32 +94,26 @@ public final class Launch {
 
     /// Changes an argument; launches from now on use it.
     public void set(int index, Object value) {
-        int at = offsets.get(index);
-        int size = switch (value) {
-            case DeviceMemory memory -> put(at, memory.address());
-            case Long number -> put(at, number);
-            case Integer number -> {
-                arguments.set(ValueLayout.JAVA_INT, at, number);
-                yield Integer.BYTES;
-            }
-            case Float number -> {
-                arguments.set(ValueLayout.JAVA_FLOAT, at, number);
-                yield Float.BYTES;
-            }
+        switch (value) {
+            case DeviceMemory memory ->
+                arguments.set(ValueLayout.JAVA_LONG, place(index, Long.BYTES), memory.address());
+            case Long number -> arguments.set(ValueLayout.JAVA_LONG, place(index, Long.BYTES), number);
+            case Integer number -> arguments.set(ValueLayout.JAVA_INT, place(index, Integer.BYTES), number);
+            case Float number -> arguments.set(ValueLayout.JAVA_FLOAT, place(index, Float.BYTES), number);
             default ->
                 throw new GpuException("%s: argument %d must be memory, Long, Integer or Float: got %s"
                         .formatted(function.name(), index, value.getClass().getSimpleName()));
-        };
-        int expected = function.parameterBytes().get(index);
-        if (size != expected) {
-            throw new GpuException(
-                    "%s: argument %d has %d bytes: got %d".formatted(function.name(), index, expected, size));
         }
     }
 
-    private int put(int at, long value) {
-        arguments.set(ValueLayout.JAVA_LONG, at, value);
-        return Long.BYTES;
+    /// Where an argument of so many bytes lies.
+    private int place(int index, int bytes) {
+        int expected = function.parameterBytes().get(index);
+        if (bytes != expected) {
+            throw new GpuException(
+                    "%s: argument %d has %d bytes: got %d".formatted(function.name(), index, expected, bytes));
+        }
+        return offsets.get(index);
     }
 
     public GpuFunction function() {

@@ -390,7 +390,10 @@ public final class MatMul implements GpuKernel {
                 throw new GpuException("%s: the stride of %s must be at least its %d columns: got %d"
                         .formatted(shape, name, columns, matrix.stride));
             }
-            checkBuffer(shape, name, matrix.memory, end() - start(), elementBytes);
+            if (elements() > Long.MAX_VALUE / elementBytes) {
+                throw new GpuException("%s: %s would need more than %,d bytes".formatted(shape, name, Long.MAX_VALUE));
+            }
+            checkBuffer(shape, name, matrix.memory, elements() * elementBytes, elementBytes);
         }
 
         private long start() {
@@ -398,7 +401,11 @@ public final class MatMul implements GpuKernel {
         }
 
         private long end() {
-            return start() + ((rows - 1L) * matrix.stride + columns) * elementBytes;
+            return start() + elements() * elementBytes;
+        }
+
+        private long elements() {
+            return (rows - 1L) * matrix.stride + columns;
         }
 
         /// What a kernel writes it must not read elsewhere, nor write twice.

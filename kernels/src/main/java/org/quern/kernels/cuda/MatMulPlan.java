@@ -1,6 +1,7 @@
 package org.quern.kernels.cuda;
 
 import org.quern.gpu.DeviceProperties;
+import org.quern.gpu.Launch;
 
 /// How a matrix product is computed: by which tile, and k split into how many parts.
 ///
@@ -10,8 +11,6 @@ public record MatMulPlan(Tile tile, int splits) {
     private static final long WORKSPACE_LIMIT = 128L << 20;
 
     private static final int MOST_SPLITS = 32;
-    /// Of a grid.
-    private static final int MOST_BLOCKS_Y = 65_535;
 
     /// Multiply-adds that a multiprocessor does in the time in which it moves a float to or from memory: about 1000 a
     /// clock against 20 bytes a clock.
@@ -94,8 +93,8 @@ public record MatMulPlan(Tile tile, int splits) {
     }
 
     public MatMulPlan {
-        if (splits < 1 || splits > MOST_BLOCKS_Y) {
-            throw new IllegalArgumentException("splits must be from 1 to " + MOST_BLOCKS_Y + ": got " + splits);
+        if (splits < 1 || splits > Launch.MOST_BLOCKS_YZ) {
+            throw new IllegalArgumentException("splits must be from 1 to " + Launch.MOST_BLOCKS_YZ + ": got " + splits);
         }
     }
 

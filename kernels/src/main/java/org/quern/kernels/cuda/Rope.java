@@ -45,7 +45,7 @@ public final class Rope {
         if (streaming.positive("headDim", headDim) % 2 != 0) {
             throw new GpuException("rope: headDim must be even: got " + headDim);
         }
-        int all = heads + 2 * keyValueHeads;
+        int all = streaming.positive("heads + 2 keyValueHeads", heads + 2L * keyValueHeads);
         int columns = streaming.positive("columns", (long) all * headDim);
         long count = (long) streaming.positive("rows", rows) * columns;
         long table = (long) streaming.positive("tablePositions", tablePositions) * (headDim / 2);

@@ -54,7 +54,12 @@ final class Streaming {
     }
 
     /// Checks memory that is accessed one element at a time.
+    ///
+    /// @param elements less than 0 if they are more than a long can count
     DeviceMemory buffer(String name, DeviceMemory memory, int elementBytes, long elements) {
+        if (elements < 0 || elements > Long.MAX_VALUE / elementBytes) {
+            throw new GpuException("%s: %s would need more than %,d bytes".formatted(kernel, name, Long.MAX_VALUE));
+        }
         if (memory.bytes() < elements * elementBytes) {
             throw new GpuException(
                     "%s: %s needs %,d bytes: got %,d".formatted(kernel, name, elements * elementBytes, memory.bytes()));
@@ -111,10 +116,10 @@ final class Streaming {
     /// A launch in which each thread keeps to `vector` of the columns, and goes over rows.
     Launch rows(KernelVariant variant, String entry, int vector, int rows, int columns, Object... arguments) {
         int vectors = Math.ceilDiv(columns, vector);
-        int threads = Math.min(THREADS, Math.ceilDiv(vectors, WARP) * WARP);
+        int threads = WARP * Math.min(THREADS / WARP, Math.ceilDiv(vectors, WARP));
         int slices = Math.ceilDiv(vectors, threads);
-        int busy = Math.ceilDiv(BLOCKS * THREADS * multiprocessors(), threads * slices);
+        long busy = Math.ceilDiv((long) BLOCKS * THREADS * multiprocessors(), (long) threads * slices);
         return new Launch(
-                function(variant, entry), Dim.of(Math.min(rows, busy), slices), Dim.of(threads), 0, arguments);
+                function(variant, entry), Dim.of((int) Math.min(rows, busy), slices), Dim.of(threads), 0, arguments);
     }
 }

@@ -8,6 +8,7 @@ import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
+import org.quern.gpu.Launch;
 import org.quern.gpu.Launch.Dim;
 import org.quern.ptx.syntax.PtxModule;
 import org.quern.ptx.syntax.PtxModule.Entry;
@@ -17,7 +18,6 @@ import org.quern.ptx.syntax.PtxModule.Entry;
 /// A launch is a pure function of memory, arguments, [Options] and the number of launches before it. An emulator
 /// serves one thread at a time. After a fault the content of its memory is not to be relied on.
 public final class Emulator {
-    private static final int MAX_GRID_YZ = 65_535;
     private static final int MAX_BLOCK_Z = 64;
 
     private final Options options;
@@ -165,12 +165,11 @@ public final class Emulator {
         Options.Device device = options.device();
         List<String> wrong = new ArrayList<>();
         if (block.count() > device.threadsPerBlock() || block.z() > MAX_BLOCK_Z) {
-            wrong.add("a block may have %,d threads and %d in z: got %d x %d x %d"
-                    .formatted(device.threadsPerBlock(), MAX_BLOCK_Z, block.x(), block.y(), block.z()));
+            wrong.add("a block may have %,d threads and %d in z: got %s"
+                    .formatted(device.threadsPerBlock(), MAX_BLOCK_Z, block));
         }
-        if (grid.y() > MAX_GRID_YZ || grid.z() > MAX_GRID_YZ) {
-            wrong.add("a grid may have %,d blocks in y and z: got %d x %d x %d"
-                    .formatted(MAX_GRID_YZ, grid.x(), grid.y(), grid.z()));
+        if (grid.y() > Launch.MOST_BLOCKS_YZ || grid.z() > Launch.MOST_BLOCKS_YZ) {
+            wrong.add("a grid may have %,d blocks in y and z: got %s".formatted(Launch.MOST_BLOCKS_YZ, grid));
         }
         long bytes = (long) program.staticSharedBytes + sharedBytes;
         if (sharedBytes < 0 || bytes > device.sharedBytesPerBlock()) {

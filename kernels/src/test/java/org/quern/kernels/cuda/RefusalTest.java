@@ -51,6 +51,43 @@ class RefusalTest {
     }
 
     @Test
+    void refusesSizesThatNoMemoryHolds() {
+        onDevice(device -> {
+            KernelLibrary library = device.library();
+            DeviceMemory memory = device.output(64);
+            int most = Integer.MAX_VALUE;
+            refuses(
+                    "swiglu: gateUp would need more than 9,223,372,036,854,775,807 bytes",
+                    () -> SwiGlu.forward(library, memory, memory, most, most));
+            refuses(
+                    "rope: heads + 2 keyValueHeads must be from 1 to 2,147,483,647: got 2,147,483,649",
+                    () -> Rope.of(library, memory, memory, memory, memory, false, memory, false, 1, most, 1, 2, 1));
+            refuses(
+                    "matmul nn 2147483647x1x2147483647: A needs 9,223,372,028,264,841,218 bytes: got 64",
+                    () -> new MatMul(
+                            library,
+                            new MatMul.Shape(most, 1, most, false, false),
+                            new MatMul.Matrix(memory, most),
+                            new MatMul.Matrix(memory, 1),
+                            new MatMul.Matrix(memory, 1),
+                            1,
+                            new MatMul.Epilogue.StoreBf16(null, null),
+                            memory));
+            refuses(
+                    "matmul nn 2147483647x2147483647x1: C would need more than 9,223,372,036,854,775,807 bytes",
+                    () -> new MatMul(
+                            library,
+                            new MatMul.Shape(most, most, 1, false, false),
+                            new MatMul.Matrix(new DeviceMemory(256, Long.MAX_VALUE), 1),
+                            new MatMul.Matrix(new DeviceMemory(256, Long.MAX_VALUE), most),
+                            new MatMul.Matrix(memory, most),
+                            1,
+                            new MatMul.Epilogue.StoreF32(null),
+                            memory));
+        });
+    }
+
+    @Test
     void refusesBuffersOffTheirElements() {
         onDevice(device -> {
             DeviceMemory memory = device.output(64);
