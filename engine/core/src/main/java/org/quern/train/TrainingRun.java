@@ -79,7 +79,8 @@ public final class TrainingRun {
     ///
     /// @return whether all steps are done
     public boolean run() {
-        return run(() -> Devices.open(config.run().device(), threads(), config.kernels().provider()));
+        return run(() ->
+                Devices.open(config.run().device(), threads(), config.kernels().provider()));
     }
 
     /// Trains on a device of the caller's choice, which is closed at the end.

@@ -132,8 +132,7 @@ class RunCheckpointsTest {
             List<String> moments = new OptimizerGraphs(config.optimizerSettings(), model.parameters()).states();
             states.addAll(moments);
             model.parameters().forEach(parameter -> states.add(parameter.name()));
-            checkpoints =
-new RunCheckpoints(
+            checkpoints = new RunCheckpoints(
                     true,
                     folder,
                     config,

@@ -179,7 +179,15 @@ final class TinyRun {
 
     /// Trains to the last step, asked for a checkpoint after some.
     void train(BooleanSupplier saveNow, String run, String... overrides) {
-        new TrainingRun(config(overrides), run(run), _ -> {}, (_, _, _) -> {}, saveNow, () -> false, Workers.alone(), false)
+        new TrainingRun(
+                        config(overrides),
+                        run(run),
+                        _ -> {},
+                        (_, _, _) -> {},
+                        saveNow,
+                        () -> false,
+                        Workers.alone(),
+                        false)
                 .run();
     }
 
@@ -189,7 +197,8 @@ final class TinyRun {
 
     private TrainingRun training(
             Workers workers, String run, TrainEvent.Listener listener, BooleanSupplier stop, String... overrides) {
-        return new TrainingRun(config(overrides), run(run), listener, (_, _, _) -> {}, () -> false, stop, workers, false);
+        return new TrainingRun(
+                config(overrides), run(run), listener, (_, _, _) -> {}, () -> false, stop, workers, false);
     }
 
     /// Trains with several workers, threads of this process.
