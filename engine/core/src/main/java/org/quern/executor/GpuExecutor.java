@@ -71,7 +71,11 @@ public final class GpuExecutor implements Executor {
     /// that were prepared by then: prepare all graphs first.
     @Override
     public Program prepare(Graph graph, List<Milestone> milestones) {
-        Graph lowered = MixedPrecision.lower(graph);
+        return prepareLowered(MixedPrecision.lower(graph), milestones);
+    }
+
+    /// The same for a graph that has the types of a GPU already.
+    Program prepareLowered(Graph lowered, List<Milestone> milestones) {
         ProgramMemory.Placed placed = needs.add(lowered);
         lowered.states().values().forEach(tensors::declare);
         MixedPrecision.workingCopies(lowered).forEach(tensors::declareWorkingCopy);
