@@ -62,6 +62,11 @@ public record NamedTensor(String name, DType dtype, List<Long> shape, MemorySegm
         return new NamedTensor(name, DType.F32, LongStream.of(shape).boxed().toList(), data);
     }
 
+    /// A bf16 tensor.
+    public static NamedTensor bf16(String name, MemorySegment data, long... shape) {
+        return new NamedTensor(name, DType.BF16, LongStream.of(shape).boxed().toList(), data);
+    }
+
     /// Bytes of a tensor.
     ///
     /// @throws ArithmeticException if a long cannot hold them
@@ -101,11 +106,21 @@ public record NamedTensor(String name, DType dtype, List<Long> shape, MemorySegm
         }
     }
 
-    private boolean isFloat() {
-        return dtype == DType.F32 || dtype == DType.BF16 || dtype == DType.F16;
+    /// Whether the elements are of a type, or can be made that without rounding.
+    private boolean fits(DType type) {
+        return dtype == type || type == DType.F32 && (dtype == DType.BF16 || dtype == DType.F16);
     }
 
-    /// Fills fp32 tensors from those of the same names, which must be there with the same shapes, and no others.
+    private void copyTo(NamedTensor target) {
+        if (dtype == target.dtype) {
+            target.data.copyFrom(data);
+        } else {
+            copyToFloat(target.data);
+        }
+    }
+
+    /// Fills fp32 and bf16 tensors from those of the same names, which must be there with the same shapes, and no
+    /// others. What is to become bf16 must be that.
     ///
     /// @param source where `from` was read, for the message
     /// @throws QuernException naming every missing, unknown and misshaped tensor; then nothing was written
@@ -120,10 +135,11 @@ public record NamedTensor(String name, DType dtype, List<Long> shape, MemorySegm
                 problems.add("%s: expected %s, found none".formatted(target.name, target.shape));
             } else if (!tensor.shape.equals(target.shape)) {
                 problems.add("%s: expected %s, found %s".formatted(target.name, target.shape, tensor.shape));
-            } else if (!tensor.isFloat()) {
-                problems.add("%s: expected F32, BF16 or F16, found %s".formatted(target.name, tensor.dtype));
+            } else if (!tensor.fits(target.dtype)) {
+                String expected = target.dtype == DType.F32 ? "F32, BF16 or F16" : target.dtype.toString();
+                problems.add("%s: expected %s, found %s".formatted(target.name, expected, tensor.dtype));
             } else {
-                copies.add(() -> tensor.copyToFloat(target.data));
+                copies.add(() -> tensor.copyTo(target));
             }
         }
         for (NamedTensor tensor : sources.values()) {

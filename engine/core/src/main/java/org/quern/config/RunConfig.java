@@ -179,6 +179,7 @@ public record RunConfig(
     /// @param lr the peak learning rate
     /// @param betas decay of AdamW's two moments
     /// @param weightDecay of matrices; vectors have none
+    /// @param moments how AdamW keeps its moments: half the memory with bfloat16, rounded stochastically
     /// @param muon how Muon trains the matrices of the layers; the rest is AdamW's
     public record Optimizer(
             @Default("adamw") Name name,
@@ -189,8 +190,15 @@ public record RunConfig(
 
             @Range(above = 0) @Default("1e-8") double eps,
             @Range(min = 0) @Default("0.1") double weightDecay,
+            @Default("float32") Moments moments,
             Optional<Muon> muon)
             implements Checked {
+
+        /// The types of AdamW's moments.
+        public enum Moments {
+            FLOAT32,
+            BFLOAT16
+        }
 
         /// The optimisers.
         public enum Name {
@@ -355,6 +363,7 @@ public record RunConfig(
                 optimizer.eps(),
                 optimizer.weightDecay(),
                 train.clipGradNorm().orElse(0.0),
+                optimizer.moments() == Optimizer.Moments.BFLOAT16 ? Optional.of(run.seed()) : Optional.empty(),
                 optimizer
                         .muon()
                         .map(muon -> new OptimizerSettings.Muon(

@@ -7,6 +7,7 @@ import org.quern.graph.Op;
 import org.quern.graph.Shape;
 import org.quern.graph.Value;
 import org.quern.kernels.cpu.AdamW;
+import org.quern.kernels.cpu.AdamWBf16Moments;
 import org.quern.kernels.cpu.Add;
 import org.quern.kernels.cpu.AddBias;
 import org.quern.kernels.cpu.ApplyUpdate;
@@ -221,19 +222,7 @@ final class CpuKernels {
             }
             case Op.ClipFactor(double maxNorm) ->
                 new ClipFactor(node.inputs().stream().map(memory).toList(), out(node, 0), maxNorm);
-            case Op.AdamW(double beta1, double beta2, double eps, double weightDecay) ->
-                new AdamW(
-                        in(node, 0),
-                        in(node, 1),
-                        in(node, 2),
-                        in(node, 3),
-                        in(node, 4),
-                        in(node, 5),
-                        size(node),
-                        beta1,
-                        beta2,
-                        eps,
-                        weightDecay);
+            case Op.AdamW op -> adamW(node, op);
             case Op.NesterovMomentum(double momentum) ->
                 new NesterovMomentum(in(node, 0), in(node, 1), in(node, 2), out(node, 0), size(node), momentum);
             case Op.Normalize(double eps) ->
@@ -289,6 +278,32 @@ final class CpuKernels {
                 op.transposeB(),
                 node.accumulates(0),
                 workspace.scratch(MatMul.workspaceBytes(m, n, k)));
+    }
+
+    private Kernel adamW(Node node, Op.AdamW op) {
+        AdamW.Settings settings = new AdamW.Settings(op.beta1(), op.beta2(), op.eps(), op.weightDecay());
+        return op.rounding()
+                .<Kernel>map(rounding -> new AdamWBf16Moments(
+                        in(node, 0),
+                        in(node, 1),
+                        in(node, 2),
+                        in(node, 3),
+                        in(node, 4),
+                        in(node, 5),
+                        in(node, 6),
+                        size(node),
+                        settings,
+                        rounding.seed(),
+                        rounding.tensor()))
+                .orElseGet(() -> new AdamW(
+                        in(node, 0),
+                        in(node, 1),
+                        in(node, 2),
+                        in(node, 3),
+                        in(node, 4),
+                        in(node, 5),
+                        size(node),
+                        settings));
     }
 
     private static Attention.Shape attentionShape(Node node, Op.Heads heads, int length, int window) {

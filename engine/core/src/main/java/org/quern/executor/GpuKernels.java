@@ -263,8 +263,7 @@ final class GpuKernels {
                         node.input(0).shape().size());
             case Op.ClipFactor(double maxNorm) ->
                 ClipFactor.of(library, node.inputs().stream().map(memory).toList(), out(node, 0), maxNorm);
-            case Op.AdamW(double beta1, double beta2, double eps, double weightDecay) ->
-                adamW(node, new AdamW.Settings(beta1, beta2, eps, weightDecay));
+            case Op.AdamW op -> adamW(node, op);
             case Op.NesterovMomentum(double momentum) ->
                 Muon.momentum(
                         library,
@@ -342,7 +341,7 @@ final class GpuKernels {
                 : new Epilogue.StoreBf16(bias, addend);
     }
 
-    private GpuKernel adamW(Node node, AdamW.Settings settings) {
+    private GpuKernel adamW(Node node, Op.AdamW op) {
         DeviceMemory copy = tensors.workingCopy(node.input(0).name()).orElse(null);
         return AdamW.of(
                 library,
@@ -357,8 +356,10 @@ final class GpuKernels {
                         in(node, 3)),
                 in(node, 4),
                 in(node, 5),
-                settings,
-                null,
+                new AdamW.Settings(op.beta1(), op.beta2(), op.eps(), op.weightDecay()),
+                op.rounding()
+                        .map(rounding -> new Pointwise.Rounding(rounding.seed(), rounding.tensor(), in(node, 6)))
+                        .orElse(null),
                 size(node));
     }
 

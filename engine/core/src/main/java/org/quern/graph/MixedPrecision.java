@@ -44,7 +44,8 @@ public final class MixedPrecision {
             List<Node.Output> outputs = new ArrayList<>();
             List<Node> casts = new ArrayList<>();
             for (int i = 0; i < node.outputs().size(); i++) {
-                DType type = output(op, i);
+                // AdamW keeps its moments in the type that they have.
+                DType type = op instanceof Op.AdamW ? node.output(i).type() : output(op, i);
                 Shape shape = shapes.get(i);
                 Value value =
                         values.computeIfAbsent(node.output(i), old -> lowered.transientValue(old.name(), shape, type));

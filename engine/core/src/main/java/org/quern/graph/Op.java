@@ -1,6 +1,7 @@
 package org.quern.graph;
 
 import java.util.List;
+import java.util.Optional;
 
 /// The operations that models, their gradients and their optimisers are made of.
 ///
@@ -609,17 +610,29 @@ public sealed interface Op {
         }
     }
 
+    /// Random numbers by which values are rounded to bf16: up with the probability of what is cut off. They depend on
+    /// seed, tensor, step and element alone.
+    ///
+    /// @param tensor number of the tensor in the run, below 2^30
+    record StochasticRounding(long seed, int tensor) {}
+
     /// AdamW (Loshchilov and Hutter, 2019) in place: parameter, gradient, first moment, second moment, clip [2]
     /// (the gradient is multiplied by its second element), scalars [3] (learning rate, 1 - beta1^t, 1 -
     /// beta2^t) to (parameter, first moment, second moment).
-    record AdamW(double beta1, double beta2, double eps, double weightDecay) implements Op {
+    ///
+    /// @param rounding of the moments if they are bf16, and then a seventh input: t, int32 [1]
+    record AdamW(double beta1, double beta2, double eps, double weightDecay, Optional<StochasticRounding> rounding)
+            implements Op {
         @Override
         public List<Shape> outputShapes(List<Shape> inputs) {
             Shape parameter = inputs.get(0);
             check(
                     inputs.subList(1, 4).stream().allMatch(parameter::equals)
                             && inputs.get(4).equals(Shape.of(2))
-                            && inputs.get(5).equals(Shape.of(3)),
+                            && inputs.get(5).equals(Shape.of(3))
+                            && inputs.subList(6, inputs.size())
+                                    .equals(rounding.map(_ -> Shape.of(1)).stream()
+                                            .toList()),
                     this,
                     inputs);
             return List.of(parameter, parameter, parameter);

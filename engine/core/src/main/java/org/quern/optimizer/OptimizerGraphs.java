@@ -19,6 +19,8 @@ public final class OptimizerGraphs {
     public static final String CLIP = "optimizer.clip";
     /// Learning rate, 1 - beta1^t and 1 - beta2^t of AdamW, fp32 [3].
     public static final String ADAMW_SCALARS = "optimizer.adamw.scalars";
+    /// The number of the update, from 1, by which bf16 moments are rounded, int32 [1].
+    public static final String UPDATE_NUMBER = "optimizer.update_number";
     /// Learning rate of Muon, fp32 [3] of which the first counts.
     public static final String MUON_SCALARS = "optimizer.muon.scalars";
 
@@ -114,18 +116,33 @@ public final class OptimizerGraphs {
     private void adamW(Graph graph, Parameter parameter) {
         double decay = parameter.kind() == Parameter.Kind.VECTOR ? 0 : settings.weightDecay();
         Value weights = Model.state(graph, parameter);
-        Value first = graph.state(firstMoment(parameter), parameter.shape(), DType.F32);
-        Value second = graph.state(secondMoment(parameter), parameter.shape(), DType.F32);
+        DType type = settings.bf16Moments().isPresent() ? DType.BF16 : DType.F32;
+        Value first = graph.state(firstMoment(parameter), parameter.shape(), type);
+        Value second = graph.state(secondMoment(parameter), parameter.shape(), type);
+        List<Value> inputs = new ArrayList<>(List.of(
+                weights,
+                gradient(graph, parameter),
+                first,
+                second,
+                clip(graph),
+                graph.state(ADAMW_SCALARS, Shape.of(3), DType.F32)));
+        if (type == DType.BF16) {
+            inputs.add(graph.state(UPDATE_NUMBER, Shape.of(1), DType.I32));
+        }
         graph.addInto(
-                new Op.AdamW(settings.beta1(), settings.beta2(), settings.eps(), decay),
-                List.of(
-                        weights,
-                        gradient(graph, parameter),
-                        first,
-                        second,
-                        clip(graph),
-                        graph.state(ADAMW_SCALARS, Shape.of(3), DType.F32)),
+                new Op.AdamW(
+                        settings.beta1(),
+                        settings.beta2(),
+                        settings.eps(),
+                        decay,
+                        settings.bf16Moments().map(seed -> new Op.StochasticRounding(seed, number(parameter)))),
+                inputs,
                 List.of(new Output(weights, false), new Output(first, false), new Output(second, false)));
+    }
+
+    /// A number that does not depend on which other parameters there are: of its name.
+    private static int number(Parameter parameter) {
+        return parameter.name().hashCode() >>> 2;
     }
 
     /// Each matrix of the parameter moves by its momentum's nearest semi-orthogonal matrix, times

@@ -21,6 +21,7 @@ import org.quern.checkpoint.Checkpoints;
 import org.quern.checkpoint.NamedTensor;
 import org.quern.config.RunConfig;
 import org.quern.executor.TensorStore;
+import org.quern.graph.Value;
 import org.quern.interop.HuggingFaceFolder;
 import org.quern.interop.ModelWeights;
 import org.quern.model.Model;
@@ -135,10 +136,15 @@ final class RunCheckpoints implements Trainer.CheckpointWriter, AutoCloseable {
         try (Arena arena = Arena.ofConfined()) {
             ModelWeights.push(
                     model, tensors, checkpoint.folder().toString(), checkpoint.tensors(Checkpoint.MODEL, arena));
-            NamedTensor.copyAll(
-                    checkpoint.folder().resolve(Checkpoint.OPTIMIZER).toString(),
-                    checkpoint.tensors(Checkpoint.OPTIMIZER, arena),
-                    moments(tensors::host));
+            Path file = checkpoint.folder().resolve(Checkpoint.OPTIMIZER);
+            List<NamedTensor> saved = checkpoint.tensors(Checkpoint.OPTIMIZER, arena);
+            List<NamedTensor> views = moments(tensors::host);
+            if (isBf16(views) && !isBf16(saved)) {
+                throw QuernException.data(
+                        "optimizer.moments must stay float32, as in %s: got bfloat16 (set it back, or start a new run with --run)"
+                                .formatted(file));
+            }
+            NamedTensor.copyAll(file.toString(), saved, views);
             moments.forEach(tensors::push);
         }
         LOG.info("going on from {}", checkpoint.folder());
@@ -262,12 +268,21 @@ final class RunCheckpoints implements Trainer.CheckpointWriter, AutoCloseable {
 
     private List<NamedTensor> moments(Function<String, MemorySegment> memory) {
         return moments.stream()
-                .map(name -> NamedTensor.floats(
-                        name,
-                        memory.apply(name),
-                        tensors.value(name).shape().dims().stream()
-                                .mapToLong(Integer::longValue)
-                                .toArray()))
+                .map(name -> view(tensors.value(name), memory.apply(name)))
                 .toList();
+    }
+
+    private static boolean isBf16(List<NamedTensor> tensors) {
+        return tensors.stream().anyMatch(tensor -> tensor.dtype() == NamedTensor.DType.BF16);
+    }
+
+    private static NamedTensor view(Value value, MemorySegment memory) {
+        long[] shape =
+                value.shape().dims().stream().mapToLong(Integer::longValue).toArray();
+        return switch (value.type()) {
+            case F32 -> NamedTensor.floats(value.name(), memory, shape);
+            case BF16 -> NamedTensor.bf16(value.name(), memory, shape);
+            case I32 -> throw new IllegalStateException(value + " is no moment");
+        };
     }
 }

@@ -202,7 +202,7 @@ public record RunPlan(
         if (memory.sums() > 0) {
             rows.add(row("sums", Units.bytes(memory.sums()), "fp32 gradients of shares of a batch"));
         }
-        rows.add(row("optimiser", Units.bytes(memory.optimizer()), "fp32 moments"));
+        rows.add(row("optimiser", Units.bytes(memory.optimizer()), "moments"));
         rows.add(row(
                 "activations",
                 Units.bytes(memory.activations()),

@@ -160,6 +160,10 @@ public final class TrainingStep implements AutoCloseable {
                 fraction * settings.lr(),
                 1 - Math.pow(settings.beta1(), t),
                 1 - Math.pow(settings.beta2(), t));
+        if (tensors.names().contains(OptimizerGraphs.UPDATE_NUMBER)) {
+            tensors.host(OptimizerGraphs.UPDATE_NUMBER).set(ValueLayout.JAVA_INT, 0, Math.toIntExact(updates + 1));
+            tensors.push(OptimizerGraphs.UPDATE_NUMBER);
+        }
         settings.muon().ifPresent(muon -> scalars(OptimizerGraphs.MUON_SCALARS, fraction * muon.lr(), 0, 0));
         update.run();
         if (sharing.shardOptimizer()) {

@@ -215,13 +215,13 @@ final class ReferenceExecutor {
                 y[0] = Math.sqrt(Arrays.stream(in).mapToDouble(sum -> sum[0]).sum());
                 y[1] = Math.min(1, maxNorm / (y[0] + 1e-6));
             }
-            case Op.AdamW(double beta1, double beta2, double eps, double weightDecay) -> {
+            case Op.AdamW op -> {
                 for (int i = 0; i < x.length; i++) {
                     double gradient = in[1][i] * in[4][1];
-                    out[1][i] = beta1 * in[2][i] + (1 - beta1) * gradient;
-                    out[2][i] = beta2 * in[3][i] + (1 - beta2) * gradient * gradient;
-                    double step = out[1][i] / in[5][1] / (Math.sqrt(out[2][i] / in[5][2]) + eps);
-                    y[i] = x[i] * (1 - in[5][0] * weightDecay) - in[5][0] * step;
+                    out[1][i] = op.beta1() * in[2][i] + (1 - op.beta1()) * gradient;
+                    out[2][i] = op.beta2() * in[3][i] + (1 - op.beta2()) * gradient * gradient;
+                    double step = out[1][i] / in[5][1] / (Math.sqrt(out[2][i] / in[5][2]) + op.eps());
+                    y[i] = x[i] * (1 - in[5][0] * op.weightDecay()) - in[5][0] * step;
                 }
             }
             case Op.NesterovMomentum(double momentum) -> {

@@ -119,7 +119,8 @@ class GoldenModelTest {
     void takesTenStepsOfAdamW() {
         Program first = executor.prepare(ModelGraphs.training(model, batch, length, false));
         Program others = executor.prepare(ModelGraphs.training(model, batch, length, true));
-        OptimizerSettings settings = new OptimizerSettings(1e-3, 0.9, 0.95, 1e-8, 0.1, 1.0, Optional.empty());
+        OptimizerSettings settings =
+                new OptimizerSettings(1e-3, 0.9, 0.95, 1e-8, 0.1, 1.0, Optional.empty(), Optional.empty());
         OptimizerGraphs optimizer = new OptimizerGraphs(settings, model.parameters());
         Program norm = executor.prepare(optimizer.norm());
         Program update = executor.prepare(optimizer.update());

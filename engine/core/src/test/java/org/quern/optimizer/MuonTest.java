@@ -26,7 +26,14 @@ import org.quern.model.Parameter;
 /// Muon against the golden values of `golden_muon.py`.
 class MuonTest {
     private static final OptimizerSettings SETTINGS = new OptimizerSettings(
-            0.01, 0.9, 0.95, 1e-8, 0.1, 1, Optional.of(new OptimizerSettings.Muon(0.02, 0.95, 5, 0.1)));
+            0.01,
+            0.9,
+            0.95,
+            1e-8,
+            0.1,
+            1,
+            Optional.empty(),
+            Optional.of(new OptimizerSettings.Muon(0.02, 0.95, 5, 0.1)));
 
     @ParameterizedTest
     @ValueSource(strings = {"tall", "wide", "square", "row"})

@@ -34,11 +34,17 @@ class GpuTrainingTest {
         }
     }
 
-    @Test
-    void goesOnFromACheckpointWithTheSameBits() {
+    @ParameterizedTest
+    @ValueSource(strings = {"float32", "bfloat16"})
+    void goesOnFromACheckpointWithTheSameBits(String moments) {
         TinyRun tiny = new TinyRun(folder);
         String[] overrides = {
-            GPT2, "run.device=emulated", "train.steps=4", "schedule.warmup_steps=1", "checkpoint.every=2"
+            GPT2,
+            "run.device=emulated",
+            "train.steps=4",
+            "schedule.warmup_steps=1",
+            "checkpoint.every=2",
+            "optimizer={lr: 1e-2, moments: %s}".formatted(moments)
         };
         tiny.train("whole", overrides);
         tiny.trainUntil(2, "parts", overrides);

@@ -69,6 +69,7 @@ class RunPlanTest {
             strings = {
                 "run={}",
                 "optimizer={name: muon, lr: 1e-2, muon: {lr: 0.02}}",
+                "optimizer={lr: 1e-2, moments: bfloat16}",
                 "model={architecture: gpt2, hidden_size: 24, num_hidden_layers: 3, num_attention_heads: 2}",
                 "train={steps: 3, global_batch: 8, micro_batch: 8, sequence_length: 64}",
                 "train.recompute=activations",

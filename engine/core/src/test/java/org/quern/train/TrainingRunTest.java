@@ -1,10 +1,12 @@
 package org.quern.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.withinPercentage;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
@@ -21,6 +23,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.quern.checkpoint.Checkpoint;
+import org.quern.checkpoint.NamedTensor;
+import org.quern.checkpoint.Safetensors;
 import tools.jackson.databind.JsonNode;
 
 class TrainingRunTest {
@@ -38,6 +43,7 @@ class TrainingRunTest {
         return List.of(
                 Arguments.of("AdamW", new String[0]),
                 Arguments.of("Muon", new String[] {"optimizer={name: muon, lr: 1e-2, muon: {lr: 0.02}}"}),
+                Arguments.of("bf16 moments", new String[] {"optimizer={lr: 1e-2, moments: bfloat16}"}),
                 Arguments.of("GPT-2", new String[] {
                     "model.architecture=gpt2", "model.num_key_value_heads=2", "train.clip_grad_norm=off"
                 }),
@@ -70,6 +76,21 @@ class TrainingRunTest {
                 .filter(line -> line.has(key))
                 .map(line -> line.path("step") + " " + line.path(key) + line.path("skipped"))
                 .toList();
+    }
+
+    @Test
+    void keepsBf16MomentsInHalfTheBytes() {
+        String bf16 = "optimizer={lr: 1e-2, moments: bfloat16}";
+        tiny.train("run", bf16, "train.steps=3");
+        Path file = tiny.checkpoint("run", 3).resolve(Checkpoint.OPTIMIZER);
+        try (Arena arena = Arena.ofConfined()) {
+            assertThat(Safetensors.read(file, arena))
+                    .isNotEmpty()
+                    .allSatisfy(tensor -> assertThat(tensor.dtype()).isEqualTo(NamedTensor.DType.BF16));
+        }
+        tiny.train("run", "train.steps=6");
+        assertThatThrownBy(() -> tiny.train("run", bf16, "train.steps=9"))
+                .hasMessageStartingWith("optimizer.moments must stay float32, as in ");
     }
 
     @Test

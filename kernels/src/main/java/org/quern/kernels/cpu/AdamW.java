@@ -17,16 +17,16 @@ import jdk.incubator.vector.FloatVector;
 /// moment2 = beta2 * moment2 + (1 - beta2) * g^2; parameter -= rate / correction1 * moment1 / (sqrt(moment2) /
 /// sqrt(correction2) + eps).
 public final class AdamW extends Elementwise {
+    /// What does not change from step to step.
+    public record Settings(double beta1, double beta2, double eps, double weightDecay) {}
+
     private final MemorySegment parameter;
     private final MemorySegment gradient;
     private final MemorySegment moment1;
     private final MemorySegment moment2;
     private final MemorySegment clip;
     private final MemorySegment scalars;
-    private final double beta1;
-    private final double beta2;
-    private final double eps;
-    private final double weightDecay;
+    private final Settings settings;
 
     /// @param parameter [count]; changed
     /// @param gradient [count]
@@ -43,10 +43,7 @@ public final class AdamW extends Elementwise {
             MemorySegment clip,
             MemorySegment scalars,
             long count,
-            double beta1,
-            double beta2,
-            double eps,
-            double weightDecay) {
+            Settings settings) {
         super(count);
         this.parameter = Buffers.floats(parameter, count);
         this.gradient = Buffers.floats(gradient, count);
@@ -54,10 +51,7 @@ public final class AdamW extends Elementwise {
         this.moment2 = Buffers.floats(moment2, count);
         this.clip = Buffers.floats(clip, 2);
         this.scalars = Buffers.floats(scalars, 3);
-        this.beta1 = beta1;
-        this.beta2 = beta2;
-        this.eps = eps;
-        this.weightDecay = weightDecay;
+        this.settings = settings;
     }
 
     @Override
@@ -68,13 +62,13 @@ public final class AdamW extends Elementwise {
         long moment2 = address(this.moment2) + offset;
         float factor = get(address(clip) + 4);
         double rate = get(address(scalars));
-        float keep = (float) (1 - rate * weightDecay);
+        float keep = (float) (1 - rate * settings.weightDecay());
         float step = (float) (-rate / get(address(scalars) + 4));
         float root = (float) Math.sqrt(get(address(scalars) + 8));
-        float share1 = (float) (1 - beta1);
-        float share2 = (float) (1 - beta2);
-        float keep2 = (float) beta2;
-        float small = (float) eps;
+        float share1 = (float) (1 - settings.beta1());
+        float share2 = (float) (1 - settings.beta2());
+        float keep2 = (float) settings.beta2();
+        float small = (float) settings.eps();
         int i = 0;
         long at = 0;
         for (; i <= count - LANES; i += LANES, at += BYTES) {

@@ -55,6 +55,7 @@ class AllocationTest {
         MemorySegment scalars = tensors.of(1e-3, 0.1, 0.05);
         MemorySegment workspace = tensors.workspace(1 << 20);
         MemorySegment table = tensors.random(ROWS * 16L);
+        AdamW.Settings settings = new AdamW.Settings(0.9, 0.95, 1e-8, 0.1);
         List<Kernel> kernels = new ArrayList<>(List.of(
                 new Add(x, y, z, COUNT),
                 new AddBias(x, weight, z, ROWS, WIDTH),
@@ -73,7 +74,9 @@ class AllocationTest {
                 new SumOfSquares(x, mean, workspace, COUNT),
                 new Normalize(x, z, workspace, COUNT, 1e-7),
                 new ClipFactor(List.of(mean, rstd), tensors.empty(2), 1),
-                new AdamW(x, y, z, tensors.random(COUNT), tensors.of(1, 1), scalars, COUNT, 0.9, 0.95, 1e-8, 0.1),
+                new AdamW(x, y, z, tensors.random(COUNT), tensors.of(1, 1), scalars, COUNT, settings),
+                new AdamWBf16Moments(
+                        x, y, z, tensors.random(COUNT), tensors.of(1, 1), scalars, ids, COUNT, settings, 1, 2),
                 new NesterovMomentum(x, y, tensors.of(1, 1), z, COUNT, 0.95),
                 new ApplyUpdate(x, y, scalars, COUNT, 1, 0.1)));
         for (boolean accumulate : new boolean[] {false, true}) {

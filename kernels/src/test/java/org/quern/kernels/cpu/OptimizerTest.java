@@ -71,10 +71,7 @@ class OptimizerTest {
                             tensors.of(2, 0.5),
                             tensors.of(rate, correction1, correction2),
                             count,
-                            beta1,
-                            beta2,
-                            eps,
-                            weightDecay),
+                            new AdamW.Settings(beta1, beta2, eps, weightDecay)),
                     parameter,
                     moment1,
                     moment2);

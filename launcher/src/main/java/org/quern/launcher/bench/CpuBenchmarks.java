@@ -158,7 +158,8 @@ public final class CpuBenchmarks {
                 0,
                 true,
                 0.02));
-        OptimizerSettings adamW = new OptimizerSettings(1e-4, 0.9, 0.95, 1e-8, 0.1, 0, Optional.empty());
+        OptimizerSettings adamW =
+                new OptimizerSettings(1e-4, 0.9, 0.95, 1e-8, 0.1, 0, Optional.empty(), Optional.empty());
         try (CpuExecutor executor = new CpuExecutor(threads);
                 TrainingStep step = new TrainingStep(
                         executor, model, adamW, Sharing.whole(BATCH, 1), LENGTH, Recompute.NONE, Workers.alone())) {

@@ -23,19 +23,24 @@ final class ChromeTrace {
         events.add(name("process_name", 0, device));
         events.add(name("thread_name", STEPS, "steps"));
         events.add(name("thread_name", OPERATIONS, "operations"));
+        long zero = steps.stream()
+                .flatMap(step -> step.operations().stream())
+                .mapToLong(TimedOperation::start)
+                .min()
+                .orElse(0);
         for (TimedStep step : steps) {
             List<TimedOperation> operations = step.operations();
             if (operations.isEmpty()) {
                 continue;
             }
-            long start = operations.getFirst().start();
-            long end = operations.getLast().start() + operations.getLast().nanos();
+            long start = operations.getFirst().start() - zero;
+            long end = operations.getLast().start() + operations.getLast().nanos() - zero;
             events.add(event("step " + step.step(), "step", STEPS, start, end - start, Map.of()));
             operations.forEach(timed -> events.add(event(
                     timed.operation().kind(),
                     "operation",
                     OPERATIONS,
-                    timed.start(),
+                    timed.start() - zero,
                     timed.nanos(),
                     arguments(timed.operation()))));
         }
