@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define TIMEOUT_MS 60000
+#define IMPATIENT_MS 3000 /* enough to start in */
 
 static int failures;
 
@@ -34,6 +35,7 @@ struct world {
 typedef void body(quern_group *group, int rank, const struct world *world);
 
 static pid_t children[QUERN_MOST_RANKS];
+static int ready[2]; /* a pipe from a rank to the parent */
 
 /* Runs `body` in a process a rank. The parent may do something meanwhile. */
 static void run(const struct world *world, body *body, void (*meanwhile)(const struct world *)) {
@@ -236,6 +238,7 @@ static void last_rank_pauses(quern_group *group, int rank, const struct world *w
     char text[64];
     come_together(group);
     if (rank == world->ranks - 1) {
+        CHECK(write(ready[1], "", 1) == 1, "pipe");
         pause();
     }
     snprintf(text, sizeof text, "worker %d (process ", world->ranks - 1);
@@ -246,7 +249,8 @@ static void last_rank_pauses(quern_group *group, int rank, const struct world *w
 }
 
 static void kill_last(const struct world *world) {
-    usleep(100000); /* likely in its pause; the outcome is the same if not */
+    char byte;
+    CHECK(read(ready[0], &byte, 1) == 1, "pipe");
     kill(children[world->ranks - 1], SIGKILL);
 }
 
@@ -284,6 +288,7 @@ static void refuses_what_is_wrong(void) {
 }
 
 int main(void) {
+    CHECK(pipe(ready) == 0, "pipe");
     static const uint64_t slots[] = {64, 1000, 1 << 16};
     for (int ranks = 2; ranks <= 5; ranks++) {
         for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++) {
@@ -296,9 +301,9 @@ int main(void) {
         run(&world, abort_ends_all, NULL);
         run(&world, leaving_ends_all, NULL);
         run(&world, last_rank_pauses, kill_last);
-        struct world impatient = {ranks, 4096, 300};
-        run(&impatient, last_rank_pauses, kill_last_late);
     }
+    struct world impatient = {3, 4096, IMPATIENT_MS};
+    run(&impatient, last_rank_pauses, kill_last_late);
     refuses_what_is_wrong();
     printf("%d failures\n", failures);
     return failures == 0 ? 0 : 1;

@@ -68,6 +68,16 @@ public final class CudaDriver {
         return version[0];
     }
 
+    /// The driver's handle of a stream, for NVIDIA's other libraries.
+    ///
+    /// @throws GpuException if the stream is not the driver's
+    public static long handle(GpuStream stream) {
+        if (stream instanceof JCudaStream real) {
+            return real.address();
+        }
+        throw new GpuException("NVIDIA's libraries need a GPU: they do not run on the emulator");
+    }
+
     /// A version as people write it: `12.4`.
     public static String versionName(int version) {
         return version / 1000 + "." + version % 1000 / 10;

@@ -34,6 +34,10 @@ final class JCudaStream extends Owned<JCudaGpu> implements GpuStream {
         check(JCudaDriver.cuStreamCreate(handle, CUstream_flags.CU_STREAM_NON_BLOCKING), "cuStreamCreate");
     }
 
+    long address() {
+        return handle.address();
+    }
+
     @Override
     public synchronized void launch(Launch launch) {
         use();

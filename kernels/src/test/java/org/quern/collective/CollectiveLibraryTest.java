@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
@@ -59,8 +60,9 @@ class CollectiveLibraryTest {
     private Path onlyWhatTheScriptNeeds() throws IOException {
         Path programs = Files.createDirectory(folder.resolve("bin"));
         for (String name : List.of("dirname", "uname")) {
-            Path program = Path.of("/usr/bin", name);
-            Files.createSymbolicLink(programs.resolve(name), Files.exists(program) ? program : Path.of("/bin", name));
+            Path program = Files.writeString(
+                    programs.resolve(name), "#!/bin/sh\nPATH=/usr/bin:/bin exec %s \"$@\"\n".formatted(name));
+            Files.setPosixFilePermissions(program, PosixFilePermissions.fromString("rwx------"));
         }
         return programs;
     }

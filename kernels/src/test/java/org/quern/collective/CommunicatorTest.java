@@ -175,6 +175,31 @@ class CommunicatorTest {
         }
     }
 
+    @ParameterizedTest
+    @EnumSource
+    void aFaultHappensBeforeItsCall(BackEnd backEnd) throws Exception {
+        try (TestGroup group = new TestGroup(backEnd, 2, TestGroup.PATIENT)) {
+            List<String> texts = group.threads(workers -> {
+                if (workers.rank() == 0) {
+                    workers.allReduce(DATA, ElementType.F32);
+                    workers.broadcast(DATA, 0);
+                    workers.barrier();
+                    return "done";
+                }
+                Communicator faulty = new FaultInjecting(workers, 3, () -> workers.abort("as the test wants"));
+                faulty.allReduce(DATA, ElementType.F32);
+                faulty.broadcast(DATA, 0);
+                try {
+                    faulty.barrier();
+                    return "done";
+                } catch (CommunicatorException e) {
+                    return "in the third call: " + e.getMessage();
+                }
+            });
+            assertThat(texts).containsExactly("as the test wants", "in the third call: as the test wants");
+        }
+    }
+
     @Test
     void aWorkerAloneHasWhatItHas() {
         try (Communicator alone = new SingleCommunicator(Communicator.Place.HOST)) {
