@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import org.quern.base.ExitCode;
@@ -24,6 +25,7 @@ import org.quern.generate.Generation;
 import org.quern.generate.Generator;
 import org.quern.generate.GraphDecoder;
 import org.quern.generate.Sampler;
+import org.quern.gpu.DeviceProperties;
 import org.quern.interop.HuggingFaceFolder;
 import org.quern.model.Model;
 import org.quern.tokenizer.Tokenizer;
@@ -129,9 +131,10 @@ final class GenerateCommand implements Callable<Integer> {
         long wanted = Math.max(1L, tokenizer.encodePrompt(text).length) + maxTokens;
         int context = (int) Math.min(model.config().maxPositionEmbeddings(), wanted);
         int batch = Math.min(samples, MAX_BATCH);
-        requireMemory(folder, model, batch, context);
-        try (Executor executor = Devices.open(device, Runtime.getRuntime().availableProcessors(), KernelProvider.PTX);
-                GraphDecoder decoder = new GraphDecoder(executor, model, batch, context)) {
+        int threads = Runtime.getRuntime().availableProcessors();
+        try (Executor executor = Devices.open(device, threads, KernelProvider.PTX)) {
+            requireMemory(executor.gpu(), folder, model, batch, context);
+            GraphDecoder decoder = new GraphDecoder(executor, model, batch, context);
             folder.load(model, executor.tensors());
             Generator generator = new Generator(decoder, tokenizer, folder.endTokens());
             PrintStream out = System.out;
@@ -145,14 +148,21 @@ final class GenerateCommand implements Callable<Integer> {
         return ExitCode.OK.code();
     }
 
-    private static void requireMemory(HuggingFaceFolder folder, Model model, int batch, int context) {
-        long needed = GraphDecoder.bytes(model, batch, context);
-        long there =
-                ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getTotalMemorySize();
+    private static void requireMemory(
+            Optional<DeviceProperties> gpu, HuggingFaceFolder folder, Model model, int batch, int context) {
+        long needed = GraphDecoder.bytes(gpu, model, batch, context);
+        long there = gpu.map(DeviceProperties::memoryBytes)
+                .orElseGet(ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class)::getTotalMemorySize);
         if (needed > there) {
             throw QuernException.data(
-                    "%s takes %s of memory for %d texts of %d tokens, this machine has %s: a smaller model fits, or maybe a lower --max-tokens or --num-samples"
-                            .formatted(folder.path(), Units.bytes(needed), batch, context, Units.bytes(there)));
+                    "%s takes %s of memory for %d texts of %d tokens, %s has %s: a smaller model fits, or maybe a lower --max-tokens or --num-samples"
+                            .formatted(
+                                    folder.path(),
+                                    Units.bytes(needed),
+                                    batch,
+                                    context,
+                                    gpu.map(DeviceProperties::name).orElse("this machine"),
+                                    Units.bytes(there)));
         }
     }
 

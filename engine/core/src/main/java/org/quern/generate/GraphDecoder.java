@@ -9,7 +9,9 @@ import org.quern.executor.KernelProvider;
 import org.quern.executor.Program;
 import org.quern.executor.ProgramMemory;
 import org.quern.executor.TensorStore;
+import org.quern.gpu.DeviceProperties;
 import org.quern.graph.Graph;
+import org.quern.graph.MixedPrecision;
 import org.quern.model.Model;
 import org.quern.model.ModelGraphs;
 
@@ -56,10 +58,18 @@ public final class GraphDecoder implements Decoder {
     }
 
     /// Bytes of memory that a decoder takes, with the model's parameters.
-    public static long bytes(Model model, int batch, int contextLength) {
-        ProgramMemory memory = new ProgramMemory(Optional.empty(), KernelProvider.PTX);
-        graphs(model, batch, contextLength).forEach(memory::add);
-        return memory.stateBytes() + memory.arenaBytes();
+    ///
+    /// @param gpu the device, or empty for the CPU
+    public static long bytes(Optional<DeviceProperties> gpu, Model model, int batch, int contextLength) {
+        ProgramMemory memory = new ProgramMemory(gpu, KernelProvider.PTX);
+        for (Graph graph : graphs(model, batch, contextLength)) {
+            memory.add(gpu.isPresent() ? MixedPrecision.lower(graph) : graph);
+        }
+        return memory.stateBytes()
+                + memory.workingCopyBytes()
+                + memory.arenaBytes()
+                + memory.scratchBytes()
+                + memory.tableBytes();
     }
 
     @Override
