@@ -28,8 +28,14 @@ final class ConfigArguments {
     private Optional<String> device = Optional.empty();
 
     RunConfig read() {
+        return read(List.of());
+    }
+
+    /// @param more changes, as of `--set`
+    RunConfig read(List<String> more) {
         List<String> all = new ArrayList<>(overrides);
         device.ifPresent(name -> all.add("run.device=" + name));
+        all.addAll(more);
         return ConfigReader.read(file, RunConfig.class, all);
     }
 

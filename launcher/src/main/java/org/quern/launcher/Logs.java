@@ -17,6 +17,7 @@ import org.slf4j.LoggerFactory;
 /// service file; reading an XML file would take longer than the rest of a start.
 public final class Logs extends ContextAwareBase implements Configurator {
     private static Path file;
+    private static volatile Level leastOnTerminal = Level.INFO;
 
     @Override
     public ExecutionStatus configure(LoggerContext context) {
@@ -45,6 +46,11 @@ public final class Logs extends ContextAwareBase implements Configurator {
         Logs.file = file;
     }
 
+    /// The terminal gets warnings and errors from now on, and no information.
+    static void onlyWarnings() {
+        leastOnTerminal = Level.WARN;
+    }
+
     /// The file, if there is one yet.
     static Optional<Path> file() {
         return Optional.ofNullable(file);
@@ -55,7 +61,7 @@ public final class Logs extends ContextAwareBase implements Configurator {
         @Override
         protected void append(ILoggingEvent event) {
             Level level = event.getLevel();
-            if (level.isGreaterOrEqual(Level.INFO)) {
+            if (level.isGreaterOrEqual(leastOnTerminal)) {
                 String mark =
                         level.isGreaterOrEqual(Level.WARN) ? level.toString().toLowerCase() + ": " : "";
                 Terminal.error().print(mark + event.getFormattedMessage());

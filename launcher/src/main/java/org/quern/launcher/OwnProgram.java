@@ -10,6 +10,11 @@ final class OwnProgram {
 
     /// The command line with the same Java, flags and classes, and other arguments.
     static List<String> command(List<String> arguments) {
+        return command(List.of(), arguments);
+    }
+
+    /// @param flags of the JVM, beside this one's
+    static List<String> command(List<String> flags, List<String> arguments) {
         List<String> command = new ArrayList<>();
         command.add(System.getProperty("java.home") + "/bin/java");
         for (String flag : ManagementFactory.getRuntimeMXBean().getInputArguments()) {
@@ -18,6 +23,7 @@ final class OwnProgram {
                 command.add(flag);
             }
         }
+        command.addAll(flags);
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
         command.addAll(arguments);
         return command;

@@ -4,10 +4,17 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.quern.base.ExitCode;
 import org.quern.config.RunConfig;
+import org.quern.launcher.cluster.Address;
+import org.quern.launcher.cluster.Assignment;
+import org.quern.launcher.cluster.Launch;
+import org.quern.launcher.cluster.Role;
+import org.quern.launcher.cluster.RoleDetector;
+import org.quern.train.Preparation;
 import org.quern.train.TrainEvent;
 import org.quern.train.TrainingRun;
 import org.quern.train.Workers;
@@ -47,11 +54,39 @@ final class TrainCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
+    @Option(
+            names = "--workers",
+            paramLabel = "N|auto",
+            description = "Start N processes that train together, watch them, and start them again when one fails."
+                    + " auto: one a GPU, or one on a CPU.")
+    private Optional<String> workers = Optional.empty();
+
+    @Option(names = "--nodes", paramLabel = "M", description = "Machines that train together; each starts workers.")
+    private Optional<Integer> nodes = Optional.empty();
+
+    @Option(names = "--node-rank", paramLabel = "R", description = "Which of them this is, from 0.")
+    private Optional<Integer> nodeRank = Optional.empty();
+
+    @Option(
+            names = "--rendezvous",
+            paramLabel = "HOST:PORT",
+            description = "Where node 0 listens; schedulers say it, too. Port 29500 by default.")
+    private Optional<String> rendezvous = Optional.empty();
+
     @Override
-    public Integer call() throws IOException {
+    public Integer call() throws IOException, InterruptedException {
+        Map<String, String> environment = System.getenv();
+        Optional<Assignment> assignment = Assignment.of(environment);
+        if (assignment.isPresent()) {
+            return new TrainWorker(arguments, profile).run(assignment.get(), this::runFolder);
+        }
         RunConfig config = arguments.read();
-        Path run = folder.orElseGet(() -> Path.of("runs", arguments.runName(config)));
+        Path run = runFolder(config);
         Path logs = Files.createDirectories(run.resolve("logs"));
+        Optional<Role> role = RoleDetector.detect(
+                environment,
+                new RoleDetector.Asked(
+                        workers, nodes, nodeRank, rendezvous.map(text -> Address.parse(text, "--rendezvous"))));
         Logs.alsoTo(logs.resolve("train.log"));
         ProgressDisplay display = new ProgressDisplay(Terminal.error());
         RunSummary summary = new RunSummary(run);
@@ -59,15 +94,46 @@ final class TrainCommand implements Callable<Integer> {
             display.on(event);
             summary.on(event);
         };
-        StopSignal stop = new StopSignal("stopping after this step, with a checkpoint (once more: at once)");
-        boolean complete =
-                new TrainingRun(config, run, both, display, new SaveSignal(), stop, Workers.alone(), profile).run();
-        System.out.println(json ? summary.json() : summary.text());
-        if (!complete) {
+        int code = role.isPresent() && role.get() instanceof Role.Launcher launcher && launches(launcher)
+                ? launch(launcher, config, logs, both)
+                : alone(config, run, both, display);
+        if (code == ExitCode.OK.code() || code == ExitCode.PREEMPTED.code()) {
+            System.out.println(json ? summary.json() : summary.text());
+        }
+        if (code == ExitCode.PREEMPTED.code()) {
             List<String> command =
                     spec.commandLine().getParent().getParseResult().originalArgs();
             Terminal.error().print("to go on: " + Shell.command(command));
         }
+        return code;
+    }
+
+    private Path runFolder(RunConfig config) {
+        return folder.orElseGet(() -> Path.of("runs", arguments.runName(config)));
+    }
+
+    /// A machine on its own needs no other process for one worker.
+    private static boolean launches(Role.Launcher role) {
+        return role.nodes() > 1 || role.workers().isPresent();
+    }
+
+    private int alone(RunConfig config, Path run, TrainEvent.Listener events, Preparation preparation) {
+        StopSignal stop = new StopSignal("stopping after this step, with a checkpoint (once more: at once)");
+        boolean complete = new TrainingRun(config, run, events, preparation, new SaveSignal(), stop, Workers.alone(), profile).run();
         return (complete ? ExitCode.OK : ExitCode.PREEMPTED).code();
+    }
+
+    private int launch(Role.Launcher role, RunConfig config, Path logs, TrainEvent.Listener events)
+            throws InterruptedException {
+        int here = WorkerCount.of(role.workers(), config.run().device());
+        int threads = Math.max(1, Runtime.getRuntime().availableProcessors() / here);
+        List<String> program = OwnProgram.command(
+                List.of("-XX:ActiveProcessorCount=" + threads, "-XX:ErrorFile=" + logs.resolve("crash-%p.txt")),
+                spec.commandLine().getParent().getParseResult().originalArgs());
+        Terminal.error()
+                .print("node %d of %d (%s): %d workers with %d threads each"
+                        .formatted(role.node(), role.nodes(), role.source(), here, threads));
+        return new Launch(role, here, program, config.workers(), logs, Terminal.error()::print, events)
+                .run(WorkerSignals::forward);
     }
 }

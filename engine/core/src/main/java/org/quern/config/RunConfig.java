@@ -325,18 +325,26 @@ public record RunConfig(
     ///
     /// @param shares equal parts of a global batch, each the work of one worker at a time. Gradients are summed
     ///     as a tree over the shares, so that on CPUs the number of workers changes no bit as long as each has
-    ///     1,
-    ///     2, 4, 8, ... of them. By default 4 on CPUs, where the batch can be cut so, and one a worker on GPUs
+    ///     1, 2, 4, 8, ... of them. By default 4 on CPUs, where the batch can be cut so, and one a worker on GPUs
     /// @param zeroStage 1: each worker updates a part of the parameters, and holds the optimiser's states of
-    ///     these
-    ///     alone
+    ///     these alone
     /// @param bucketMib gradients that are summed over the workers at once, while the backward pass goes on
+    /// @param maxRestarts how many times in a row all start again, after one failed, without a new checkpoint
+    /// @param timeout seconds without a sign of life after which a worker counts as hung
+    /// @param stepTimeout seconds without progress after which it does: more than the longest step takes
+    /// @param grace seconds for the others to end when one failed
+    /// @param joinTimeout seconds for all machines to come together
     public record Workers(
             @Range(min = 1) @Default("auto") @EmptyWord("auto")
             Optional<Integer> shares,
 
             @Range(min = 0, max = 1) @Default("0") int zeroStage,
-            @Range(min = 1) @Default("32") int bucketMib) {}
+            @Range(min = 1) @Default("32") int bucketMib,
+            @Range(min = 0) @Default("3") int maxRestarts,
+            @Range(above = 0) @Default("30") double timeout,
+            @Range(above = 0) @Default("600") double stepTimeout,
+            @Range(min = 0) @Default("5") double grace,
+            @Range(above = 0) @Default("600") double joinTimeout) {}
 
     /// The model's shape.
     ///

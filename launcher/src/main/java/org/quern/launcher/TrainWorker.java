@@ -1,0 +1,60 @@
+package org.quern.launcher;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.function.Function;
+import org.quern.collective.Communicator;
+import org.quern.config.RunConfig;
+import org.quern.launcher.cluster.Assignment;
+import org.quern.launcher.cluster.CallCount;
+import org.quern.launcher.cluster.Communicators;
+import org.quern.launcher.cluster.WorkerLink;
+import org.quern.train.Preparation;
+import org.quern.train.TrainEvent;
+import org.quern.train.TrainingRun;
+import org.quern.train.Workers;
+
+/// `quern train` as one of several workers that a launcher has started.
+record TrainWorker(ConfigArguments arguments, boolean profile) {
+    /// @return the exit code
+    int run(Assignment worker, Function<RunConfig, Path> folder) {
+        CallCount calls = new CallCount();
+        WorkerLink link = WorkerLink.open(calls);
+        StopSignal stop = StopSignal.ofWorker();
+        SaveSignal save = new SaveSignal();
+        RunConfig config = config(worker);
+        Path run = folder.apply(config);
+        Logs.alsoTo(run.resolve("logs/attempt-%d/rank-%d.log".formatted(worker.epoch(), worker.rank())));
+        boolean isFirst = worker.rank() == 0;
+        if (!isFirst) {
+            Logs.onlyWarnings();
+        }
+        Preparation display = isFirst ? new ProgressDisplay(Terminal.error()) : (_, _, _) -> {};
+        TrainEvent.Listener events = isFirst ? link::tell : _ -> link.progress();
+        Communicator communicator = Communicators.join(worker, calls);
+        try (Workers workers = new Workers(communicator, communicator, worker.localWorld())) {
+            boolean complete = new TrainingRun(
+                            config,
+                            run,
+                            events,
+                            (what, done, total) -> {
+                                link.progress();
+                                display.update(what, done, total);
+                            },
+                            () -> save.getAsBoolean() | link.save(),
+                            link.stop(stop),
+                            workers,
+                            profile)
+                    .run();
+            return link.end(complete).code();
+        }
+    }
+
+    /// The workers of a machine take a GPU each.
+    private RunConfig config(Assignment worker) {
+        RunConfig config = arguments.read();
+        return config.run().device().equals("cuda") && worker.localWorld() > 1
+                ? arguments.read(List.of("run.device=cuda:" + worker.localRank()))
+                : config;
+    }
+}

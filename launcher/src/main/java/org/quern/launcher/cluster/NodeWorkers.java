@@ -1,0 +1,180 @@
+package org.quern.launcher.cluster;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.quern.base.ExitCode;
+import org.quern.collective.CommunicatorException;
+import org.quern.collective.SharedMemory;
+import org.quern.launcher.cluster.NodeCommand.Ask;
+import org.quern.launcher.cluster.NodeCommand.Bye;
+import org.quern.launcher.cluster.NodeCommand.End;
+import org.quern.launcher.cluster.NodeCommand.Start;
+import org.quern.launcher.cluster.NodeEvent.Beat;
+import org.quern.launcher.cluster.NodeEvent.Failed;
+import org.quern.launcher.cluster.NodeEvent.Stopped;
+import org.quern.train.TrainEvent;
+
+/// The workers of this machine: does what it is commanded, and tells what happens to them.
+final class NodeWorkers implements AutoCloseable {
+    private static final int SIGNALLED = 128;
+
+    private final List<String> program;
+    private final Path logs;
+    private final Consumer<String> display;
+    private final Consumer<TrainEvent> training;
+    private final Consumer<NodeEvent> events;
+    private final ScheduledExecutorService clock = Executors.newSingleThreadScheduledExecutor(
+            task -> Thread.ofPlatform().daemon().name("workers' clock").unstarted(task));
+
+    private long epoch = -1;
+    private List<WorkerProcess> workers = List.of();
+    private Optional<SharedMemory> memory = Optional.empty();
+    private int left;
+    private int code;
+    private boolean isEnding;
+
+    /// @param program command line of a worker
+    /// @param logs folder of what the workers print
+    /// @param beat time between two signs of life
+    NodeWorkers(
+            List<String> program,
+            Path logs,
+            Duration beat,
+            Consumer<String> display,
+            Consumer<TrainEvent> training,
+            Consumer<NodeEvent> events) {
+        this.program = program;
+        this.logs = logs;
+        this.display = display;
+        this.training = training;
+        this.events = events;
+        clock.scheduleAtFixedRate(this::beat, beat.toNanos(), beat.toNanos(), TimeUnit.NANOSECONDS);
+    }
+
+    synchronized void perform(NodeCommand command) {
+        switch (command) {
+            case Start start -> start(start);
+            case Ask ask -> workers.forEach(worker -> worker.ask(ask.request()));
+            case End end
+            when end.epoch() == epoch && left > 0 -> {
+                isEnding = true;
+                workers.forEach(WorkerProcess::end);
+                List<WorkerProcess> these = workers;
+                clock.schedule(() -> these.forEach(WorkerProcess::kill), end.graceMillis(), TimeUnit.MILLISECONDS);
+            }
+            case End end -> events.accept(new Stopped(end.epoch(), ExitCode.OK.code()));
+            case Bye _ -> close();
+        }
+    }
+
+    /// Ends all workers without waiting.
+    @Override
+    public synchronized void close() {
+        isEnding = true;
+        workers.forEach(WorkerProcess::kill);
+        forgetMemory();
+        clock.shutdownNow();
+    }
+
+    private void start(Start start) {
+        epoch = start.epoch();
+        isEnding = false;
+        code = ExitCode.OK.code();
+        List<WorkerProcess> started = new ArrayList<>();
+        workers = started;
+        left = start.workers().size();
+        try {
+            Path folder = Files.createDirectories(logs.resolve("attempt-" + epoch));
+            if (start.workers().getFirst().collective().equals(Assignment.SHARED)) {
+                memory = Optional.of(SharedMemory.create(left, epoch, SharedMemory.SLOT_BYTES));
+            }
+            for (Assignment worker : start.workers()) {
+                started.add(new WorkerProcess(
+                        program,
+                        memory.map(shared -> worker.withCollective(Assignment.SHARED + shared.name()))
+                                .orElse(worker),
+                        folder.resolve("rank-%d.txt".formatted(worker.rank())),
+                        display,
+                        training));
+            }
+        } catch (IOException | CommunicatorException e) {
+            isEnding = true;
+            started.forEach(WorkerProcess::kill);
+            left = started.size();
+            events.accept(new Failed(
+                    epoch,
+                    new Failure(
+                            "node " + start.workers().getFirst().node(),
+                            "cannot start its workers: " + e.getMessage(),
+                            ExitCode.RETRYABLE.code(),
+                            false,
+                            List.of())));
+        }
+        long of = epoch;
+        started.forEach(worker -> worker.onEnd().thenAccept(exit -> ended(of, worker, exit)));
+        if (started.isEmpty()) {
+            events.accept(new Stopped(epoch, code));
+        }
+    }
+
+    private synchronized void ended(long of, WorkerProcess worker, int exit) {
+        if (of != epoch) {
+            return;
+        }
+        if (worker.isGoodEnd(exit)) {
+            code = Math.max(code, exit);
+        } else if (!isEnding) {
+            events.accept(new Failed(epoch, failure(worker, exit)));
+        }
+        if (--left == 0) {
+            workers = List.of();
+            forgetMemory();
+            events.accept(new Stopped(epoch, code));
+        }
+    }
+
+    private void forgetMemory() {
+        memory.ifPresent(SharedMemory::close);
+        memory = Optional.empty();
+    }
+
+    private static Failure failure(WorkerProcess worker, int exit) {
+        if (exit == ExitCode.OK.code() || exit == ExitCode.PREEMPTED.code()) {
+            return new Failure(
+                    worker.toString(),
+                    "ended with exit code %d before the run was done".formatted(exit),
+                    ExitCode.RETRYABLE.code(),
+                    false,
+                    worker.lastLines());
+        }
+        String reason = exit > SIGNALLED ? "was ended by " + signal(exit - SIGNALLED) : "ended with exit code " + exit;
+        return new Failure(worker.toString(), reason, exit, false, worker.lastLines());
+    }
+
+    private static String signal(int number) {
+        return switch (number) {
+            case 6 -> "SIGABRT (a JVM's own, after a crash in native code)";
+            case 7 -> "SIGBUS";
+            case 9 -> "SIGKILL (the operating system's, if memory ran out)";
+            case 11 -> "SIGSEGV";
+            case 15 -> "SIGTERM";
+            default -> "signal " + number;
+        };
+    }
+
+    private synchronized void beat() {
+        if (left > 0 && !isEnding) {
+            events.accept(
+                    new Beat(epoch, workers.stream().map(WorkerProcess::state).toList()));
+        }
+    }
+}

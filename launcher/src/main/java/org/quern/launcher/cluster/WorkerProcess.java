@@ -1,0 +1,194 @@
+package org.quern.launcher.cluster;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.io.Writer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.quern.launcher.cluster.NodeEvent.WorkerState;
+import org.quern.launcher.cluster.WorkerMessage.Beat;
+import org.quern.launcher.cluster.WorkerMessage.Ended;
+import org.quern.launcher.cluster.WorkerMessage.Event;
+import org.quern.train.TrainEvent;
+
+/// A worker of this machine, as its launcher sees it.
+///
+/// The end of the worker's standard input means that there is no launcher any more: whatever ends the launcher ends the
+/// workers.
+final class WorkerProcess {
+    private static final int LAST_LINES = 12;
+    /// What is left in the pipes of a process that has ended is read in less.
+    private static final Duration OUTPUT_LIMIT = Duration.ofSeconds(2);
+
+    private final Assignment assignment;
+    private final Process process;
+    private final Writer input;
+    private final Consumer<String> display;
+    private final Consumer<TrainEvent> training;
+    private final CompletableFuture<Void> outputs;
+
+    private final Deque<String> lastLines = new ArrayDeque<>();
+    private final Writer file;
+    private final long startNanos = System.nanoTime();
+    private long lifeNanos = startNanos;
+    private long progressNanos = startNanos;
+    private Beat beat = new Beat(0, 0, "");
+    private Ended ended;
+
+    /// @param log gets all that it prints
+    /// @param display gets it, too, a line each
+    /// @param training gets the run's events, if it is the worker that tells them
+    WorkerProcess(
+            List<String> command,
+            Assignment assignment,
+            Path log,
+            Consumer<String> display,
+            Consumer<TrainEvent> training)
+            throws IOException {
+        this.assignment = assignment;
+        this.display = display;
+        this.training = training;
+        file = Files.newBufferedWriter(log, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+        ProcessBuilder builder = new ProcessBuilder(command);
+        builder.environment().putAll(assignment.environment());
+        process = builder.start();
+        input = process.outputWriter(StandardCharsets.UTF_8);
+        outputs = CompletableFuture.allOf(
+                reading(process.inputReader(StandardCharsets.UTF_8), this::standardOutput),
+                reading(process.errorReader(StandardCharsets.UTF_8), this::print));
+    }
+
+    int rank() {
+        return assignment.rank();
+    }
+
+    /// Completes with the exit code when the process has ended and all that it printed is read.
+    CompletableFuture<Integer> onEnd() {
+        return process.onExit()
+                .thenCompose(_ -> outputs.completeOnTimeout(null, OUTPUT_LIMIT.toMillis(), TimeUnit.MILLISECONDS))
+                .thenApply(_ -> {
+                    closeLog();
+                    return process.exitValue();
+                });
+    }
+
+    synchronized WorkerState state() {
+        long now = System.nanoTime();
+        return new WorkerState(
+                rank(),
+                // A JVM that starts says nothing: that is no progress, but not silence.
+                lifeNanos == startNanos ? 0 : TimeUnit.NANOSECONDS.toMillis(now - lifeNanos),
+                TimeUnit.NANOSECONDS.toMillis(now - progressNanos),
+                beat.calls(),
+                beat.call());
+    }
+
+    /// Whether it has ended, or is about to, as a worker should with this exit code.
+    synchronized boolean isGoodEnd(int code) {
+        return ended != null && code == WorkerLink.exitCode(ended.complete()).code();
+    }
+
+    synchronized List<String> lastLines() {
+        return List.copyOf(lastLines);
+    }
+
+    @Override
+    public String toString() {
+        return "worker %d (node %d, process %d)".formatted(rank(), assignment.node(), process.pid());
+    }
+
+    void ask(WorkerRequest request) {
+        try {
+            input.write(request + "\n");
+            input.flush();
+        } catch (IOException _) {
+            // It has ended: others will say why.
+        }
+    }
+
+    /// Lets it end at once, in order.
+    void end() {
+        try {
+            input.close();
+        } catch (IOException _) {
+            // It has ended.
+        }
+    }
+
+    void kill() {
+        process.descendants().forEach(ProcessHandle::destroyForcibly);
+        process.destroyForcibly();
+    }
+
+    private CompletableFuture<Void> reading(BufferedReader reader, Consumer<String> each) {
+        CompletableFuture<Void> end = new CompletableFuture<>();
+        Thread.ofPlatform().daemon().name("output of worker " + rank()).start(() -> {
+            try (reader) {
+                reader.lines().forEach(each);
+            } catch (UncheckedIOException | IOException _) {
+                // The process has ended.
+            } finally {
+                end.complete(null);
+            }
+        });
+        return end;
+    }
+
+    private void standardOutput(String line) {
+        if (!line.startsWith(WorkerMessage.MARK)) {
+            print(line);
+            return;
+        }
+        switch (Tagged.read(WorkerMessage.class, line.substring(WorkerMessage.MARK.length()))) {
+            case Beat next -> beat(next);
+            case Event event -> training.accept(event.training());
+            case Ended end -> {
+                synchronized (this) {
+                    ended = end;
+                }
+            }
+        }
+    }
+
+    private synchronized void beat(Beat next) {
+        lifeNanos = System.nanoTime();
+        if (next.progress() != beat.progress()) {
+            progressNanos = lifeNanos;
+        }
+        beat = next;
+    }
+
+    private void print(String line) {
+        synchronized (this) {
+            if (lastLines.size() == LAST_LINES) {
+                lastLines.removeFirst();
+            }
+            lastLines.addLast(line);
+            try {
+                file.write(line + "\n");
+                file.flush();
+            } catch (IOException _) {
+                // A full disk must not stop the run; the line is shown, too.
+            }
+        }
+        display.accept("[%d] %s".formatted(rank(), line));
+    }
+
+    private synchronized void closeLog() {
+        try {
+            file.close();
+        } catch (IOException _) {
+            // As above.
+        }
+    }
+}

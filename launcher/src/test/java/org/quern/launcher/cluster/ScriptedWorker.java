@@ -1,0 +1,75 @@
+package org.quern.launcher.cluster;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.function.BooleanSupplier;
+import org.quern.train.TrainEvent;
+
+/// A worker that trains nothing: takes steps of a few milliseconds, and fails as told.
+public final class ScriptedWorker {
+    private static final long STEPS = 20;
+
+    private ScriptedWorker() {}
+
+    /// @param arguments `RANK FAULT ATTEMPTS`: worker RANK fails in the first so many attempts
+    public static void main(String[] arguments) throws Exception {
+        int failing = Integer.parseInt(arguments[0]);
+        String fault = arguments[1];
+        long attempts = Long.parseLong(arguments[2]);
+        Map<String, String> environment = System.getenv();
+        int rank = Integer.parseInt(environment.get("RANK"));
+        long epoch = Long.parseLong(environment.get("TORCHELASTIC_RESTART_COUNT"));
+        boolean fails = rank == failing && epoch < attempts && !fault.equals("none");
+        CallCount calls = new CallCount();
+        WorkerLink link = WorkerLink.open(calls);
+        BooleanSupplier stop = link.stop(() -> false);
+        System.err.println("worker " + rank + " begins attempt " + epoch);
+        if (rank == 0) {
+            link.tell(new TrainEvent.Started(Path.of("run"), 0, STEPS, 1, "plan"));
+        }
+        boolean forever = fault.equals("none") && attempts == Long.MAX_VALUE;
+        for (long step = 1; forever || step <= STEPS; step++) {
+            if (stop.getAsBoolean()) {
+                System.exit(link.end(false).code());
+            }
+            if (step == STEPS / 2 && fails) {
+                fail(fault);
+            }
+            if (step == STEPS / 2 && fault.equals("stuck") && epoch < attempts) {
+                calls.during("allReduce", ScriptedWorker::waitForever);
+            }
+            Thread.sleep(5);
+            if (rank == 0 && link.save()) {
+                link.tell(new TrainEvent.CheckpointSaved(step, Path.of("asked"), 1, 1));
+            }
+        }
+        System.exit(link.end(true).code());
+    }
+
+    private static void fail(String fault) throws IOException, InterruptedException {
+        System.err.println("about to " + fault);
+        switch (fault) {
+            case "stuck" -> waitForever();
+            case "SEGV", "KILL", "STOP" ->
+                new ProcessBuilder(List.of(
+                                "kill",
+                                "-" + fault,
+                                "" + ProcessHandle.current().pid()))
+                        .start()
+                        .waitFor();
+            default -> System.exit(Integer.parseInt(fault));
+        }
+        waitForever();
+    }
+
+    private static void waitForever() {
+        try {
+            new CountDownLatch(1).await();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}
