@@ -8,12 +8,15 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.quern.base.ExitCode;
+import org.quern.config.ConfigWriter;
 import org.quern.config.RunConfig;
 import org.quern.launcher.cluster.Address;
 import org.quern.launcher.cluster.Assignment;
+import org.quern.launcher.cluster.JobToken;
 import org.quern.launcher.cluster.Launch;
 import org.quern.launcher.cluster.Role;
 import org.quern.launcher.cluster.RoleDetector;
+import org.quern.launcher.cluster.WorkerProgram;
 import org.quern.train.Preparation;
 import org.quern.train.TrainEvent;
 import org.quern.train.TrainingRun;
@@ -127,13 +130,25 @@ final class TrainCommand implements Callable<Integer> {
             throws InterruptedException {
         int here = WorkerCount.of(role.workers(), config.run().device());
         int threads = Math.max(1, Runtime.getRuntime().availableProcessors() / here);
-        List<String> program = OwnProgram.command(
+        List<String> command = OwnProgram.command(
                 List.of("-XX:ActiveProcessorCount=" + threads, "-XX:ErrorFile=" + logs.resolve("crash-%p.txt")),
                 spec.commandLine().getParent().getParseResult().originalArgs());
         Terminal.error()
                 .print("node %d of %d (%s): %d workers with %d threads each"
                         .formatted(role.node(), role.nodes(), role.source(), here, threads));
-        return new Launch(role, here, program, config.workers(), logs, Terminal.error()::print, events)
-                .run(WorkerSignals::forward);
+        Optional<byte[]> token =
+                role.nodes() == 1 ? Optional.empty() : Optional.of(JobToken.find(System.getenv(), logs.getParent()));
+        Launch launch = new Launch(
+                role,
+                here,
+                new WorkerProgram(command, token.map(JobToken::environment).orElse(Map.of())),
+                config.workers(),
+                ConfigWriter.yaml(config),
+                logs,
+                Terminal.error()::print,
+                events);
+        return token.isPresent()
+                ? launch.run(WorkerSignals::forward, token.get())
+                : launch.run(WorkerSignals::forward);
     }
 }

@@ -15,6 +15,9 @@ sealed interface NodeCommand {
     /// @param graceMillis until they are killed
     record End(long epoch, long graceMillis) implements NodeCommand {}
 
+    /// A sign of life.
+    record Ping() implements NodeCommand {}
+
     /// The job has ended: exit with this code.
     record Bye(int code) implements NodeCommand {}
 }

@@ -17,6 +17,7 @@ import org.quern.collective.SharedMemory;
 import org.quern.launcher.cluster.NodeCommand.Ask;
 import org.quern.launcher.cluster.NodeCommand.Bye;
 import org.quern.launcher.cluster.NodeCommand.End;
+import org.quern.launcher.cluster.NodeCommand.Ping;
 import org.quern.launcher.cluster.NodeCommand.Start;
 import org.quern.launcher.cluster.NodeEvent.Beat;
 import org.quern.launcher.cluster.NodeEvent.Failed;
@@ -27,7 +28,7 @@ import org.quern.train.TrainEvent;
 final class NodeWorkers implements AutoCloseable {
     private static final int SIGNALLED = 128;
 
-    private final List<String> program;
+    private final WorkerProgram program;
     private final Path logs;
     private final Consumer<String> display;
     private final Consumer<TrainEvent> training;
@@ -42,11 +43,10 @@ final class NodeWorkers implements AutoCloseable {
     private int code;
     private boolean isEnding;
 
-    /// @param program command line of a worker
     /// @param logs folder of what the workers print
     /// @param beat time between two signs of life
     NodeWorkers(
-            List<String> program,
+            WorkerProgram program,
             Path logs,
             Duration beat,
             Consumer<String> display,
@@ -72,6 +72,7 @@ final class NodeWorkers implements AutoCloseable {
                 clock.schedule(() -> these.forEach(WorkerProcess::kill), end.graceMillis(), TimeUnit.MILLISECONDS);
             }
             case End end -> events.accept(new Stopped(end.epoch(), ExitCode.OK.code()));
+            case Ping _ -> {}
             case Bye _ -> close();
         }
     }
@@ -172,9 +173,8 @@ final class NodeWorkers implements AutoCloseable {
     }
 
     private synchronized void beat() {
-        if (left > 0 && !isEnding) {
-            events.accept(
-                    new Beat(epoch, workers.stream().map(WorkerProcess::state).toList()));
-        }
+        boolean isWatching = left > 0 && !isEnding;
+        events.accept(new Beat(
+                epoch, isWatching ? workers.stream().map(WorkerProcess::state).toList() : List.of()));
     }
 }

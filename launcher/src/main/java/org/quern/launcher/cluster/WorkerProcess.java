@@ -49,7 +49,7 @@ final class WorkerProcess {
     /// @param display gets it, too, a line each
     /// @param training gets the run's events, if it is the worker that tells them
     WorkerProcess(
-            List<String> command,
+            WorkerProgram program,
             Assignment assignment,
             Path log,
             Consumer<String> display,
@@ -59,7 +59,8 @@ final class WorkerProcess {
         this.display = display;
         this.training = training;
         file = Files.newBufferedWriter(log, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
-        ProcessBuilder builder = new ProcessBuilder(command);
+        ProcessBuilder builder = new ProcessBuilder(program.command());
+        builder.environment().putAll(program.environment());
         builder.environment().putAll(assignment.environment());
         process = builder.start();
         input = process.outputWriter(StandardCharsets.UTF_8);

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -35,7 +36,7 @@ class LaunchTest {
     private final List<TrainEvent> events = Collections.synchronizedList(new ArrayList<>());
     private final CompletableFuture<Consumer<WorkerRequest>> signals = new CompletableFuture<>();
 
-    private static List<String> program(String... script) {
+    static WorkerProgram program(String... script) {
         List<String> command = new ArrayList<>(List.of(
                 System.getProperty("java.home") + "/bin/java",
                 "-XX:TieredStopAtLevel=1",
@@ -46,12 +47,12 @@ class LaunchTest {
                 System.getProperty("java.class.path"),
                 ScriptedWorker.class.getName()));
         command.addAll(List.of(script));
-        return command;
+        return new WorkerProgram(command, Map.of());
     }
 
     private int run(RunConfig.Workers limits, String... script) throws InterruptedException {
         Role.Launcher role = new Role.Launcher("test", 0, 1, Optional.empty(), Optional.empty());
-        return new Launch(role, 2, program(script), limits, folder, shown::add, events::add).run(signals::complete);
+        return new Launch(role, 2, program(script), limits, "", folder, shown::add, events::add).run(signals::complete);
     }
 
     private static RunConfig.Workers withRestarts(int restarts) {
@@ -148,8 +149,8 @@ class LaunchTest {
     @Test
     void refusesAProgramThatIsNone() throws Exception {
         Role.Launcher role = new Role.Launcher("test", 0, 1, Optional.empty(), Optional.empty());
-        List<String> none = List.of("/no/such/program");
-        assertThat(new Launch(role, 2, none, withRestarts(0), folder, shown::add, events::add).run(signals::complete))
+        WorkerProgram none = new WorkerProgram(List.of("/no/such/program"), Map.of());
+        assertThat(new Launch(role, 2, none, withRestarts(0), "", folder, shown::add, events::add).run(signals::complete))
                 .isEqualTo(76);
         assertThat(shown).anyMatch(line -> line.startsWith("node 0 cannot start its workers"));
     }

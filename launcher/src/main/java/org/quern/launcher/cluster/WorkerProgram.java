@@ -1,0 +1,9 @@
+package org.quern.launcher.cluster;
+
+import java.util.List;
+import java.util.Map;
+
+/// What a worker runs.
+///
+/// @param environment what all workers get beside their [Assignment]
+public record WorkerProgram(List<String> command, Map<String, String> environment) {}
