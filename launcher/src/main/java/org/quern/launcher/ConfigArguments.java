@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Optional;
 import org.quern.config.ConfigReader;
 import org.quern.config.RunConfig;
+import org.quern.gpu.Gpus;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -37,6 +38,14 @@ final class ConfigArguments {
         device.ifPresent(name -> all.add("run.device=" + name));
         all.addAll(more);
         return ConfigReader.read(file, RunConfig.class, all);
+    }
+
+    /// Workers of one machine that all see its GPUs take one each.
+    RunConfig forWorker(RunConfig config, int localRank, int localWorld) {
+        boolean isShared = config.run().device().equals("cuda")
+                && localWorld > 1
+                && Gpus.list().size() > 1;
+        return isShared ? read(List.of("run.device=cuda:" + localRank)) : config;
     }
 
     /// The run's name: as configured, or else that of the file.

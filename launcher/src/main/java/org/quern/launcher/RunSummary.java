@@ -35,6 +35,11 @@ final class RunSummary implements TrainEvent.Listener {
         }
     }
 
+    /// Whether nothing has happened here: another process has the result.
+    boolean isEmpty() {
+        return finished.isEmpty();
+    }
+
     /// One object in a line; what there was none of is left out.
     String json() {
         Map<String, Object> values = new LinkedHashMap<>();

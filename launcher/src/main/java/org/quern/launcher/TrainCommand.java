@@ -3,15 +3,19 @@ package org.quern.launcher;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.quern.base.ExitCode;
+import org.quern.base.QuernException;
+import org.quern.collective.CommunicatorException;
 import org.quern.config.ConfigWriter;
 import org.quern.config.RunConfig;
 import org.quern.launcher.cluster.Address;
 import org.quern.launcher.cluster.Assignment;
+import org.quern.launcher.cluster.Communicators;
 import org.quern.launcher.cluster.JobToken;
 import org.quern.launcher.cluster.Launch;
 import org.quern.launcher.cluster.Role;
@@ -90,17 +94,23 @@ final class TrainCommand implements Callable<Integer> {
                 environment,
                 new RoleDetector.Asked(
                         workers, nodes, nodeRank, rendezvous.map(text -> Address.parse(text, "--rendezvous"))));
-        Logs.alsoTo(logs.resolve("train.log"));
-        ProgressDisplay display = new ProgressDisplay(Terminal.error());
         RunSummary summary = new RunSummary(run);
-        TrainEvent.Listener both = event -> {
-            display.on(event);
-            summary.on(event);
+        int code = switch (role.orElse(null)) {
+            case Role.Launcher launcher
+            when launches(launcher) -> {
+                Logs.alsoTo(logs.resolve(logName(launcher.node())));
+                yield launch(launcher, config, logs, summary);
+            }
+            case Role.Worker worker -> {
+                Logs.alsoTo(logs.resolve(logName(worker.rank())));
+                yield together(worker, config, run, summary);
+            }
+            case null, default -> {
+                Logs.alsoTo(logs.resolve(logName(0)));
+                yield train(config, run, summary, Workers.alone());
+            }
         };
-        int code = role.isPresent() && role.get() instanceof Role.Launcher launcher && launches(launcher)
-                ? launch(launcher, config, logs, both)
-                : alone(config, run, both, display);
-        if (code == ExitCode.OK.code() || code == ExitCode.PREEMPTED.code()) {
+        if (!summary.isEmpty() && (code == ExitCode.OK.code() || code == ExitCode.PREEMPTED.code())) {
             System.out.println(json ? summary.json() : summary.text());
         }
         if (code == ExitCode.PREEMPTED.code()) {
@@ -109,6 +119,11 @@ final class TrainCommand implements Callable<Integer> {
             Terminal.error().print("to go on: " + Shell.command(command));
         }
         return code;
+    }
+
+    /// Processes of one run do not write into the same log.
+    private static String logName(int index) {
+        return index == 0 ? "train.log" : "train-%d.log".formatted(index);
     }
 
     private Path runFolder(RunConfig config) {
@@ -120,14 +135,46 @@ final class TrainCommand implements Callable<Integer> {
         return role.nodes() > 1 || role.workers().isPresent();
     }
 
-    private int alone(RunConfig config, Path run, TrainEvent.Listener events, Preparation preparation) {
+    /// As a worker that a scheduler has started.
+    private int together(Role.Worker worker, RunConfig config, Path run, RunSummary summary) {
+        Terminal.error().print("worker %d of %d (%s)".formatted(worker.rank(), worker.world(), worker.source()));
+        if (worker.rank() > 0) {
+            Logs.onlyWarnings();
+        }
+        Map<String, String> environment = System.getenv();
+        try (Workers all =
+                Communicators.meet(worker, environment, JobToken.find(environment, run), Duration.ofSeconds((long)
+                        config.workers().stepTimeout()))) {
+            return train(arguments.forWorker(config, worker.localRank(), worker.localWorld()), run, summary, all);
+        } catch (CommunicatorException e) {
+            throw new QuernException(ExitCode.RETRYABLE, e.getMessage(), e);
+        }
+    }
+
+    private int train(RunConfig config, Path run, RunSummary summary, Workers all) {
+        ProgressDisplay display = new ProgressDisplay(Terminal.error());
+        TrainEvent.Listener both = event -> {
+            display.on(event);
+            summary.on(event);
+        };
+        Preparation preparation = display;
         StopSignal stop = new StopSignal("stopping after this step, with a checkpoint (once more: at once)");
-        boolean complete = new TrainingRun(config, run, events, preparation, new SaveSignal(), stop, Workers.alone(), profile).run();
+        boolean complete = new TrainingRun(
+                        config,
+                        run,
+                        all.isFirst() ? both : _ -> {},
+                        all.isFirst() ? preparation : (_, _, _) -> {},
+                        new SaveSignal(),
+                        stop,
+                        all,
+                        profile)
+                .run();
         return (complete ? ExitCode.OK : ExitCode.PREEMPTED).code();
     }
 
-    private int launch(Role.Launcher role, RunConfig config, Path logs, TrainEvent.Listener events)
+    private int launch(Role.Launcher role, RunConfig config, Path logs, RunSummary summary)
             throws InterruptedException {
+        ProgressDisplay display = new ProgressDisplay(Terminal.error());
         int here = WorkerCount.of(role.workers(), config.run().device());
         int threads = Math.max(1, Runtime.getRuntime().availableProcessors() / here);
         List<String> command = OwnProgram.command(
@@ -146,9 +193,10 @@ final class TrainCommand implements Callable<Integer> {
                 ConfigWriter.yaml(config),
                 logs,
                 Terminal.error()::print,
-                events);
-        return token.isPresent()
-                ? launch.run(WorkerSignals::forward, token.get())
-                : launch.run(WorkerSignals::forward);
+                event -> {
+                    display.on(event);
+                    summary.on(event);
+                });
+        return token.isPresent() ? launch.run(WorkerSignals::forward, token.get()) : launch.run(WorkerSignals::forward);
     }
 }

@@ -1,13 +1,15 @@
 package org.quern.launcher;
 
 import java.nio.file.Path;
-import java.util.List;
 import java.util.function.Function;
-import org.quern.collective.Communicator;
+import org.quern.base.ExitCode;
+import org.quern.base.QuernException;
+import org.quern.collective.CommunicatorException;
 import org.quern.config.RunConfig;
 import org.quern.launcher.cluster.Assignment;
 import org.quern.launcher.cluster.CallCount;
 import org.quern.launcher.cluster.Communicators;
+import org.quern.launcher.cluster.JobToken;
 import org.quern.launcher.cluster.WorkerLink;
 import org.quern.train.Preparation;
 import org.quern.train.TrainEvent;
@@ -22,7 +24,7 @@ record TrainWorker(ConfigArguments arguments, boolean profile) {
         WorkerLink link = WorkerLink.open(calls);
         StopSignal stop = StopSignal.ofWorker();
         SaveSignal save = new SaveSignal();
-        RunConfig config = config(worker);
+        RunConfig config = arguments.forWorker(arguments.read(), worker.localRank(), worker.localWorld());
         Path run = folder.apply(config);
         Logs.alsoTo(run.resolve("logs/attempt-%d/rank-%d.log".formatted(worker.epoch(), worker.rank())));
         boolean isFirst = worker.rank() == 0;
@@ -31,8 +33,7 @@ record TrainWorker(ConfigArguments arguments, boolean profile) {
         }
         Preparation display = isFirst ? new ProgressDisplay(Terminal.error()) : (_, _, _) -> {};
         TrainEvent.Listener events = isFirst ? link::tell : _ -> link.progress();
-        Communicator communicator = Communicators.join(worker, calls);
-        try (Workers workers = new Workers(communicator, communicator, worker.localWorld())) {
+        try (Workers workers = Communicators.join(worker, JobToken.find(System.getenv(), run), calls)) {
             boolean complete = new TrainingRun(
                             config,
                             run,
@@ -47,14 +48,8 @@ record TrainWorker(ConfigArguments arguments, boolean profile) {
                             profile)
                     .run();
             return link.end(complete).code();
+        } catch (CommunicatorException e) {
+            throw new QuernException(ExitCode.RETRYABLE, e.getMessage(), e);
         }
-    }
-
-    /// The workers of a machine take a GPU each.
-    private RunConfig config(Assignment worker) {
-        RunConfig config = arguments.read();
-        return config.run().device().equals("cuda") && worker.localWorld() > 1
-                ? arguments.read(List.of("run.device=cuda:" + worker.localRank()))
-                : config;
     }
 }

@@ -14,10 +14,10 @@ import org.quern.base.QuernException;
 /// The secret that the processes of a job have in common.
 public final class JobToken {
     /// A file that holds it, such as a mounted secret.
-    static final String FILE = "QUERN_TOKEN_FILE";
+    static final String FILE = "QUERN_JOB_TOKEN_FILE";
 
     /// The secret itself.
-    static final String VALUE = "QUERN_TOKEN";
+    static final String VALUE = "QUERN_JOB_TOKEN";
 
     private static final int LEAST_BYTES = 16;
     private static final int MADE_BYTES = 32;

@@ -121,7 +121,7 @@ final class NodeWorkers implements AutoCloseable {
                             List.of())));
         }
         long of = epoch;
-        started.forEach(worker -> worker.onEnd().thenAccept(exit -> ended(of, worker, exit)));
+        started.forEach(worker -> worker.whenEnded(exit -> ended(of, worker, exit)));
         if (started.isEmpty()) {
             events.accept(new Stopped(epoch, code));
         }

@@ -12,9 +12,9 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.IntConsumer;
 import org.quern.launcher.cluster.NodeEvent.WorkerState;
 import org.quern.launcher.cluster.WorkerMessage.Beat;
 import org.quern.launcher.cluster.WorkerMessage.Ended;
@@ -26,7 +26,9 @@ import org.quern.train.TrainEvent;
 /// The end of the worker's standard input means that there is no launcher any more: whatever ends the launcher ends the
 /// workers.
 final class WorkerProcess {
-    private static final int LAST_LINES = 12;
+    private static final int LAST_LINES = 30;
+    /// A JVM that starts says nothing for a while.
+    private static final Duration START_LIMIT = Duration.ofMinutes(2);
     /// What is left in the pipes of a process that has ended is read in less.
     private static final Duration OUTPUT_LIMIT = Duration.ofSeconds(2);
 
@@ -35,7 +37,8 @@ final class WorkerProcess {
     private final Writer input;
     private final Consumer<String> display;
     private final Consumer<TrainEvent> training;
-    private final CompletableFuture<Void> outputs;
+    private final Thread output;
+    private final Thread errors;
 
     private final Deque<String> lastLines = new ArrayDeque<>();
     private final Writer file;
@@ -64,31 +67,40 @@ final class WorkerProcess {
         builder.environment().putAll(assignment.environment());
         process = builder.start();
         input = process.outputWriter(StandardCharsets.UTF_8);
-        outputs = CompletableFuture.allOf(
-                reading(process.inputReader(StandardCharsets.UTF_8), this::standardOutput),
-                reading(process.errorReader(StandardCharsets.UTF_8), this::print));
+        output = reading(process.inputReader(StandardCharsets.UTF_8), this::standardOutput);
+        errors = reading(process.errorReader(StandardCharsets.UTF_8), this::print);
     }
 
     int rank() {
         return assignment.rank();
     }
 
-    /// Completes with the exit code when the process has ended and all that it printed is read.
-    CompletableFuture<Integer> onEnd() {
-        return process.onExit()
-                .thenCompose(_ -> outputs.completeOnTimeout(null, OUTPUT_LIMIT.toMillis(), TimeUnit.MILLISECONDS))
-                .thenApply(_ -> {
-                    closeLog();
-                    return process.exitValue();
-                });
+    /// Calls an action with the exit code when the process has ended and all that it printed is read.
+    ///
+    /// Not by [Process#onExit()], which needs a thread of the common pool.
+    void whenEnded(IntConsumer action) {
+        thread("end", () -> {
+            try {
+                int code = process.waitFor();
+                output.join(OUTPUT_LIMIT);
+                errors.join(OUTPUT_LIMIT);
+                closeLog();
+                action.accept(code);
+            } catch (InterruptedException _) {
+                Thread.currentThread().interrupt();
+            }
+        });
     }
 
     synchronized WorkerState state() {
         long now = System.nanoTime();
+        if (lifeNanos == startNanos) {
+            long late = Math.max(0, now - startNanos - START_LIMIT.toNanos());
+            return new WorkerState(rank(), TimeUnit.NANOSECONDS.toMillis(late), 0, 0, "");
+        }
         return new WorkerState(
                 rank(),
-                // A JVM that starts says nothing: that is no progress, but not silence.
-                lifeNanos == startNanos ? 0 : TimeUnit.NANOSECONDS.toMillis(now - lifeNanos),
+                TimeUnit.NANOSECONDS.toMillis(now - lifeNanos),
                 TimeUnit.NANOSECONDS.toMillis(now - progressNanos),
                 beat.calls(),
                 beat.call());
@@ -131,18 +143,21 @@ final class WorkerProcess {
         process.destroyForcibly();
     }
 
-    private CompletableFuture<Void> reading(BufferedReader reader, Consumer<String> each) {
-        CompletableFuture<Void> end = new CompletableFuture<>();
-        Thread.ofPlatform().daemon().name("output of worker " + rank()).start(() -> {
+    private Thread reading(BufferedReader reader, Consumer<String> each) {
+        return thread("output", () -> {
             try (reader) {
                 reader.lines().forEach(each);
             } catch (UncheckedIOException | IOException _) {
                 // The process has ended.
-            } finally {
-                end.complete(null);
             }
         });
-        return end;
+    }
+
+    private Thread thread(String what, Runnable action) {
+        return Thread.ofPlatform()
+                .daemon()
+                .name("%s of worker %d".formatted(what, rank()))
+                .start(action);
     }
 
     private void standardOutput(String line) {
@@ -162,8 +177,9 @@ final class WorkerProcess {
     }
 
     private synchronized void beat(Beat next) {
+        boolean isFirst = lifeNanos == startNanos;
         lifeNanos = System.nanoTime();
-        if (next.progress() != beat.progress()) {
+        if (isFirst || next.progress() != beat.progress()) {
             progressNanos = lifeNanos;
         }
         beat = next;

@@ -109,17 +109,17 @@ class LaunchTest {
 
     @Test
     void namesAWorkerThatWasHalted() throws Exception {
-        RunConfig.Workers limits = new RunConfig.Workers(Optional.empty(), 0, 32, 0, 5, 120, 5, 120);
+        RunConfig.Workers limits = new RunConfig.Workers(Optional.empty(), 0, 32, 0, 15, 120, 5, 120);
         assertThat(run(limits, "1", "STOP", "1")).isEqualTo(76);
-        assertThat(shown).anyMatch(line -> line.startsWith("worker 1 gave no sign of life for 5.0 s"));
+        assertThat(shown).anyMatch(line -> line.startsWith("worker 1 gave no sign of life for 15.0 s"));
     }
 
     @Test
     void namesTheWorkerThatOthersWaitFor() throws Exception {
-        RunConfig.Workers limits = new RunConfig.Workers(Optional.empty(), 0, 32, 1, 120, 5, 5, 120);
+        RunConfig.Workers limits = new RunConfig.Workers(Optional.empty(), 0, 32, 1, 120, 15, 5, 120);
         assertThat(run(limits, "1", "stuck", "1")).isZero();
         assertThat(shown)
-                .contains("worker 1 did not go on for 5.0 s (workers.step_timeout) after its collective call 0");
+                .contains("worker 1 did not go on for 15.0 s (workers.step_timeout) after its collective call 0");
     }
 
     @Test
@@ -136,7 +136,7 @@ class LaunchTest {
         ask.accept(WorkerRequest.SAVE);
         await(() -> events.stream().anyMatch(TrainEvent.CheckpointSaved.class::isInstance));
         ask.accept(WorkerRequest.STOP);
-        assertThat(code.get()).isEqualTo(75);
+        assertThat(code.get()).as(() -> shown.toString()).isEqualTo(75);
     }
 
     @Test
@@ -150,7 +150,8 @@ class LaunchTest {
     void refusesAProgramThatIsNone() throws Exception {
         Role.Launcher role = new Role.Launcher("test", 0, 1, Optional.empty(), Optional.empty());
         WorkerProgram none = new WorkerProgram(List.of("/no/such/program"), Map.of());
-        assertThat(new Launch(role, 2, none, withRestarts(0), "", folder, shown::add, events::add).run(signals::complete))
+        assertThat(new Launch(role, 2, none, withRestarts(0), "", folder, shown::add, events::add)
+                        .run(signals::complete))
                 .isEqualTo(76);
         assertThat(shown).anyMatch(line -> line.startsWith("node 0 cannot start its workers"));
     }

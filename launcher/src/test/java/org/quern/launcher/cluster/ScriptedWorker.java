@@ -43,7 +43,7 @@ public final class ScriptedWorker {
             }
             Thread.sleep(5);
             if (rank == 0 && link.save()) {
-                link.tell(new TrainEvent.CheckpointSaved(step, Path.of("asked"), 1, 1));
+                link.tell(new TrainEvent.CheckpointSaved(step, Path.of("asked"), 1, 1, 1));
             }
         }
         System.exit(link.end(true).code());
