@@ -66,7 +66,7 @@ final class DashboardCommand implements Callable<Integer> {
     /// @throws QuernException if there is no such address here
     static InetSocketAddress address(String host, int port) {
         if (port < 0 || port > 65_535) {
-            throw new QuernException(ExitCode.USAGE, "--port must be 0 to 65535: got " + port);
+            throw new QuernException(ExitCode.USAGE, "a port must be 0 to 65535: got " + port);
         }
         try {
             return new InetSocketAddress(InetAddress.getByName(host), port);

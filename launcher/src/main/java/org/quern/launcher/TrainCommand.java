@@ -8,6 +8,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.quern.base.ExitCode;
 import org.quern.base.QuernException;
 import org.quern.collective.CommunicatorException;
@@ -21,6 +23,7 @@ import org.quern.launcher.cluster.Launch;
 import org.quern.launcher.cluster.Role;
 import org.quern.launcher.cluster.RoleDetector;
 import org.quern.launcher.cluster.WorkerProgram;
+import org.quern.launcher.dashboard.DashboardServer;
 import org.quern.train.Preparation;
 import org.quern.train.TrainEvent;
 import org.quern.train.TrainingRun;
@@ -54,6 +57,12 @@ final class TrainCommand implements Callable<Integer> {
             names = "--profile",
             description = "Time the operations of the third step to the fifth: a table here, a trace in DIR/profile.")
     private boolean profile;
+
+    @Option(
+            names = "--dashboard",
+            paramLabel = "[HOST:]PORT",
+            description = "Show the run in a browser while it goes on, as quern dashboard does; 0: any free port.")
+    private Optional<String> dashboard = Optional.empty();
 
     @Option(names = "--json", description = "Print the result as JSON.")
     private boolean json;
@@ -95,21 +104,10 @@ final class TrainCommand implements Callable<Integer> {
                 new RoleDetector.Asked(
                         workers, nodes, nodeRank, rendezvous.map(text -> Address.parse(text, "--rendezvous"))));
         RunSummary summary = new RunSummary(run);
-        int code = switch (role.orElse(null)) {
-            case Role.Launcher launcher
-            when launches(launcher) -> {
-                Logs.alsoTo(logs.resolve(logName(launcher.node())));
-                yield launch(launcher, config, logs, summary);
-            }
-            case Role.Worker worker -> {
-                Logs.alsoTo(logs.resolve(logName(worker.rank())));
-                yield together(worker, config, run, summary);
-            }
-            case null, default -> {
-                Logs.alsoTo(logs.resolve(logName(0)));
-                yield train(config, run, summary, Workers.alone());
-            }
-        };
+        int code;
+        try (DashboardServer _ = isFirst(role) ? serveDashboard(run) : null) {
+            code = run(role, config, run, logs, summary);
+        }
         if (!summary.isEmpty() && (code == ExitCode.OK.code() || code == ExitCode.PREEMPTED.code())) {
             System.out.println(json ? summary.json() : summary.text());
         }
@@ -124,6 +122,52 @@ final class TrainCommand implements Callable<Integer> {
     /// Processes of one run do not write into the same log.
     private static String logName(int index) {
         return index == 0 ? "train.log" : "train-%d.log".formatted(index);
+    }
+
+    private int run(Optional<Role> role, RunConfig config, Path run, Path logs, RunSummary summary)
+            throws IOException, InterruptedException {
+        return switch (role.orElse(null)) {
+            case Role.Launcher launcher
+            when launches(launcher) -> {
+                Logs.alsoTo(logs.resolve(logName(launcher.node())));
+                yield launch(launcher, config, logs, summary);
+            }
+            case Role.Worker worker -> {
+                Logs.alsoTo(logs.resolve(logName(worker.rank())));
+                yield together(worker, config, run, summary);
+            }
+            case null, default -> {
+                Logs.alsoTo(logs.resolve(logName(0)));
+                yield train(config, run, summary, Workers.alone());
+            }
+        };
+    }
+
+    /// Whether this is the process of a job that shows the run.
+    private static boolean isFirst(Optional<Role> role) {
+        return switch (role.orElse(null)) {
+            case Role.Launcher launcher -> launcher.node() == 0;
+            case Role.Worker worker -> worker.rank() == 0;
+            case null -> true;
+        };
+    }
+
+    /// @return null where none is wanted
+    private DashboardServer serveDashboard(Path run) {
+        if (dashboard.isEmpty()) {
+            return null;
+        }
+        Matcher address = Pattern.compile("(?:(.+):)?(\\d{1,5})").matcher(dashboard.get());
+        if (!address.matches()) {
+            throw new QuernException(ExitCode.USAGE, "--dashboard must be PORT or HOST:PORT: got " + dashboard.get());
+        }
+        String host = Optional.ofNullable(address.group(1)).orElse("127.0.0.1");
+        DashboardServer server = new DashboardServer(
+                List.of(run),
+                DashboardCommand.address(host, Integer.parseInt(address.group(2))),
+                DashboardCommand.token());
+        Terminal.error().print("dashboard: " + server.url());
+        return server;
     }
 
     private Path runFolder(RunConfig config) {

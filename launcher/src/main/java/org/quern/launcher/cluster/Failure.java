@@ -9,9 +9,13 @@ import java.util.List;
 /// @param hung whether the process may be unable to end
 /// @param lines what it printed last
 record Failure(String worker, String reason, int code, boolean hung, List<String> lines) {
+    String headline() {
+        return worker + " " + reason;
+    }
+
     @Override
     public String toString() {
         String last = lines.isEmpty() ? "" : "; its last lines:\n  " + String.join("\n  ", lines);
-        return worker + " " + reason + last;
+        return headline() + last;
     }
 }

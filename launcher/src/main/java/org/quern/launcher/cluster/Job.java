@@ -21,7 +21,8 @@ import org.quern.launcher.cluster.NodeEvent.Stopped;
 import org.quern.launcher.cluster.NodeEvent.WorkerState;
 import org.quern.train.TrainEvent;
 
-/// The decisions of a job, made by the launcher of node 0: starts an attempt when all machines are there, ends it when
+/// The decisions of a job, made by the launcher of node 0: starts an attempt when all machines are there, ends
+/// it when
 /// something fails, and starts the next one from the newest checkpoint, as long as there is progress.
 final class Job {
     /// Time in which a worker may fail that others failed because of.
@@ -47,6 +48,7 @@ final class Job {
     private final RunConfig.Workers limits;
     private final int size;
     private final Attempts attempts;
+    private final JobRecord record;
     private final Consumer<String> display;
     private final TrainEvent.Listener training;
     private final BlockingQueue<Runnable> events = new LinkedBlockingQueue<>();
@@ -79,12 +81,14 @@ final class Job {
             int size,
             long firstEpoch,
             Attempts attempts,
+            JobRecord record,
             Consumer<String> display,
             TrainEvent.Listener training) {
         this.limits = limits;
         this.size = size;
         this.epoch = firstEpoch;
         this.attempts = attempts;
+        this.record = record;
         this.display = display;
         this.training = training;
     }
@@ -158,6 +162,7 @@ final class Job {
             case Beat beat
             when beat.epoch() == epoch -> {
                 states.put(index, beat.workers());
+                record.workers(epoch, nodes, states);
                 if (phase == Phase.RUNNING) {
                     findHungWorkers();
                 }
@@ -312,6 +317,8 @@ final class Job {
 
     /// After an attempt that failed.
     private void decide(Failure cause) {
+        boolean again = !isStopping && !isHopeless(cause.code()) && restarts < limits.maxRestarts();
+        record.failed(cause, again ? restarts + 1 : 0);
         if (isStopping) {
             // What had not begun has lost nothing by being stopped.
             code = Optional.of(hasBegun ? cause.code() : ExitCode.PREEMPTED.code());

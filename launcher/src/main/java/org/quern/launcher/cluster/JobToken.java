@@ -24,7 +24,8 @@ public final class JobToken {
 
     private JobToken() {}
 
-    /// As the environment says, else from a file in the run's folder, which all machines share; made there if need be.
+    /// As the environment says, else from a file in the run's folder, which all machines share; made there if
+    /// need be.
     ///
     /// @param run the run's folder
     public static byte[] find(Map<String, String> environment, Path run) {

@@ -86,6 +86,7 @@ public record Launch(
                 role.nodes(),
                 nextEpoch(),
                 (epoch, nodes) -> table(epoch, nodes, new Address(host, port.getAsInt())),
+                new JobRecord(logs),
                 display,
                 training);
         try (NodeWorkers here =

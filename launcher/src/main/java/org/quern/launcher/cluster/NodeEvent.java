@@ -22,5 +22,15 @@ sealed interface NodeEvent {
     /// @param stuckMillis since training last went on
     /// @param calls collective calls begun
     /// @param call the one under way, or empty
-    record WorkerState(int rank, long silentMillis, long stuckMillis, long calls, String call) {}
+    /// @param cpu processors it kept busy since the last time
+    /// @param memoryBytes of its memory that are in the machine's
+    record WorkerState(
+            int rank,
+            long pid,
+            long silentMillis,
+            long stuckMillis,
+            long calls,
+            String call,
+            double cpu,
+            long memoryBytes) {}
 }

@@ -175,6 +175,12 @@ final class NodeWorkers implements AutoCloseable {
     private synchronized void beat() {
         boolean isWatching = left > 0 && !isEnding;
         events.accept(new Beat(
-                epoch, isWatching ? workers.stream().map(WorkerProcess::state).toList() : List.of()));
+                epoch,
+                isWatching
+                        ? workers.stream()
+                                .filter(WorkerProcess::isAlive)
+                                .map(WorkerProcess::state)
+                                .toList()
+                        : List.of()));
     }
 }

@@ -23,7 +23,8 @@ import org.quern.train.TrainEvent;
 
 /// A worker of this machine, as its launcher sees it.
 ///
-/// The end of the worker's standard input means that there is no launcher any more: whatever ends the launcher ends the
+/// The end of the worker's standard input means that there is no launcher any more: whatever ends the launcher
+/// ends the
 /// workers.
 final class WorkerProcess {
     private static final int LAST_LINES = 30;
@@ -46,6 +47,8 @@ final class WorkerProcess {
     private long lifeNanos = startNanos;
     private long progressNanos = startNanos;
     private Beat beat = new Beat(0, 0, "");
+    private long usedNanos;
+    private long usedAtNanos = startNanos;
     private Ended ended;
 
     /// @param log gets all that it prints
@@ -92,18 +95,46 @@ final class WorkerProcess {
         });
     }
 
+    /// One that has ended as it should while others go on is not silent.
+    boolean isAlive() {
+        return process.isAlive();
+    }
+
     synchronized WorkerState state() {
         long now = System.nanoTime();
         if (lifeNanos == startNanos) {
             long late = Math.max(0, now - startNanos - START_LIMIT.toNanos());
-            return new WorkerState(rank(), TimeUnit.NANOSECONDS.toMillis(late), 0, 0, "");
+            return new WorkerState(
+                    rank(), process.pid(), TimeUnit.NANOSECONDS.toMillis(late), 0, 0, "", cpu(now), memoryBytes());
         }
         return new WorkerState(
                 rank(),
+                process.pid(),
                 TimeUnit.NANOSECONDS.toMillis(now - lifeNanos),
                 TimeUnit.NANOSECONDS.toMillis(now - progressNanos),
                 beat.calls(),
-                beat.call());
+                beat.call(),
+                cpu(now),
+                memoryBytes());
+    }
+
+    private double cpu(long now) {
+        long used = process.info().totalCpuDuration().map(Duration::toNanos).orElse(usedNanos);
+        double share = (used - usedNanos) / (double) Math.max(1, now - usedAtNanos);
+        usedNanos = used;
+        usedAtNanos = now;
+        return share;
+    }
+
+    /// Linux counts in pages of 4 KiB.
+    private long memoryBytes() {
+        try {
+            String[] pages = Files.readString(Path.of("/proc/%d/statm".formatted(process.pid())))
+                    .split(" ");
+            return Long.parseLong(pages[1]) * 4096;
+        } catch (IOException | ArrayIndexOutOfBoundsException | NumberFormatException _) {
+            return 0; // it has ended, or this is no Linux
+        }
     }
 
     /// Whether it has ended, or is about to, as a worker should with this exit code.

@@ -14,6 +14,7 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -26,6 +27,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 import org.quern.base.ExitCode;
 import org.quern.base.QuernException;
 import org.quern.config.RunConfig;
@@ -47,6 +49,9 @@ class RendezvousTest {
     private final CompletableFuture<Integer> code = new CompletableFuture<>();
     private Thread thread;
 
+    @TempDir
+    Path logs;
+
     @BeforeEach
     void open() throws IOException {
         RunConfig.Workers limits = new RunConfig.Workers(Optional.empty(), 0, 32, 0, 120, 120, 0, 120);
@@ -54,7 +59,7 @@ class RendezvousTest {
             together.complete(Map.copyOf(nodes));
             return Map.of();
         };
-        job = new Job(limits, 2, 0, attempts, _ -> {}, _ -> {});
+        job = new Job(limits, 2, 0, attempts, new JobRecord(logs), _ -> {}, _ -> {});
         server = new ServerSocket(0, 1024, InetAddress.getLoopbackAddress());
         coordinator = new Coordinator(job, NODE_0, TOKEN, server);
         thread = Thread.ofPlatform().daemon().start(() -> {
@@ -171,7 +176,8 @@ class RendezvousTest {
         try (ServerSocket trap = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
                 Socket caller = new Socket(InetAddress.getLoopbackAddress(), trap.getLocalPort());
                 Socket called = trap.accept()) {
-            called.getOutputStream().write(ByteBuffer.allocate(36).putInt(0x51524E31).array());
+            called.getOutputStream()
+                    .write(ByteBuffer.allocate(36).putInt(0x51524E31).array());
             LauncherChannel.call(caller, TOKEN).send(NODE_1);
             caller.shutdownOutput();
             return called.getInputStream().readAllBytes();
