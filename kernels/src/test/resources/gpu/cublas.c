@@ -10,17 +10,20 @@ int cublasCreate_v2(void **handle) {
     return 0;
 }
 int cublasDestroy_v2(void *handle) { free(handle); return 0; }
+// Fails as often as $STREAM_FAILURES says (14, internal error).
 int cublasSetStream_v2(void *handle, void *stream) {
+    static int calls;
+    const char *failures = getenv("STREAM_FAILURES");
+    if (failures && calls++ < atoi(failures)) {
+        return 14;
+    }
     ((void **)handle)[0] = stream;
     ((void **)handle)[1] = NULL;
     return 0;
 }
-// Fails as often as $WORKSPACE_FAILURES says (15, not supported).
 int cublasSetWorkspace_v2(void *handle, void *workspace, size_t bytes) {
-    static int calls;
-    const char *failures = getenv("WORKSPACE_FAILURES");
-    if (failures && calls++ < atoi(failures)) {
-        return 15;
+    if ((uintptr_t)workspace % 256 || bytes != 32 << 20) {
+        return 7;
     }
     ((void **)handle)[1] = workspace;
     return 0;

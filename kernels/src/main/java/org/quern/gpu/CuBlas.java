@@ -1,13 +1,9 @@
 package org.quern.gpu;
 
-import static org.quern.gpu.CudaStatus.check;
-
 import java.util.Optional;
 import jcuda.Pointer;
 import jcuda.cudaDataType;
-import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUstream;
-import jcuda.driver.JCudaDriver;
 import jcuda.jcublas.JCublas2;
 import jcuda.jcublas.cublasComputeType;
 import jcuda.jcublas.cublasGemmAlgo;
@@ -20,8 +16,12 @@ import jcuda.runtime.cudaStream_t;
 /// `libcublas.so.12`
 /// (`LD_LIBRARY_PATH` may name its folder).
 public final class CuBlas {
-    /// What NVIDIA advises for its fastest products. Without it, cuBLAS would allocate during a capture.
-    private static final long WORKSPACE_BYTES = 32L << 20;
+    /// What a product may use while it runs: as much as NVIDIA advises for its fastest ones. Without it, cuBLAS would
+    /// allocate.
+    public static final long WORKSPACE_BYTES = 32L << 20;
+
+    /// Where a workspace may begin.
+    public static final int WORKSPACE_ALIGNMENT = 256;
 
     private CuBlas() {}
 
@@ -51,7 +51,7 @@ public final class CuBlas {
         JCudaNatives.load("JCublas2", JCublas2.class);
     }
 
-    /// Readies a stream: only then can products on it be captured, as this allocates.
+    /// Readies a stream: only then can products on it be captured.
     ///
     /// @throws GpuException if cuBLAS or a real GPU is absent
     public static void prepare(GpuStream stream) {
@@ -69,36 +69,43 @@ public final class CuBlas {
     ///
     /// The first on a stream calls [#prepare].
     ///
+    /// @param workspace [#WORKSPACE_BYTES], aligned to [#WORKSPACE_ALIGNMENT]
     /// @throws GpuException if cuBLAS or a real GPU is absent, or if it fails
     public static void multiply(
-            GpuStream stream, int m, int n, int k, float alpha, Factor a, Factor b, float beta, Result c) {
+            GpuStream stream,
+            int m,
+            int n,
+            int k,
+            float alpha,
+            Factor a,
+            Factor b,
+            float beta,
+            Result c,
+            DeviceMemory workspace) {
         // cuBLAS is column-major, where these matrices are their own transposes: C' = op(B)' op(A)'.
-        handle(stream).multiply(n, m, k, alpha, b, a, beta, c);
+        handle(stream).multiply(n, m, k, alpha, b, a, beta, c, workspace);
     }
 
-    /// The library bound to one stream, with a workspace, which streams cannot share.
+    /// The library bound to one stream.
     static final class Handle implements AutoCloseable {
         private final cublasHandle handle = new cublasHandle();
-        private final CUdeviceptr workspace = new CUdeviceptr();
 
         /// The context is current.
         Handle(CUstream stream) {
             load();
             JCublas2.setExceptionsEnabled(false);
-            check(JCudaDriver.cuMemAlloc(workspace, WORKSPACE_BYTES), "cuMemAlloc of cuBLAS's workspace");
+            require(JCublas2.cublasCreate(handle), "cublasCreate");
             try {
-                require(JCublas2.cublasCreate(handle), "cublasCreate");
                 require(JCublas2.cublasSetStream(handle, new cudaStream_t(stream)), "cublasSetStream");
-                // After the stream, which takes the workspace away.
-                require(JCublas2.cublasSetWorkspace(handle, workspace, WORKSPACE_BYTES), "cublasSetWorkspace");
             } catch (GpuException e) {
                 JCublas2.cublasDestroy(handle);
-                JCudaDriver.cuMemFree(workspace);
                 throw e;
             }
         }
 
-        private synchronized void multiply(int m, int n, int k, float alpha, Factor a, Factor b, float beta, Result c) {
+        private synchronized void multiply(
+                int m, int n, int k, float alpha, Factor a, Factor b, float beta, Result c, DeviceMemory workspace) {
+            require(JCublas2.cublasSetWorkspace(handle, new Address(workspace), WORKSPACE_BYTES), "cublasSetWorkspace");
             require(
                     JCublas2.cublasGemmEx_new(
                             handle,
@@ -130,7 +137,6 @@ public final class CuBlas {
         @Override
         public void close() {
             require(JCublas2.cublasDestroy(handle), "cublasDestroy");
-            check(JCudaDriver.cuMemFree(workspace), "cuMemFree of cuBLAS's workspace");
         }
 
         private static void require(int status, String call) {

@@ -12,7 +12,7 @@ import org.quern.kernels.cuda.MatMul.Epilogue;
 import org.quern.kernels.cuda.MatMul.Matrix;
 import org.quern.kernels.cuda.MatMul.Shape;
 
-/// cuBLAS's matrix products. Its workspace is its own.
+/// cuBLAS's matrix products.
 final class LibraryMatMuls implements MatMuls {
     @Override
     public GpuKernel of(
@@ -23,12 +23,12 @@ final class LibraryMatMuls implements MatMuls {
             Matrix c,
             Epilogue epilogue,
             DeviceMemory workspace) {
-        return new LibraryMatMul(shape, a, b, c, 1, epilogue);
+        return new LibraryMatMul(shape, a, b, c, 1, epilogue, workspace);
     }
 
     @Override
     public long workspaceBytes(DeviceProperties device, Shape shape) {
-        return 0;
+        return CuBlas.WORKSPACE_BYTES;
     }
 
     @Override

@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.quern.gpu.CuBlas;
 import org.quern.gpu.DeviceMemory;
 import org.quern.kernels.bench.KernelBenchmark.Setup;
 import org.quern.kernels.cuda.LibraryMatMul;
@@ -108,7 +109,8 @@ final class MatMulBenchmarks {
             case NONE, ACCUMULATE ->
                 Map.of("cuBLAS", (_, memory) -> {
                     Buffers buffers = Buffers.of(shape, ending, memory);
-                    return new LibraryMatMul(shape, buffers.a, buffers.b, buffers.c, 1, buffers.epilogue);
+                    DeviceMemory workspace = memory.output(CuBlas.WORKSPACE_BYTES);
+                    return new LibraryMatMul(shape, buffers.a, buffers.b, buffers.c, 1, buffers.epilogue, workspace);
                 });
             case BIAS, GELU, GELU_GRADIENT, RESIDUAL -> Map.of();
         };

@@ -444,7 +444,7 @@ public final class MatMul implements GpuKernel {
         return (int) blocks;
     }
 
-    private static void checkBuffer(Shape shape, String name, DeviceMemory memory, long bytes, int alignment) {
+    static void checkBuffer(Shape shape, String name, DeviceMemory memory, long bytes, int alignment) {
         if (memory == null) {
             throw new GpuException("%s: %s needs %,d bytes: got none".formatted(shape, name, bytes));
         }
