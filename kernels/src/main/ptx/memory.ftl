@@ -192,11 +192,13 @@ vectors:
 <@store output[0] output[1] vector "%${output[0]}a"/>
 </#list>
     }
+<#if unroll gt 1>
 <#list tensors as tensor>
     add.u64 %${tensor[0]}a, %${tensor[0]}a, ${256 * vector * size(tensor[1])};
 </#list>
     add.u64 %at, %at, ${256 * vector};
     bra vectors;
+</#if>
 
 <#if vector != 1>
 rest:

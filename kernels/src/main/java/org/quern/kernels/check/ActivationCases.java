@@ -10,6 +10,11 @@ import org.quern.ptx.KernelVariant;
 
 /// GELU, squared ReLU, SwiGLU, and their gradients.
 public final class ActivationCases {
+    /// The largest tiles, of wide accesses and of single elements.
+    private static final int TILE = 8192;
+
+    private static final int SINGLES = 1024;
+
     /// Of fp32 formulas, as a part of the terms' magnitudes.
     private static final double FORMULA = 1e-5;
 
@@ -20,89 +25,77 @@ public final class ActivationCases {
                 .toList();
     }
 
-    /// Less than a vector, vectors with a rest, a whole tile with a rest; tensors that begin off their alignment.
+    /// Less than a vector, vectors alone; many tiles with vectors and single elements behind them, also of
+    /// misaligned tensors. Every gated entry goes over many rows, in one slice of columns and in more.
     public static Stream<KernelCase> cases() {
         Stream<KernelCase> functions = Stream.of(Function.values())
                 .flatMap(function -> Stream.of(
-                        forward(function, 1, 0),
-                        forward(function, 127, 0),
-                        forward(function, 1000, 1),
-                        forward(function, 9001, 0),
-                        backward(function, false, 129, 0),
-                        backward(function, true, 1000, 1),
-                        backward(function, false, 5000, 0),
-                        backward(function, true, 5000, 0)));
-        return Stream.concat(
-                functions,
-                Stream.of(
-                        gatedForward(1, 1),
-                        gatedForward(5, 127),
-                        gatedForward(7, 64),
-                        gatedForward(1, 2064),
-                        gatedBackward(3, 129, false),
-                        gatedBackward(5, 1000, false),
-                        gatedBackward(2, 2064, true),
-                        gatedBackward(129, 9, true)));
+                        forward(function, 1),
+                        forward(function, Sizes.VECTORS),
+                        forward(function, Sizes.manyTiles(TILE)).gridsFor(1),
+                        forward(function, Sizes.manyTiles(SINGLES)).misaligned().gridsFor(1),
+                        backward(function, false, 127)));
+        Stream<KernelCase> gradients = Stream.of(Function.values())
+                .flatMap(function -> Stream.of(false, true)
+                        .flatMap(accumulate -> Stream.of(
+                                backward(function, accumulate, Sizes.VECTORS),
+                                backward(function, accumulate, Sizes.manyTiles(TILE))
+                                        .gridsFor(1),
+                                backward(function, accumulate, Sizes.manyTiles(SINGLES))
+                                        .misaligned()
+                                        .gridsFor(1))));
+        Stream<KernelCase> gated = Stream.of(
+                        new int[] {1, 1}, new int[] {200, 64}, new int[] {19, 2064}, new int[] {19, 300})
+                .flatMap(size -> Stream.of(
+                        gatedForward(size[0], size[1]).gridsFor(1),
+                        gatedBackward(size[0], size[1], false).gridsFor(1),
+                        gatedBackward(size[0], size[1], true).gridsFor(1)));
+        return Stream.of(functions, gradients, gated).flatMap(cases -> cases);
     }
 
     public static Stream<KernelCase> slowCases() {
         return Stream.concat(
                 Stream.of(Function.values())
                         .flatMap(function ->
-                                Stream.of(forward(function, 4_000_001, 0), backward(function, true, 4_000_001, 0))),
+                                Stream.of(forward(function, 4_000_001), backward(function, true, 4_000_001))),
                 Stream.of(gatedForward(400, 2048), gatedBackward(400, 2048, true)));
     }
 
-    private static KernelCase forward(Function function, int count, int offset) {
-        return new KernelCase("%s forward %d%s".formatted(function, count, off(offset)), device -> {
-            float[] x = device.normalBf16(count + offset, 3);
+    private static KernelCase forward(Function function, int count) {
+        return new KernelCase("%s forward %d".formatted(function, count), device -> {
+            float[] x = device.normalBf16(count, 3);
             if (count > 8) {
-                x[offset + 3] = -40;
-                x[offset + 5] = 40;
+                x[3] = -40;
+                x[5] = 40;
             }
-            DeviceMemory y = device.outputBf16(count + offset);
-            device.run(Activation.forward(
-                    device.library(), function, behind(device.bf16(x), offset), behind(y, offset), count));
+            DeviceMemory y = device.outputBf16(count);
+            device.run(Activation.forward(device.library(), function, device.bf16(x), y, count));
             double[] expected = new double[count];
             for (int i = 0; i < count; i++) {
-                expected[i] = value(function, x[offset + i]);
+                expected[i] = value(function, x[i]);
             }
-            device.compare("y", device.readBf16(behind(y, offset)), expected, Bf16.ROUNDING + FORMULA, 1e-30);
+            device.compare("y", device.readBf16(y), expected, Bf16.ROUNDING + FORMULA, 1e-30);
         });
     }
 
-    private static KernelCase backward(Function function, boolean accumulate, int count, int offset) {
-        String name = "%s gradient %d%s%s".formatted(function, count, off(offset), accumulate ? " accumulated" : "");
+    private static KernelCase backward(Function function, boolean accumulate, int count) {
+        String name = "%s gradient %d%s".formatted(function, count, accumulate ? " accumulated" : "");
         return new KernelCase(name, device -> {
-            float[] x = device.normalBf16(count + offset, 3);
-            float[] dy = device.normalBf16(count + offset, 1);
-            float[] old = device.normalBf16(count + offset, 1);
-            DeviceMemory dx = accumulate ? device.bf16(old) : device.outputBf16(count + offset);
+            float[] x = device.normalBf16(count, 3);
+            float[] dy = device.normalBf16(count, 1);
+            float[] old = device.normalBf16(count, 1);
+            DeviceMemory dx = accumulate ? device.bf16(old) : device.outputBf16(count);
             device.run(Activation.backward(
-                    device.library(),
-                    function,
-                    behind(device.bf16(x), offset),
-                    behind(device.bf16(dy), offset),
-                    behind(dx, offset),
-                    accumulate,
-                    count));
+                    device.library(), function, device.bf16(x), device.bf16(dy), dx, accumulate, count));
             double[] expected = new double[count];
             double[] tolerated = new double[count];
             for (int i = 0; i < count; i++) {
-                double change = dy[offset + i] * slope(function, x[offset + i]);
-                expected[i] = change + (accumulate ? old[offset + i] : 0);
-                tolerated[i] = FORMULA * (Math.abs(dy[offset + i]) * (1 + Math.abs(x[offset + i])));
+                double change = dy[i] * slope(function, x[i]);
+                expected[i] = change + (accumulate ? old[i] : 0);
+                tolerated[i] = FORMULA * (Math.abs(dy[i]) * (1 + Math.abs(x[i])));
             }
-            device.compare("dx", device.readBf16(behind(dx, offset)), expected, Bf16.ROUNDING, tolerated);
+            device.compare("dx", device.readBf16(dx), expected, Bf16.ROUNDING, tolerated);
         });
-    }
-
-    private static String off(int offset) {
-        return offset == 0 ? "" : " at element " + offset;
-    }
-
-    private static DeviceMemory behind(DeviceMemory memory, int elements) {
-        return memory.slice((long) elements * Short.BYTES, memory.bytes() - (long) elements * Short.BYTES);
     }
 
     private static double sigmoid(double z) {

@@ -27,12 +27,13 @@ public final class CheckDevice implements AutoCloseable {
     private static final int REPORTED = 3;
 
     private final boolean poison;
-    private final KernelLibrary library;
     private final SplittableRandom random;
     private final DeviceArena arena;
     private final GpuStream stream;
     private final List<DeviceMemory> guards = new ArrayList<>();
     private final List<Result> results = new ArrayList<>();
+    private KernelLibrary library;
+    private boolean misaligned;
 
     /// What a kernel gave, and how far off it was.
     ///
@@ -54,6 +55,16 @@ public final class CheckDevice implements AutoCloseable {
 
     public KernelLibrary library() {
         return library;
+    }
+
+    /// From here on, kernels choose their grids as for a device of so many multiprocessors.
+    void gridsFor(int multiprocessors) {
+        library = new GridLimit(library, multiprocessors);
+    }
+
+    /// From here on, tensors begin one element behind an aligned address; what [#output] gives does not.
+    void misalign() {
+        misaligned = true;
     }
 
     // ---------------------------------------------------------------- inputs
@@ -105,23 +116,24 @@ public final class CheckDevice implements AutoCloseable {
                 throw new IllegalArgumentException("not a bf16: " + values[i]);
             }
         }
-        return upload(MemorySegment.ofArray(bits));
+        return upload(MemorySegment.ofArray(bits), Short.BYTES);
     }
 
     public DeviceMemory f32(float[] values) {
-        return upload(MemorySegment.ofArray(values));
+        return upload(MemorySegment.ofArray(values), Float.BYTES);
     }
 
     public DeviceMemory i32(int[] values) {
-        return upload(MemorySegment.ofArray(values));
+        return upload(MemorySegment.ofArray(values), 0);
     }
 
     public DeviceMemory i64(long[] values) {
-        return upload(MemorySegment.ofArray(values));
+        return upload(MemorySegment.ofArray(values), 0);
     }
 
-    private DeviceMemory upload(MemorySegment values) {
-        DeviceMemory memory = guarded(values.byteSize());
+    /// @param elementBytes of a tensor, which may be misaligned
+    private DeviceMemory upload(MemorySegment values, int elementBytes) {
+        DeviceMemory memory = tensor(values.byteSize(), elementBytes);
         if (memory.bytes() > 0) {
             MemorySegment copy = Arena.ofAuto().allocate(values.byteSize()).copyFrom(values);
             stream.copyToDevice(copy, memory);
@@ -132,21 +144,29 @@ public final class CheckDevice implements AutoCloseable {
 
     /// Memory for `count` brain floats that a kernel is to write.
     public DeviceMemory outputBf16(long count) {
-        return output(count * Short.BYTES);
+        return poisoned(tensor(count * Short.BYTES, Short.BYTES));
     }
 
     /// Memory for `count` floats or ints that a kernel is to write.
     public DeviceMemory outputF32(long count) {
-        return output(count * Float.BYTES);
+        return poisoned(tensor(count * Float.BYTES, Float.BYTES));
     }
 
     /// Memory that a kernel is to write: outputs and workspaces.
     public DeviceMemory output(long bytes) {
-        DeviceMemory memory = guarded(bytes);
-        if (poison && bytes > 0) {
+        return poisoned(guarded(bytes));
+    }
+
+    private DeviceMemory poisoned(DeviceMemory memory) {
+        if (poison && memory.bytes() > 0) {
             stream.fill(memory, POISON);
         }
         return memory;
+    }
+
+    private DeviceMemory tensor(long bytes, int elementBytes) {
+        int start = misaligned ? elementBytes : 0;
+        return guarded(start + bytes).slice(start, bytes);
     }
 
     private DeviceMemory guarded(long bytes) {

@@ -17,27 +17,30 @@ public final class CrossEntropyCases {
         return CrossEntropy.variants();
     }
 
+    /// Among them rows that keep all warps of the largest block busy with several vectors at a time, then
+    /// with one, and targets in each of these.
     public static Stream<KernelCase> cases() {
         return Stream.of(
                 forward(1, 1, 1),
                 forward(3, 127, 127),
                 forward(2, 1000, 1024),
+                forward(4, 43_001, 43_003),
                 fused(2, 1, 8),
                 fused(5, 127, 127),
                 fused(9, 129, 131),
                 fused(3, 1000, 1000),
-                fused(2, 50257, 50304),
-                fused(2, 9001, 9001),
+                fused(12, 43_001, 43_003),
                 backward(5, 127, 127, false),
                 backward(3, 1000, 1024, false),
                 backward(3, 1000, 1024, true),
-                backward(2, 12345, 12347, true));
+                backward(12, 43_001, 43_003, false),
+                backward(12, 43_001, 43_003, true));
     }
 
     public static Stream<KernelCase> slowCases() {
         return Stream.of(
                 forward(3, 1 << 18, 1 << 18),
-                fused(40, 50257, 50257),
+                fused(40, 50257, 50304),
                 fused(3, 200_019, 200_064),
                 backward(20, 50257, 50304, true));
     }

@@ -17,21 +17,35 @@ public final class EmbeddingCases {
     }
 
     public static Stream<KernelCase> cases() {
-        return Stream.of(
+        Stream<KernelCase> few = Stream.of(
                 forward(1, 1, 1),
                 forward(7, 50257, 8),
-                forward(129, 50, 127),
-                forward(5, 10, 1000),
+                forward(129, 50, 299),
+                forward(5, 10, 2368),
                 gradient(1, 1, 1, 1, false),
-                gradient(127, 129, 33, 0.1, false),
-                gradient(1000, 200, 129, 0.2, true),
+                gradient(70, 300, 33, 0.1, false),
                 gradient(1030, 70_000, 8, 0.3, true),
-                gradient(2100, 300, 8, 0.7, false),
-                rope(1, 1, 1, 2, false, false),
-                rope(5, 3, 1, 64, true, false),
-                rope(9, 2, 2, 6, false, true),
-                rope(130, 4, 2, 8, false, false),
-                rope(3, 12, 12, 64, true, true));
+                // More counts of digits than the scan takes at a time.
+                gradient(17_500, 200, 1, 0, false));
+        Stream<KernelCase> gradients = Stream.of(false, true)
+                .flatMap(accumulate -> Stream.of(33, 136)
+                        .flatMap(width -> Stream.of(
+                                // The last range has one row; runs of many ranges; runs that begin and end
+                                // anywhere.
+                                gradient(97, 3, width, 0, accumulate),
+                                gradient(2100, 3, width, 0, accumulate),
+                                gradient(2100, 300, width, 0.5, accumulate))));
+        Stream<KernelCase> ropes = Stream.of(false, true)
+                .flatMap(backwards -> Stream.of(false, true)
+                        .flatMap(accumulate -> Stream.of(
+                                // Many rows for each thread, in one slice of columns and in more; 4 pairs
+                                // and 1 at a time.
+                                rope(130, 3, 1, 64, backwards, accumulate).gridsFor(1),
+                                rope(19, 12, 12, 64, backwards, accumulate).gridsFor(1),
+                                rope(310, 2, 2, 6, backwards, accumulate).gridsFor(1),
+                                rope(19, 3, 1, 130, backwards, accumulate).gridsFor(1))));
+        return Stream.of(few, gradients, ropes, Stream.of(rope(1, 1, 1, 2, false, false)))
+                .flatMap(cases -> cases);
     }
 
     public static Stream<KernelCase> slowCases() {

@@ -12,6 +12,24 @@ public record KernelCase(String name, Body body) {
         void run(CheckDevice device);
     }
 
+    /// The same case with grids for a device of so many multiprocessors. With one, a few blocks go over a
+    /// small tensor many times, as the blocks of a large device do over a large one.
+    KernelCase gridsFor(int multiprocessors) {
+        return new KernelCase("%s, grids for %d".formatted(name, multiprocessors), device -> {
+            device.gridsFor(multiprocessors);
+            body.run(device);
+        });
+    }
+
+    /// The same case with tensors that begin one element behind an aligned address, which kernels go over
+    /// element by element.
+    KernelCase misaligned() {
+        return new KernelCase(name + ", misaligned", device -> {
+            device.misalign();
+            body.run(device);
+        });
+    }
+
     @Override
     public String toString() {
         return name;

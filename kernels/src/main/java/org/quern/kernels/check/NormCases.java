@@ -22,29 +22,30 @@ public final class NormCases {
                 .toList();
     }
 
-    /// Widths that a lane, a warp or a block holds in registers, exactly and not quite, and wider ones.
+    /// Widths that a warp or a block holds in registers, exactly and not quite, and wider ones, which it
+    /// goes over in more than two rounds; element by element where the width is odd. Blocks of gradients
+    /// have several rows.
     public static Stream<KernelCase> cases() {
         return Stream.of(true, false)
-                .flatMap(centered -> Stream.of(
-                        forward(centered, false, 1, 1),
-                        forward(centered, false, 5, 127),
-                        forward(centered, false, 3, 129),
-                        forward(centered, false, 9, 256),
-                        forward(centered, false, 6, 768),
-                        forward(centered, false, 2, 1000),
-                        forward(centered, false, 2, 2056),
-                        forward(centered, false, 1, 16392),
-                        forward(centered, true, 6, 768),
-                        forward(centered, true, 3, 129),
-                        forward(centered, true, 1, 4096),
-                        backward(centered, false, 1, 1),
-                        backward(centered, true, 40, 127),
-                        backward(centered, false, 17, 129),
-                        backward(centered, true, 129, 64),
-                        backward(centered, false, 35, 768),
-                        backward(centered, true, 3, 1000),
-                        backward(centered, false, 19, 1025),
-                        backward(centered, true, 2, 8200)));
+                .flatMap(centered -> Stream.concat(
+                        Stream.of(
+                                forward(centered, false, 1, 1),
+                                forward(centered, true, 1, 4096),
+                                backward(centered, false, 1, 1),
+                                backward(centered, true, 129, 64),
+                                backward(centered, false, 19, 1025)),
+                        Stream.of(true, false)
+                                .flatMap(choice -> Stream.of(
+                                        forward(centered, choice, 9, 256),
+                                        forward(centered, choice, 3, 601),
+                                        forward(centered, choice, 6, 768),
+                                        forward(centered, choice, 2, 1000),
+                                        forward(centered, choice, 2, 2056),
+                                        forward(centered, choice, 2, 16392),
+                                        backward(centered, choice, 40, 129),
+                                        backward(centered, choice, 35, 768),
+                                        backward(centered, choice, 19, 2051).gridsFor(2),
+                                        backward(centered, choice, 17, 8200).gridsFor(2)))));
     }
 
     /// All other numbers of vectors that a thread holds, and what training uses.

@@ -1,5 +1,6 @@
 package org.quern.kernels.check;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.quern.gpu.DeviceMemory;
@@ -14,12 +15,17 @@ import org.quern.ptx.KernelVariant;
 
 /// Steps of AdamW with all ways to keep weights and moments, and what Muon needs beside its products.
 public final class OptimizerCases {
+    /// The largest tiles, of wide accesses and of single elements.
+    private static final int TILE = 2048;
+
+    private static final int SINGLES = 1024;
+
     private static final Settings SETTINGS = new Settings(0.9, 0.95, 1e-8, 0.1);
     private static final float FACTOR = 0.5f;
     private static final float RATE = 0.01f;
     private static final float CORRECTION1 = 0.271f;
     private static final float CORRECTION2 = 0.142625f;
-    private static final long SEED = 42;
+    private static final long SEED = 0x0123456789ABCDEFL;
     private static final int STEP = 3;
     private static final int TENSOR = 11;
 
@@ -31,20 +37,28 @@ public final class OptimizerCases {
     }
 
     public static Stream<KernelCase> cases() {
-        return Stream.of(
-                adamW(Weights.MASTER, ElementType.F32, ElementType.F32, 1),
-                adamW(Weights.MASTER, ElementType.F32, ElementType.F32, 5003),
-                adamW(Weights.F32, ElementType.F32, ElementType.F32, 1000),
-                adamW(Weights.F32, ElementType.BF16, ElementType.F32, 127),
-                adamW(Weights.BF16, ElementType.F32, ElementType.F32, 1001),
-                adamW(Weights.BF16, ElementType.BF16, ElementType.BF16, 3001),
-                adamW(Weights.MASTER, ElementType.F32, ElementType.BF16, 129),
-                momentum(ElementType.BF16, 1),
-                momentum(ElementType.F32, 5003),
-                momentum(ElementType.BF16, 5000),
-                apply(ElementType.BF16, true, 129),
-                apply(ElementType.BF16, true, 5001),
-                apply(ElementType.F32, false, 1000));
+        Stream<KernelCase> single = Stream.of(adamW(Weights.MASTER, ElementType.F32, ElementType.F32, 1));
+        Stream<KernelCase> vectors = all(Sizes.VECTORS);
+        Stream<KernelCase> many = all(Sizes.manyTiles(TILE)).map(one -> one.gridsFor(1));
+        Stream<KernelCase> misaligned =
+                all(Sizes.manyTiles(SINGLES)).map(one -> one.misaligned().gridsFor(1));
+        return Stream.of(single, vectors, many, misaligned).flatMap(cases -> cases);
+    }
+
+    /// All variants and entries.
+    private static Stream<KernelCase> all(int count) {
+        List<KernelCase> cases = new ArrayList<>();
+        for (ElementType type : ElementType.values()) {
+            for (Weights weights : Weights.values()) {
+                for (ElementType moments : ElementType.values()) {
+                    cases.add(adamW(weights, type, moments, count));
+                }
+            }
+            cases.add(momentum(type, count));
+            cases.add(apply(type, false, count));
+            cases.add(apply(type, true, count));
+        }
+        return cases.stream();
     }
 
     public static Stream<KernelCase> slowCases() {

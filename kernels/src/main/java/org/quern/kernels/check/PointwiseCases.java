@@ -11,6 +11,11 @@ import org.quern.ptx.KernelVariant;
 
 /// Fills, copies, conversions, sums and scales.
 public final class PointwiseCases {
+    /// The largest tiles, of wide accesses and of single elements.
+    private static final int TILE = 8192;
+
+    private static final int SINGLES = 1024;
+
     private static final long SEED = 0x123456789ABCDEFL;
     private static final int STEP = 17;
 
@@ -21,25 +26,29 @@ public final class PointwiseCases {
     }
 
     public static Stream<KernelCase> cases() {
-        return Stream.of(
-                        Stream.of(stochastic(1), stochastic(1001), stochastic(5000), infinities()),
-                        Stream.of(ElementType.values())
-                                .flatMap(type -> Stream.of(
-                                        fill(type, 1),
-                                        fill(type, 129),
-                                        fill(type, 5000),
-                                        copy(type, 127),
-                                        combination(type, 1, 1, 127),
-                                        combination(type, 0.5f, -1.25f, 5003),
-                                        normalize(type, 129),
-                                        normalize(type, 5000),
-                                        cast(type, 1),
-                                        cast(type, 5003))),
-                        Stream.of(
-                                accumulate(ElementType.BF16, ElementType.F32, 1000),
-                                accumulate(ElementType.BF16, ElementType.BF16, 5001),
-                                accumulate(ElementType.F32, ElementType.F32, 127)))
+        Stream<KernelCase> single = Stream.of(ElementType.values())
+                .flatMap(type -> Stream.of(
+                        fill(type, 1), fill(type, 5003), copy(type, 127), normalize(type, 129), cast(type, 1)));
+        Stream<KernelCase> vectors = all(Sizes.VECTORS);
+        Stream<KernelCase> many = all(Sizes.manyTiles(TILE)).map(one -> one.gridsFor(1));
+        Stream<KernelCase> misaligned =
+                all(Sizes.manyTiles(SINGLES)).map(one -> one.misaligned().gridsFor(1));
+        return Stream.of(Stream.of(stochastic(1), infinities()), single, vectors, many, misaligned)
                 .flatMap(cases -> cases);
+    }
+
+    private static Stream<KernelCase> all(int count) {
+        return Stream.of(
+                stochastic(count),
+                combination(ElementType.BF16, 0.5f, -1.25f, count),
+                combination(ElementType.F32, 0.5f, -1.25f, count),
+                normalize(ElementType.BF16, count),
+                normalize(ElementType.F32, count),
+                cast(ElementType.BF16, count),
+                cast(ElementType.F32, count),
+                accumulate(ElementType.BF16, ElementType.F32, count),
+                accumulate(ElementType.BF16, ElementType.BF16, count),
+                accumulate(ElementType.F32, ElementType.F32, count));
     }
 
     public static Stream<KernelCase> slowCases() {

@@ -13,6 +13,8 @@ import org.quern.ptx.KernelVariant;
 /// The likeliest token, and tokens drawn with and without limits.
 public final class SamplingCases {
     private static final long SEED = 0xFEDCBA9876543210L;
+    /// Tokens are about equally likely, so that one too many or too few moves the draws.
+    private static final double HOT = 8;
 
     private SamplingCases() {}
 
@@ -21,22 +23,29 @@ public final class SamplingCases {
     }
 
     public static Stream<KernelCase> cases() {
-        return Stream.of(
+        Stream<KernelCase> few = Stream.of(
                 likeliest(1, 1, 1),
                 likeliest(5, 127, 127),
+                likeliest(3, 2100, 2101),
                 likeliest(3, 1000, 1024),
                 likeliest(1, 50257, 50257),
-                notFinite(),
+                notFinite(40),
+                notFinite(41),
                 sample(1, 1, 1, 1, 0, 1, 0),
-                sample(4, 129, 129, 1, 0, 1, 0),
                 sample(4, 1000, 1000, 0.7, 0, 1, 0),
-                sample(3, 1000, 1000, 1, 50, 1, 0),
-                sample(3, 127, 128, 1.5, 0, 0.9, 0),
-                sample(3, 1001, 1008, 1, 200, 0.5, 0),
-                sample(3, 1000, 1000, 2, 0, 1, 0.1),
-                sample(2, 1000, 1000, 1, 3, 0.95, 0.2),
+                sample(3, 1000, 1000, 1, 3, 0.95, 0.2),
                 sample(2, 9001, 9008, 1, 0, 0.001, 0),
-                sample(1, 9001, 9001, 1, 1, 1, 0));
+                sample(1, 9001, 9001, 1, 1, 1, 0),
+                sample(2, 9001, 9008, HOT, 1000, 0.6, 0));
+        // Row by row from aligned addresses, and from any; ids of several rounds of a warp.
+        Stream<KernelCase> limits = Stream.of(0, 1)
+                .flatMap(rest -> Stream.of(
+                        sample(8, 129, 136 + rest, HOT, 0, 1, 0),
+                        sample(8, 1000, 1000 + rest, HOT, 50, 1, 0),
+                        sample(8, 1001, 1008 + rest, HOT, 0, 0.6, 0),
+                        sample(8, 127, 128 + rest, HOT, 100, 0.5, 0),
+                        sample(8, 2100, 2104 + rest, 2, 0, 1, 0.1)));
+        return Stream.concat(few, limits);
     }
 
     public static Stream<KernelCase> slowCases() {
@@ -66,19 +75,18 @@ public final class SamplingCases {
     }
 
     /// NaN of either sign, infinity, nothing but minus infinity; and minus infinity beside a number.
-    private static KernelCase notFinite() {
-        return new KernelCase("argmax of what is no number", device -> {
-            int width = 40;
+    private static KernelCase notFinite(int width) {
+        return new KernelCase("argmax of what is no number, in rows of " + width, device -> {
             float[] logits = device.normalBf16(5 * width, 3);
             logits[7] = Float.NaN;
             logits[width + 9] = Float.intBitsToFloat(0xFFC00000);
             logits[2 * width + 33] = Float.POSITIVE_INFINITY;
             Arrays.fill(logits, 3 * width, 5 * width, Float.NEGATIVE_INFINITY);
-            logits[4 * width + 39] = Bf16.round(-1e30f);
+            logits[5 * width - 1] = Bf16.round(-1e30f);
             DeviceMemory memory = device.bf16(logits);
             DeviceMemory tokens = device.outputF32(5);
             device.run(Sampling.likeliest(device.library(), memory, tokens, 5, width, width));
-            device.compareExactly("tokens", device.readI32(tokens), new int[] {-1, -1, -1, -1, 39});
+            device.compareExactly("tokens", device.readI32(tokens), new int[] {-1, -1, -1, -1, width - 1});
             DeviceMemory drawn = device.outputF32(5);
             device.run(Sampling.sample(
                     device.library(),
@@ -90,7 +98,7 @@ public final class SamplingCases {
                     5,
                     width,
                     width));
-            device.compareExactly("drawn", device.readI32(drawn), new int[] {-1, -1, -1, -1, 39});
+            device.compareExactly("drawn", device.readI32(drawn), new int[] {-1, -1, -1, -1, width - 1});
         });
     }
 

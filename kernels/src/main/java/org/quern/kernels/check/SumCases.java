@@ -13,6 +13,11 @@ import org.quern.ptx.KernelVariant;
 
 /// A bias and its gradient, sums of whole tensors, the clipping factor.
 public final class SumCases {
+    /// The largest tiles, of wide accesses and of single elements.
+    private static final int TILE = 8192;
+
+    private static final int SINGLES = 1024;
+
     private SumCases() {}
 
     public static List<KernelVariant> variants() {
@@ -22,22 +27,32 @@ public final class SumCases {
     }
 
     public static Stream<KernelCase> cases() {
-        return Stream.of(
+        Stream<KernelCase> few = Stream.of(
                 addBias(1, 1),
-                addBias(129, 127),
-                addBias(37, 1000),
-                addBias(2, 2064),
+                addBias(43, 2064).gridsFor(1),
+                addBias(43, 300).gridsFor(1),
                 columnSum(1, 1, false),
                 columnSum(129, 127, true),
-                columnSum(1000, 129, false),
                 columnSum(127, 1000, true),
+                columnSum(700, 8, false).gridsFor(1),
+                columnSum(700, 7, true).gridsFor(1),
+                columnSum(10_500, 8, false),
+                columnSum(10_500, 7, true),
                 sum(1, ElementType.F32, false),
-                sum(1000, ElementType.BF16, false),
-                sum(9001, ElementType.F32, true),
-                sum(30_000, ElementType.BF16, true),
+                // More partial sums than the last block has threads.
+                sum(1_150_000, ElementType.F32, false).misaligned().gridsFor(140),
                 clipFactor(1, 1),
                 clipFactor(129, 1),
                 clipFactor(5, 100));
+        Stream<KernelCase> many = Stream.of(ElementType.values())
+                .flatMap(type -> Stream.of(false, true)
+                        .flatMap(squares -> Stream.of(
+                                sum(Sizes.VECTORS, type, squares),
+                                sum(Sizes.manyTiles(TILE), type, squares).gridsFor(1),
+                                sum(Sizes.manyTiles(SINGLES), type, squares)
+                                        .misaligned()
+                                        .gridsFor(1))));
+        return Stream.concat(few, many);
     }
 
     public static Stream<KernelCase> slowCases() {

@@ -60,10 +60,9 @@ public final class Sum {
         streaming.workspace(workspace, workspaceBytes(count, streaming.multiprocessors()));
         int vector = streaming.vector(widest(type), widest(type));
         int blocks = streaming.blocks(vector, count);
-        KernelVariant variant = variant(type, vector);
-        Launch partials = streaming.elements(variant, entry, vector, count, x, workspace, count);
+        Launch partials = streaming.elements(variant(type, vector), entry, vector, count, x, workspace, count);
         Launch total = new Launch(
-                streaming.function(variant, "total"),
+                streaming.function(variant(ElementType.F32, 1), "total"),
                 Dim.of(1),
                 Dim.of(TOTAL_THREADS),
                 0,
