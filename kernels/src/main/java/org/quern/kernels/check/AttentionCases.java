@@ -106,7 +106,10 @@ public final class AttentionCases {
                 setup(1, 5, 1, 1, 128, 0, Documents.NONE),
                 setup(1, 129, 2, 1, 128, 0, Documents.MIXED),
                 setup(1, 130, 1, 1, 128, 0, Documents.LAST),
-                setup(1, 200, 1, 1, 128, 100, Documents.NONE));
+                setup(1, 200, 1, 1, 128, 100, Documents.NONE),
+                setup(1, 65, 1, 1, 32, 0, Documents.TOKENS),
+                setup(1, 65, 1, 1, 64, 0, Documents.TOKENS),
+                setup(1, 65, 1, 1, 128, 0, Documents.TOKENS));
         Shape large = new Shape(1, 129, 2, 1, 16, 0);
         Shape larger = new Shape(1, 70, 1, 1, 128, 0);
         List<Setup> logits = List.of(new Setup(large, Documents.MIXED, 4.5), new Setup(larger, Documents.NONE, 4.5));
@@ -132,6 +135,7 @@ public final class AttentionCases {
                 cached(new Shape(1, 5, 12, 2, 32, 3), 63, 800),
                 cached(new Shape(1, 1, 1, 1, 64, 0), 0, 1),
                 cached(new Shape(2, 1, 4, 2, 64, 0), 64, 65),
+                cached(new Shape(1, 3, 4, 1, 64, 0), 500, 503),
                 cached(new Shape(1, 3, 4, 1, 64, 100), 1000, 1003),
                 cached(new Shape(1, 1, 1, 1, 128, 0), 0, 1),
                 cached(new Shape(1, 1, 4, 1, 128, 0), 1000, 1001),
@@ -141,7 +145,13 @@ public final class AttentionCases {
                 cached(new Shape(1, 129, 1, 1, 64, 100), 63, 200),
                 cached(new Shape(1, 17, 2, 1, 128, 0), 48, 65),
                 cached(new Shape(1, 17, 1, 1, 128, 1), 48, 65),
-                cached(new Shape(1, 129, 1, 1, 128, 50), 63, 192));
+                cached(new Shape(1, 129, 1, 1, 128, 50), 63, 192),
+                // Less than a tile of keys, behind which the cache ends.
+                cached(new Shape(1, 20, 4, 2, 32, 0), 5, 25),
+                cached(new Shape(1, 20, 2, 1, 64, 0), 5, 25),
+                cached(new Shape(1, 17, 2, 1, 128, 0), 0, 17),
+                cached(new Shape(1, 65, 1, 1, 32, 1), 0, 65),
+                cached(new Shape(1, 65, 1, 1, 64, 1), 0, 65));
     }
 
     /// Longer sequences, more heads, every window.

@@ -24,9 +24,9 @@ public final class EmbeddingCases {
                 forward(5, 10, 2368),
                 gradient(1, 1, 1, 1, false),
                 gradient(70, 300, 33, 0.1, false),
-                gradient(1030, 70_000, 8, 0.3, true),
+                gradient(1830, 70_000, 8, 0.3, true),
                 // More counts of digits than the scan takes at a time.
-                gradient(17_500, 200, 1, 0, false));
+                gradient(17_500, 256, 1, 0, false));
         Stream<KernelCase> gradients = Stream.of(false, true)
                 .flatMap(accumulate -> Stream.of(33, 136)
                         .flatMap(width -> Stream.of(

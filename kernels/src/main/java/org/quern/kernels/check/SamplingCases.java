@@ -25,7 +25,8 @@ public final class SamplingCases {
     public static Stream<KernelCase> cases() {
         Stream<KernelCase> few = Stream.of(
                 likeliest(1, 1, 1),
-                likeliest(5, 127, 127),
+                likeliest(40, 127, 127),
+                likeliest(40, 125, 128),
                 likeliest(3, 2100, 2101),
                 likeliest(3, 1000, 1024),
                 likeliest(1, 50257, 50257),
@@ -44,7 +45,11 @@ public final class SamplingCases {
                         sample(8, 1000, 1000 + rest, HOT, 50, 1, 0),
                         sample(8, 1001, 1008 + rest, HOT, 0, 0.6, 0),
                         sample(8, 127, 128 + rest, HOT, 100, 0.5, 0),
-                        sample(8, 2100, 2104 + rest, 2, 0, 1, 0.1)));
+                        sample(8, 2100, 2104 + rest, 2, 0, 1, 0.1),
+                        sample(3, 8150, 8152 + rest, HOT, 0, 1, 0),
+                        sample(3, 8150, 8152 + rest, HOT, 3000, 1, 0),
+                        tied(8, 1000, 1000 + rest, 0.6),
+                        tied(8, 300, 304 + rest, 0.3)));
         return Stream.concat(few, limits);
     }
 
@@ -58,7 +63,7 @@ public final class SamplingCases {
     }
 
     private static KernelCase likeliest(int rows, int vocabulary, int stride) {
-        return new KernelCase("argmax %dx%d".formatted(rows, vocabulary), device -> {
+        return new KernelCase("argmax %dx%d in rows of %d".formatted(rows, vocabulary, stride), device -> {
             float[] logits = device.normalBf16(rows * stride, 3);
             DeviceMemory tokens = device.outputF32(rows);
             device.run(Sampling.likeliest(device.library(), device.bf16(logits), tokens, rows, vocabulary, stride));
@@ -104,16 +109,26 @@ public final class SamplingCases {
 
     private static KernelCase sample(
             int rows, int vocabulary, int stride, double temperature, int topK, double topP, double minP) {
-        String name = "sampling %dx%d, temperature %s, top-k %d, top-p %s, min-p %s"
-                .formatted(rows, vocabulary, temperature, topK, topP, minP);
+        String name = "sampling %dx%d in rows of %d, temperature %s, top-k %d, top-p %s, min-p %s"
+                .formatted(rows, vocabulary, stride, temperature, topK, topP, minP);
         Settings settings = new Settings(temperature, topK, topP, minP, SEED);
-        return new KernelCase(name, device -> sample(device, settings, rows, vocabulary, stride));
+        return new KernelCase(
+                name,
+                device -> sample(device, settings, device.normalBf16(rows * stride, 2), rows, vocabulary, stride));
     }
 
-    private static void sample(CheckDevice device, Settings settings, int rows, int vocabulary, int stride) {
+    /// Few different logits, so that top-p keeps some of those that are equal.
+    private static KernelCase tied(int rows, int vocabulary, int stride, double topP) {
+        Settings settings = new Settings(HOT, 0, topP, 0, SEED);
+        return new KernelCase(
+                "sampling %dx%d of few logits in rows of %d, top-p %s".formatted(rows, vocabulary, stride, topP),
+                device -> sample(device, settings, device.integers(rows * stride, 2), rows, vocabulary, stride));
+    }
+
+    private static void sample(
+            CheckDevice device, Settings settings, float[] logits, int rows, int vocabulary, int stride) {
         int position = 12;
         int firstSequence = 3;
-        float[] logits = device.normalBf16(rows * stride, 2);
         DeviceMemory tokens = device.outputF32(rows);
         device.run(Sampling.sample(
                 device.library(),

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.EnumMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
 import java.util.function.LongUnaryOperator;
@@ -11,57 +12,64 @@ import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 
 /// Plants single faults into a kernel's text: what its author could have forgotten or mistaken.
 final class Mutations {
     /// Kinds of faults.
     enum Kind {
-        BARRIER("a barrier deleted", true),
-        WAIT("a wait for copies deleted, or one group too few waited for", true),
-        COMMIT("a commit of copies deleted", true),
-        FENCE("a fence deleted", true),
-        ZERO_FILL("bytes beyond the edge copied instead of filled with zeros", true),
-        SWIZZLE("a swizzle left out", false),
-        STRIDE("a stride, shift or mask of an address or index changed", false),
-        OFFSET("an offset within an address changed", false),
-        FRAGMENT("registers of a fragment in another order", false),
-        SHUFFLE("another distance of a shuffle", false),
-        GUARD("a predicate negated", false);
+        BARRIER("a barrier deleted"),
+        WAIT("a wait for copies deleted, or one group too few waited for"),
+        COMMIT("a commit of copies deleted"),
+        FENCE("a fence deleted"),
+        ZERO_FILL("bytes beyond the edge copied instead of filled with zeros"),
+        SWIZZLE("a swizzle or another exclusive or left out"),
+        STRIDE("a stride, shift, mask or bound changed"),
+        OFFSET("an offset within an address changed"),
+        FRAGMENT("registers of a fragment in another order, or a matrix not transposed"),
+        SHUFFLE("another distance of a shuffle"),
+        GUARD("a predicate negated");
 
         private final String meaning;
-        private final boolean all;
 
-        Kind(String meaning, boolean all) {
+        Kind(String meaning) {
             this.meaning = meaning;
-            this.all = all;
         }
 
         String meaning() {
             return meaning;
         }
+
+        /// As in a table's head.
+        String title() {
+            return name().toLowerCase(Locale.ROOT).replace('_', '-');
+        }
     }
 
-    /// A fault: what stands in the code from `start` to `end` is replaced.
-    record Mutation(Kind kind, String code, int start, int end, String replacement) {
+    /// A fault: what stands in the kernel from `start` to `end` is replaced.
+    record Mutation(Kind kind, String kernel, int start, int end, String replacement) {
         /// The kernel with the fault.
         String text() {
-            return code.substring(0, start) + replacement + code.substring(end);
+            return kernel.substring(0, start) + replacement + kernel.substring(end);
         }
 
         /// Where it is, from 1.
         int line() {
             return 1
-                    + (int) code.substring(0, start)
+                    + (int) kernel.substring(0, start)
                             .chars()
                             .filter(c -> c == '\n')
                             .count();
         }
 
+        /// The instruction, with what the file remarks behind it.
+        String place() {
+            return kernel.substring(start, kernel.indexOf('\n', end)).replaceAll("\\s+", " ");
+        }
+
         @Override
         public String toString() {
-            return "line %d: %s -> %s"
-                    .formatted(line(), code.substring(start, end), replacement.isEmpty() ? "nothing" : replacement)
+            return "%s -> %s"
+                    .formatted(kernel.substring(start, end), replacement.isEmpty() ? "nothing" : replacement)
                     .replaceAll("\\s+", " ");
         }
     }
@@ -75,76 +83,72 @@ final class Mutations {
 
     private Mutations() {}
 
-    /// All faults of the kinds that are few in a kernel, and up to `sample` of each other kind.
-    static List<Mutation> of(String text, int sample, long seed) {
-        // Comments keep their length, so that places and lines stay.
-        String code = COMMENT.matcher(text).replaceAll(match -> match.group().replaceAll("[^\n]", " "));
+    /// All faults that can be planted into a kernel.
+    static Map<Kind, List<Mutation>> of(String kernel) {
+        // Comments keep their length, so that places stay.
+        String code = COMMENT.matcher(kernel).replaceAll(match -> match.group().replaceAll("[^\n]", " "));
         Map<Kind, List<Mutation>> found = new EnumMap<>(Kind.class);
         Matcher matcher = INSTRUCTION.matcher(code);
         while (matcher.find()) {
-            plant(code, matcher.toMatchResult(), found);
+            plant(kernel, matcher.toMatchResult(), found);
         }
-        return found.entrySet().stream()
-                .flatMap(entry -> chosen(entry.getKey(), entry.getValue(), sample, seed))
-                .toList();
+        return found;
     }
 
-    private static Stream<Mutation> chosen(Kind kind, List<Mutation> all, int sample, long seed) {
-        if (kind.all || all.size() <= sample) {
-            return all.stream();
-        }
+    /// Up to `size` of them, by chance.
+    static List<Mutation> sample(List<Mutation> all, int size, long seed) {
         List<Mutation> shuffled = new ArrayList<>(all);
-        Collections.shuffle(shuffled, new Random(seed + kind.ordinal()));
-        return shuffled.stream().limit(sample);
+        Collections.shuffle(shuffled, new Random(seed));
+        return shuffled.subList(0, Math.min(size, all.size()));
     }
 
-    private static void plant(String code, MatchResult match, Map<Kind, List<Mutation>> found) {
+    private static void plant(String kernel, MatchResult match, Map<Kind, List<Mutation>> found) {
         String whole = match.group();
         String opcode = match.group(2);
         if (opcode.startsWith("bar.") || opcode.startsWith("barrier.")) {
-            add(found, Kind.BARRIER, code, match, "");
+            add(found, Kind.BARRIER, kernel, match, "");
         } else if (opcode.startsWith("cp.async.wait")) {
-            add(found, Kind.WAIT, code, match, "");
+            add(found, Kind.WAIT, kernel, match, "");
             if (opcode.equals("cp.async.wait_group")) {
-                add(found, Kind.WAIT, code, match, incremented(whole, "(\\d+)\\s*;", 1));
+                add(found, Kind.WAIT, kernel, match, incremented(whole, "(\\d+)\\s*;", 1));
             }
         } else if (opcode.equals("cp.async.commit_group")) {
-            add(found, Kind.COMMIT, code, match, "");
+            add(found, Kind.COMMIT, kernel, match, "");
         } else if (opcode.startsWith("fence") || opcode.startsWith("membar")) {
-            add(found, Kind.FENCE, code, match, "");
+            add(found, Kind.FENCE, kernel, match, "");
         } else if (opcode.startsWith("cp.async.c")) {
-            add(found, Kind.ZERO_FILL, code, match, whole.replaceFirst(",\\s*[%A-Za-z][%\\w]*\\s*;$", ";"));
-            add(found, Kind.OFFSET, code, match, incremented(whole, "\\+\\s*(\\d+)\\s*]", 16));
+            add(found, Kind.ZERO_FILL, kernel, match, whole.replaceFirst(",\\s*[%A-Za-z][%\\w]*\\s*;$", ";"));
+            add(found, Kind.OFFSET, kernel, match, incremented(whole, "\\+\\s*(\\d+)\\s*]", 16));
         } else if (opcode.startsWith("xor.b32") && !whole.matches(".*,\\s*0\\s*;")) {
-            add(found, Kind.SWIZZLE, code, match, whole.replaceFirst("xor\\.b32([^,]*,[^,]*),[^;]*;", "mov.b32$1;"));
+            add(found, Kind.SWIZZLE, kernel, match, whole.replaceFirst("xor\\.b32([^,]*,[^,]*),[^;]*;", "mov.b32$1;"));
         } else if (opcode.matches("(shl|shr|and|or|add|sub|mul|mad|bfe|bfi)\\.(lo\\.|wide\\.)?[bsu](32|64)")) {
-            add(found, Kind.STRIDE, code, match, incremented(whole, ",\\s*(\\d+)\\s*[,;]", 1));
+            add(found, Kind.STRIDE, kernel, match, incremented(whole, ",\\s*(\\d+)\\s*[,;]", 1));
         } else if (opcode.startsWith("ld.shared") || opcode.startsWith("st.shared")) {
-            add(found, Kind.OFFSET, code, match, incremented(whole, "\\+\\s*(\\d+)\\s*]", 16));
+            add(found, Kind.OFFSET, kernel, match, incremented(whole, "\\+\\s*(\\d+)\\s*]", 16));
         } else if (opcode.startsWith("ldmatrix")) {
-            add(found, Kind.OFFSET, code, match, incremented(whole, "\\+\\s*(\\d+)\\s*]", 16));
-            add(found, Kind.FRAGMENT, code, match, swapped(whole, 0));
+            add(found, Kind.OFFSET, kernel, match, incremented(whole, "\\+\\s*(\\d+)\\s*]", 16));
+            add(found, Kind.FRAGMENT, kernel, match, swapped(whole, 0));
             add(
                     found,
                     Kind.FRAGMENT,
-                    code,
+                    kernel,
                     match,
                     whole.contains(".trans") ? whole.replace(".trans", "") : whole.replace(".shared", ".trans.shared"));
         } else if (opcode.startsWith("mma.")) {
-            IntStream.range(1, 3).forEach(vector -> add(found, Kind.FRAGMENT, code, match, swapped(whole, vector)));
+            IntStream.range(1, 3).forEach(vector -> add(found, Kind.FRAGMENT, kernel, match, swapped(whole, vector)));
         } else if (opcode.startsWith("shfl.")) {
             // Doubled: of distances 1 and 3 the sum is the same as of 1 and 2.
             add(
                     found,
                     Kind.SHUFFLE,
-                    code,
+                    kernel,
                     match,
                     changed(whole, ",\\s*(\\d+)\\s*,\\s*\\w+\\s*,\\s*\\w+\\s*;", distance -> 2 * distance));
         }
         if (match.group(1) != null && !opcode.startsWith("bar")) {
             String guard = match.group(1);
             String negated = guard.startsWith("@!") ? "@" + guard.substring(2) : "@!" + guard.substring(1);
-            add(found, Kind.GUARD, code, match, negated + whole.substring(guard.length()));
+            add(found, Kind.GUARD, kernel, match, negated + whole.substring(guard.length()));
         }
     }
 
@@ -184,11 +188,11 @@ final class Mutations {
     }
 
     private static void add(
-            Map<Kind, List<Mutation>> found, Kind kind, String code, MatchResult match, String replacement) {
+            Map<Kind, List<Mutation>> found, Kind kind, String kernel, MatchResult match, String replacement) {
         if (replacement.equals(match.group())) {
             return;
         }
         found.computeIfAbsent(kind, _ -> new ArrayList<>())
-                .add(new Mutation(kind, code, match.start(), match.end(), replacement));
+                .add(new Mutation(kind, kernel, match.start(), match.end(), replacement));
     }
 }

@@ -1,0 +1,102 @@
+package org.quern.kernels.check;
+
+import java.util.List;
+import java.util.Optional;
+import java.util.regex.Pattern;
+import org.quern.kernels.check.Mutations.Mutation;
+
+/// Why nobody finds some of the faults.
+final class Survivors {
+    private static final List<Reason> REASONS = List.of(
+            same(".*", "add.u64 %end, %tile, \\d+;", "a last whole tile goes vector by vector, with the same results"),
+            same(
+                    ".*",
+                    "mad.lo.u32 %ahead, %(row_)?step, \\d+, %row;|add.u32 %ahead, %(row|column), \\d+;",
+                    "the last rows or columns go one by one instead of several at a time, with the same results"),
+            same(
+                    "embedding|norm",
+                    "add.u32 %column, %(column, (256|1024)|first, \\d+);",
+                    "a bound is compared with multiples of the vector, where one more makes no difference"),
+            same(
+                    "cross_entropy",
+                    "mad.lo.u32 %index, %threads, 8, %index;|mul.wide.u32 %offset, %index, 2;",
+                    "behind pairs of vectors there is at most one, and what would follow it is not used"),
+            same("norm", "add.u64 %xa, %xa, \\d+;", "of a sum, x is read in the first pass only"),
+            same("sampling", "shr.s32 %t, %t, 31;", "a shift by 32 is one by 31: both fill the register with the sign"),
+            same("sampling", "shfl.sync.up.b32 %high, %high,", "the number of a row's tokens has no upper word"),
+            missed(
+                    "sampling",
+                    "shfl.sync.bfly.b32 %low, %low,",
+                    "lower words of weights, less than 2^-8 of a token's; or who has the highest key, where it alone counts"),
+            missed(
+                    "sampling",
+                    "xor.b32 %(high[01]|random[02]),",
+                    "words of random numbers that the draw does not take, or its point changed by less than 2^-32"),
+            missed(
+                    "adamw|pointwise",
+                    "xor.b32 %high1, %high1, %random1;",
+                    "the upper word of an element's number, which is 0 in tensors of less than 2^34 elements"),
+            same(
+                    "attention_.*",
+                    "bar.warp.sync 0xffffffff; // keeps",
+                    "it is there for the assembler; nothing is exchanged"),
+            same(
+                    "attention_.*",
+                    "bar.warp.sync 0xffffffff; // all lanes",
+                    "the rows were read by matrix loads, each an operation of the whole warp, which no lane runs ahead of"),
+            same(
+                    "attention_.*",
+                    "mad.wide.u32 (pointer|keys|values|queries|offset), (\\w+_)?step, 1,|add.s32 (load_row|copy_row|row), ",
+                    "the last of a series of advances, whose result is not used"),
+            same(
+                    "attention_.*",
+                    "add.[su]32 ((end|last), first|size, size|row_tiles, rows|column, key|mask_low, mask_low), ",
+                    "a bound of what is skipped or masked as a whole: more is looked at, with the same results"),
+            missed("attention_backward", "add.u32 row, row, \\d+;", "sequences of more than 8,192 tokens, a slow case"),
+            missed(
+                    "attention_.*",
+                    "sub.s32 seen, |add.s32 (key_first|column), ",
+                    "the edge of a window or a document at one place of a tile, which the cases of that head size lack"),
+            missed(
+                    "attention_.*",
+                    "cp.async.cg|xor.b32 address, target,|sub.u32 copy_row,|shl.b64 offset, at,|mad.wide.u32 out, row,|@more ",
+                    "keys that end within a tile, fill more of them or are split over blocks, at one head size"),
+            same(
+                    "matmul",
+                    "add.u32 %t, %(n0|write), |add.u32 %tiles_n, %n,",
+                    "a bound that is compared with multiples of a tile or a stage, or another way to the same results"),
+            same("matmul", "add.u32 %row, %row, ", "the last of a series of advances, whose result is not used"),
+            missed(
+                    "matmul",
+                    "shl.b32 %tile_m, %band, 3;|add.u32 %t, %element, ",
+                    "results of more than 8 rows of tiles, or of odd columns at one place of a tile, with that epilogue"));
+
+    private Survivors() {}
+
+    /// @param templates that it holds for, without their architecture
+    /// @param places instructions, with what the file remarks behind them
+    /// @param equivalent whether the fault makes no difference to any input, rather than to the cases' alone
+    record Reason(Pattern templates, Pattern places, boolean equivalent, String why) {
+        @Override
+        public String toString() {
+            return (equivalent ? "equivalent: " : "missed: ") + why;
+        }
+    }
+
+    private static Reason same(String templates, String places, String why) {
+        return new Reason(Pattern.compile(templates), Pattern.compile(places), true, why);
+    }
+
+    private static Reason missed(String templates, String places, String why) {
+        return new Reason(Pattern.compile(templates), Pattern.compile(places), false, why);
+    }
+
+    static Optional<Reason> reason(String template, Mutation survivor) {
+        return REASONS.stream()
+                .filter(reason -> reason.templates
+                                .matcher(template.substring(0, template.indexOf('.')))
+                                .matches()
+                        && reason.places.matcher(survivor.place()).lookingAt())
+                .findFirst();
+    }
+}
