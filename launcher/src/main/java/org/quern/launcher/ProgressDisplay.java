@@ -56,8 +56,10 @@ final class ProgressDisplay implements TrainEvent.Listener, Preparation {
                 line("step %d: the checkpoint could not be saved, the run goes on: %s".formatted(f.step(), f.reason()));
             case TrainEvent.Profiled p -> {
                 line(p.table());
-                line("step %d: saved this and a trace for chrome://tracing or Perfetto in %s"
-                        .formatted(p.step(), p.folder()));
+                p.folder()
+                        .ifPresent(
+                                folder -> line("step %d: saved this and a trace for chrome://tracing or Perfetto in %s"
+                                        .formatted(p.step(), folder)));
             }
             case TrainEvent.Finished f -> {
                 terminal.status("");

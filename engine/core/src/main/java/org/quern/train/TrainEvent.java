@@ -2,6 +2,7 @@ package org.quern.train;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 
 /// What happens in a training run, in order: a progress bar, the log, `metrics.jsonl`, TensorBoard and the
 /// report are listeners of these.
@@ -61,8 +62,8 @@ public sealed interface TrainEvent {
     /// Operations were timed.
     ///
     /// @param table what each kind of them took, for people
-    /// @param folder where that is, and the trace
-    record Profiled(long step, String table, Path folder) implements TrainEvent {}
+    /// @param folder where that is, and the trace; empty if they could not be written
+    record Profiled(long step, String table, Optional<Path> folder) implements TrainEvent {}
 
     /// The run has ended.
     ///

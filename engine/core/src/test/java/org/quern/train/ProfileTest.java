@@ -3,6 +3,8 @@ package org.quern.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
@@ -54,7 +56,7 @@ class ProfileTest {
         TrainEvent.Profiled profiled =
                 TinyRun.only(TrainEvent.Profiled.class, events).getFirst();
         assertThat(profiled.step()).isEqualTo(5);
-        assertThat(profiled.folder()).isEqualTo(profile);
+        assertThat(profiled.folder()).contains(profile);
         assertThat(profile.resolve("table.txt")).content().isEqualTo(profiled.table());
         assertThat(profiled.table())
                 .contains("steps 3 to 5", "MatMul + AddBias", "AdamW", "all ", "100.0 %", "No ceiling");
@@ -116,6 +118,18 @@ class ProfileTest {
                 "shorter",
                 Stream.concat(Stream.of(OVERRIDES), Stream.of("train.steps=2")).toArray(String[]::new));
         assertThat(TinyRun.only(TrainEvent.Profiled.class, events)).isEmpty();
+    }
+
+    @Test
+    void goesOnWhereTheProfileCannotBeWritten() throws IOException {
+        Files.createDirectories(tiny.run("run"));
+        TinyRun.write(tiny.run("run").resolve("profile"), "a file, no folder");
+        List<TrainEvent> events = tiny.trainProfiled("run", OVERRIDES);
+        TrainEvent.Profiled profiled =
+                TinyRun.only(TrainEvent.Profiled.class, events).getFirst();
+        assertThat(profiled.folder()).isEmpty();
+        assertThat(profiled.table()).contains("MatMul");
+        assertThat(tiny.checkpoint("run", 6)).exists();
     }
 
     private static List<JsonNode> events(Path profile, String category) {

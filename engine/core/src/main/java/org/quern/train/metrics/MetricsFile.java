@@ -66,8 +66,7 @@ public final class MetricsFile implements TrainEvent.Listener, AutoCloseable {
                                 "write_seconds",
                                 rounded(e.writeSeconds(), 1000)));
             case TrainEvent.CheckpointFailed e -> history("checkpoint_failed", e.step(), Map.of("reason", e.reason()));
-            case TrainEvent.Profiled e ->
-                history("profiled", e.step(), Map.of("folder", e.folder().toString()));
+            case TrainEvent.Profiled e -> history("profiled", e.step(), Map.of());
             case TrainEvent.Finished e -> history("finished", e.step(), Map.of("complete", e.complete()));
         }
     }

@@ -78,14 +78,20 @@ public final class Profiler {
     private void write() {
         written = true;
         String table = new ProfileTable(timed, device, executor.clock()).toString();
+        listener.on(new TrainEvent.Profiled(step, table, writeFiles(table)));
+    }
+
+    /// The folder, if they could be written.
+    private Optional<Path> writeFiles(String table) {
         Path folder = run.resolve("profile");
         try {
             Files.createDirectories(folder);
             Files.writeString(folder.resolve("table.txt"), table);
             Files.write(folder.resolve("trace.json"), ChromeTrace.of(timed, executor.description(), executor.clock()));
+            return Optional.of(folder);
         } catch (IOException e) {
             LOG.warn("{}: the profile cannot be written, the run goes on: {}", folder, e.toString());
+            return Optional.empty();
         }
-        listener.on(new TrainEvent.Profiled(step, table, folder));
     }
 }
