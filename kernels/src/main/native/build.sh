@@ -8,8 +8,8 @@ if [ "$(uname -s)" != Linux ]; then
     echo "No shared memory for workers: it needs Linux, and this is $(uname -s)."
     exit 0
 fi
-if ! command -v cc >/dev/null; then
-    echo "No shared memory for workers: there is no C compiler (cc). On Debian and Ubuntu: apt-get install gcc libc6-dev"
+if ! command -v cc >/dev/null || ! echo '#include <stdio.h>' | cc -E - >/dev/null 2>&1; then
+    echo "No shared memory for workers: there is no C compiler (cc) with its headers. On Debian and Ubuntu: apt-get install gcc libc6-dev"
     exit 0
 fi
 if [ -f "$output" ] && [ -z "$(find "$here" -newer "$output")" ]; then

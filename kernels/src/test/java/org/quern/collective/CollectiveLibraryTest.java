@@ -52,8 +52,9 @@ class CollectiveLibraryTest {
         String text = run(List.of(
                 "env", "-i", "PATH=" + onlyWhatTheScriptNeeds(), "/bin/sh", SOURCES + "/build.sh", output.toString()));
         assertThat(text)
-                .isEqualTo("No shared memory for workers: there is no C compiler (cc). On Debian and Ubuntu:"
-                        + " apt-get install gcc libc6-dev\nexit 0\n");
+                .isEqualTo(
+                        "No shared memory for workers: there is no C compiler (cc) with its headers. On Debian and Ubuntu:"
+                                + " apt-get install gcc libc6-dev\nexit 0\n");
         assertThat(output).doesNotExist();
     }
 

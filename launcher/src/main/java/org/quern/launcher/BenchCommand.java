@@ -5,9 +5,14 @@ import picocli.CommandLine.Command;
 /// `quern bench`: how fast this machine is.
 @Command(
         name = "bench",
-        description = "Measures the CPU, or the kernels of a GPU.",
+        description = "Measures the CPU, the kernels of a GPU, or sums of several processes.",
         synopsisSubcommandLabel = "VERB",
-        subcommands = {BenchCpuCommand.class, BenchKernelsCommand.class})
+        subcommands = {
+            BenchCpuCommand.class,
+            BenchKernelsCommand.class,
+            BenchCollectiveCommand.class,
+            BenchCollectiveWorkerCommand.class
+        })
 final class BenchCommand {
     private BenchCommand() {}
 }

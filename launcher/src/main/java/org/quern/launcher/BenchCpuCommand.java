@@ -102,7 +102,7 @@ final class BenchCpuCommand implements Callable<Integer> {
         return ExitCode.OK.code();
     }
 
-    private static String machine() {
+    static String machine() {
         Provenance.Machine machine = Provenance.Machine.current();
         return "%s, %d cores, vectors of %d bits, %s; Java %s; Quern %s; %s"
                 .formatted(

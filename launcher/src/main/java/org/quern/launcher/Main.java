@@ -4,6 +4,7 @@ import java.io.IOException;
 import org.quern.base.ExitCode;
 import org.quern.base.QuernException;
 import org.quern.base.Version;
+import org.quern.collective.CommunicatorException;
 import org.quern.gpu.GpuException;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
@@ -106,6 +107,10 @@ public final class Main {
             case GpuException gpu -> {
                 terminal.print(gpu.getMessage());
                 yield ExitCode.DO_NOT_RESTART.code();
+            }
+            case CommunicatorException workers -> {
+                terminal.print(workers.getMessage());
+                yield ExitCode.RETRYABLE.code();
             }
             case IOException io -> {
                 terminal.print("reading or writing failed: " + io);
