@@ -389,7 +389,7 @@ public record RunConfig(
                     .formatted(model.maxPositionEmbeddings().get(), train.sequenceLength()));
         }
         if (kernels.provider() == KernelProvider.LIBRARY && !Devices.isGpu(run.device())) {
-            problems.add("kernels.provider: library needs run.device cuda or cuda:N: got " + run.device());
+            problems.add("kernels.provider must be ptx without a GPU in run.device: got library on " + run.device());
         }
         scheduleProblems(problems);
         shareProblems(problems);

@@ -167,7 +167,7 @@ class RunConfigTest {
                 "sample.prompts=[] | sample.prompts must hold at least one text: remove the sample section for no"
                         + " samples",
                 "run.device=gpu | run.device must be auto, cpu, cuda, cuda:N or emulated: got gpu",
-                "kernels.provider=library | kernels.provider: library needs run.device cuda or cuda:N: got auto",
+                "kernels.provider=library | kernels.provider must be ptx without a GPU in run.device: got library on auto",
                 "run.name=a/b | run.name must be letters, digits, dots, dashes and underscores, as it names a folder:"
                         + " got a/b",
             })
