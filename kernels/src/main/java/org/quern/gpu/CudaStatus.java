@@ -16,7 +16,7 @@ final class CudaStatus {
     }
 
     static GpuException failure(int status, String call) {
-        String advice = switch (status) {
+        return switch (status) {
             // After these the driver refuses everything until the process ends.
             case CUresult.CUDA_ERROR_ILLEGAL_ADDRESS,
                     CUresult.CUDA_ERROR_LAUNCH_FAILED,
@@ -24,11 +24,22 @@ final class CudaStatus {
                     CUresult.CUDA_ERROR_MISALIGNED_ADDRESS,
                     CUresult.CUDA_ERROR_ILLEGAL_INSTRUCTION,
                     CUresult.CUDA_ERROR_HARDWARE_STACK_ERROR,
-                    CUresult.CUDA_ERROR_ECC_UNCORRECTABLE ->
-                ". An earlier kernel may be the cause; this process can no longer use the device.";
-            default -> "";
+                    CUresult.CUDA_ERROR_ASSERT,
+                    CUresult.CUDA_ERROR_ECC_UNCORRECTABLE,
+                    CUresult.CUDA_ERROR_NVLINK_UNCORRECTABLE,
+                    CUresult.CUDA_ERROR_CONTEXT_IS_DESTROYED,
+                    CUresult.CUDA_ERROR_DEVICE_UNAVAILABLE,
+                    CUresult.CUDA_ERROR_UNKNOWN ->
+                new GpuFault(
+                        GpuFault.Kind.FAILED,
+                        "%s failed: %s. An earlier kernel may be the cause; this process can no longer use the device."
+                                .formatted(call, describe(status)));
+            case CUresult.CUDA_ERROR_OUT_OF_MEMORY ->
+                new GpuFault(
+                        GpuFault.Kind.OUT_OF_MEMORY,
+                        "%s failed: %s".formatted(call, describe(status)));
+            default -> new GpuException("%s failed: %s".formatted(call, describe(status)));
         };
-        return new GpuException("%s failed: %s%s".formatted(call, describe(status), advice));
     }
 
     /// Name, number and meaning.

@@ -28,8 +28,10 @@ public final class EmulatedGpu extends OwningGpu {
     private final NavigableMap<Long, Long> pinned = new TreeMap<>();
     private final SplittableRandom random;
     private long launchesUntilFailure;
+    private long launchesUntilLoss;
     private long allocationsUntilFailure;
     private long allocations;
+    private boolean lost;
     private long instructions;
 
     /// An `sm_80` with 80 GiB, everything done in order.
@@ -71,6 +73,11 @@ public final class EmulatedGpu extends OwningGpu {
         launchesUntilFailure = number;
     }
 
+    /// Lets the device be lost at a launch: from there on nothing works.
+    public synchronized void loseAtLaunch(long number) {
+        launchesUntilLoss = number;
+    }
+
     /// As [#failLaunch], for memory.
     public synchronized void failAllocation(long number) {
         allocationsUntilFailure = number;
@@ -91,7 +98,11 @@ public final class EmulatedGpu extends OwningGpu {
     }
 
     @Override
-    void enter() {}
+    void enter() {
+        if (lost) {
+            throw new GpuFault(GpuFault.Kind.FAILED, "the emulated GPU is lost");
+        }
+    }
 
     @Override
     void release() {}
@@ -199,7 +210,7 @@ public final class EmulatedGpu extends OwningGpu {
             throw new GpuException("an allocation has at least 1 byte: got " + bytes);
         }
         if (allocationsUntilFailure > 0 && --allocationsUntilFailure == 0 || bytes > freeBytes()) {
-            throw new GpuException("not enough memory on the emulated GPU: %,d bytes asked for, %,d free"
+            throw new GpuFault(GpuFault.Kind.OUT_OF_MEMORY, "not enough memory on the emulated GPU: %,d bytes asked for, %,d free"
                     .formatted(bytes, freeBytes()));
         }
         allocations++;
@@ -211,7 +222,11 @@ public final class EmulatedGpu extends OwningGpu {
             EmulatedModule.Function function, Dim grid, Dim block, int sharedBytes, MemorySegment arguments) {
         use();
         if (launchesUntilFailure > 0 && --launchesUntilFailure == 0) {
-            throw new GpuException(function.name() + " was made to fail");
+            throw new GpuFault(GpuFault.Kind.FAILED, function.name() + " was made to fail");
+        }
+        if (launchesUntilLoss > 0 && --launchesUntilLoss == 0) {
+            lost = true;
+            enter();
         }
         PtxModule module = function.module();
         Statistics statistics = emulator.launch(module, function.entry(), grid, block, sharedBytes, arguments);

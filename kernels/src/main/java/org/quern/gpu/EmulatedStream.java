@@ -18,6 +18,8 @@ final class EmulatedStream extends Owned<EmulatedGpu> implements GpuStream {
     /// Work that was ever queued, and that was done.
     private long queued;
     private long done;
+    /// What is queued now; null if nobody says.
+    private String name;
     /// What is captured; null if nothing is.
     private List<Runnable> captured;
 
@@ -29,9 +31,10 @@ final class EmulatedStream extends Owned<EmulatedGpu> implements GpuStream {
     /// Queues work.
     ///
     /// @param waits whether the host waits for it
-    private void add(Runnable work, boolean waits) {
+    private void add(Runnable unnamed, boolean waits) {
         synchronized (gpu) {
             use();
+            Runnable work = withName(unnamed);
             if (captured != null) {
                 captured.add(work);
                 return;
@@ -43,6 +46,29 @@ final class EmulatedStream extends Owned<EmulatedGpu> implements GpuStream {
             } else {
                 gpu.progress();
             }
+        }
+    }
+
+    private Runnable withName(Runnable work) {
+        String current = name;
+        return current == null
+                ? work
+                : () -> {
+                    try {
+                        work.run();
+                    } catch (GpuFault e) {
+                        throw e.at(current);
+                    }
+                };
+    }
+
+    @Override
+    public void named(String name, Runnable work) {
+        this.name = name;
+        try {
+            work.run();
+        } finally {
+            this.name = null;
         }
     }
 

@@ -34,6 +34,11 @@ public interface GpuStream extends AutoCloseable {
     /// Does what was captured, as one launch.
     void replay(GpuGraph graph);
 
+    /// Runs `work`, which queues work on this stream, and names that: a device that knows at what it fails says so.
+    default void named(String name, Runnable work) {
+        work.run();
+    }
+
     /// Waits until all work so far is done.
     ///
     /// @throws GpuException with the reason if some of it failed

@@ -49,7 +49,7 @@ final class JCudaArena extends Owned<JCudaGpu> implements DeviceArena {
         Address address = new Address();
         int status = JCudaDriver.cuMemAlloc(address, size);
         if (status == CUresult.CUDA_ERROR_OUT_OF_MEMORY) {
-            throw new GpuException("%s has not enough memory: %,d bytes asked for, %,d of %,d free"
+            throw new GpuFault(GpuFault.Kind.OUT_OF_MEMORY, "%s has not enough memory: %,d bytes asked for, %,d of %,d free"
                     .formatted(gpu, size, gpu.freeBytes(), gpu.properties().memoryBytes()));
         }
         check(status, "cuMemAlloc of %,d bytes".formatted(size));
@@ -65,7 +65,8 @@ final class JCudaArena extends Owned<JCudaGpu> implements DeviceArena {
         HostAddress address = new HostAddress();
         int status = JCudaDriver.cuMemHostAlloc(address, size, PORTABLE);
         if (status == CUresult.CUDA_ERROR_OUT_OF_MEMORY) {
-            throw new GpuException(
+            throw new GpuFault(
+                    GpuFault.Kind.OUT_OF_MEMORY,
                     "the host has not enough memory that can be pinned: %,d bytes asked for".formatted(size));
         }
         check(status, "cuMemHostAlloc of %,d bytes".formatted(size));

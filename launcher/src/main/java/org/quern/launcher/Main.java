@@ -6,6 +6,7 @@ import org.quern.base.QuernException;
 import org.quern.base.Version;
 import org.quern.collective.CommunicatorException;
 import org.quern.gpu.GpuException;
+import org.quern.gpu.GpuFault;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -103,6 +104,10 @@ public final class Main {
             case QuernException explained -> {
                 terminal.print(explained.getMessage());
                 yield explained.exitCode().code();
+            }
+            case GpuFault fault -> {
+                terminal.print(fault.work().map(work -> work + ": ").orElse("") + fault.getMessage());
+                yield ExitCode.RETRYABLE.code();
             }
             case GpuException gpu -> {
                 terminal.print(gpu.getMessage());

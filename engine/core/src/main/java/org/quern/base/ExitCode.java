@@ -14,7 +14,8 @@ public enum ExitCode {
     IO(74),
     /// Stopped on request with a checkpoint written: start again to go on.
     PREEMPTED(75),
-    /// Failed, but the same command may succeed.
+    /// Failed, but the same command may succeed: a GPU failed, was lost or had no memory left beside other programs,
+    /// or another worker ended.
     RETRYABLE(76),
     /// Failed in a way that a restart would repeat.
     DO_NOT_RESTART(93);

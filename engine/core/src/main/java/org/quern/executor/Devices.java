@@ -1,6 +1,10 @@
 package org.quern.executor;
 
 import java.util.List;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.quern.base.QuernException;
 import org.quern.gpu.EmulatedGpu;
 import org.quern.gpu.Gpu;
 import org.quern.gpu.Gpus;
@@ -21,6 +25,12 @@ public final class Devices {
     /// What `auto` takes, and why.
     public static final String AUTO_REASON =
             "auto takes the CPU: training on GPUs was never run on hardware, cuda tries it";
+
+    /// A system property that makes the emulated GPU fail, so that people see what a run and its scheduler do then:
+    /// `allocation:N`, `launch:N` or `lost:N`, N being the number of the allocation or launch.
+    static final String FAIL = "quern.emulated.fail";
+
+    private static final Pattern FAULT = Pattern.compile("(allocation|launch|lost):(\\d{1,9})");
 
     private static final Logger LOG = LoggerFactory.getLogger(Devices.class);
 
@@ -61,6 +71,21 @@ public final class Devices {
 
     private static Executor emulated() {
         EmulatedGpu gpu = new EmulatedGpu();
+        Optional.ofNullable(System.getProperty(FAIL)).ifPresent(fault -> fail(gpu, fault));
         return new GpuExecutor(gpu, LoadedKernels.asText(gpu));
+    }
+
+    private static void fail(EmulatedGpu gpu, String fault) {
+        Matcher matcher = FAULT.matcher(fault);
+        if (!matcher.matches()) {
+            throw QuernException.data(
+                    "%s must be allocation:N, launch:N or lost:N: got %s".formatted(FAIL, fault));
+        }
+        long number = Long.parseLong(matcher.group(2));
+        switch (matcher.group(1)) {
+            case "allocation" -> gpu.failAllocation(number);
+            case "launch" -> gpu.failLaunch(number);
+            default -> gpu.loseAtLaunch(number);
+        }
     }
 }

@@ -1,6 +1,7 @@
 package org.quern.executor;
 
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import org.quern.gpu.DeviceArena;
@@ -10,6 +11,7 @@ import org.quern.gpu.EmulatedGpu;
 import org.quern.gpu.Gpu;
 import org.quern.gpu.GpuEvent;
 import org.quern.gpu.GpuException;
+import org.quern.gpu.GpuFault;
 import org.quern.gpu.GpuGraph;
 import org.quern.gpu.GpuStream;
 import org.quern.graph.Graph;
@@ -83,15 +85,22 @@ public final class GpuExecutor implements Executor {
     }
 
     private List<GpuKernels.Bound> bind(Schedule schedule, MemoryPlan plan) {
-        arena = atLeast(arena, needs.arenaBytes());
-        scratch = atLeast(scratch, needs.scratchBytes());
+        arena = atLeast(arena, needs.arenaBytes(), "activations, of which the largest is " + largest(plan));
+        scratch = atLeast(scratch, needs.scratchBytes(), "the kernels' scratch");
         needs.tables().forEach(tables::rope);
         return new GpuKernels(library, matMuls, tensors, tables, scratch, value -> memoryOf(value, plan))
                 .bind(schedule.nodes());
     }
 
-    private DeviceMemory atLeast(DeviceMemory present, long bytes) {
-        return bytes > present.bytes() ? memory.allocate(bytes) : present;
+    private DeviceMemory atLeast(DeviceMemory present, long bytes, String what) {
+        return bytes > present.bytes() ? GpuTensorStore.allocate(memory, bytes, what) : present;
+    }
+
+    private static String largest(MemoryPlan plan) {
+        return plan.offsets().keySet().stream()
+                .max(Comparator.comparingLong(Value::bytes))
+                .map(Value::toString)
+                .orElse("none");
     }
 
     private DeviceMemory memoryOf(Value value, MemoryPlan plan) {
@@ -161,6 +170,11 @@ public final class GpuExecutor implements Executor {
             if (segments == null) {
                 kernels = bind(schedule, plan);
                 segments = segments();
+                if (listener.isEmpty()) {
+                    runOneByOne();
+                    milestones.forEach(milestone -> milestone.reached().accept(stream::synchronize));
+                    return;
+                }
             }
             if (listener.isPresent()) {
                 stopwatch.run(kernels, listener.get());
@@ -178,6 +192,18 @@ public final class GpuExecutor implements Executor {
             }
         }
 
+        /// Waits for each kernel, so that a device that does not say what it failed at leaves no doubt.
+        private void runOneByOne() {
+            for (GpuKernels.Bound bound : kernels) {
+                try {
+                    bound.launch(stream);
+                    stream.synchronize();
+                } catch (GpuFault e) {
+                    throw e.at(bound.name());
+                }
+            }
+        }
+
         /// The kernels, cut where milestones are reached.
         private List<Segment> segments() {
             List<Segment> cut = new ArrayList<>();
@@ -190,7 +216,7 @@ public final class GpuExecutor implements Executor {
                 if (!reached.isEmpty() || i == kernels.size() - 1) {
                     List<GpuKernels.Bound> part = kernels.subList(from, i + 1);
                     GpuGraph graph = stream.capture(
-                            () -> part.forEach(bound -> bound.kernel().launch(stream)));
+                            () -> part.forEach(bound -> bound.launch(stream)));
                     captured.add(graph);
                     GpuEvent end = gpu.event();
                     ends.add(end);

@@ -4,9 +4,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.quern.gpu.DeviceMemory;
 import org.quern.gpu.DeviceProperties;
 import org.quern.gpu.GpuException;
+import org.quern.gpu.GpuStream;
 import org.quern.graph.DType;
 import org.quern.graph.MixedPrecision;
 import org.quern.graph.Node;
@@ -66,6 +68,15 @@ final class GpuKernels {
     ///
     /// @param nodes it computes
     record Bound(Operation operation, List<Node> nodes, GpuKernel kernel) {
+        void launch(GpuStream stream) {
+            stream.named(name(), () -> kernel.launch(stream));
+        }
+
+        /// Operation, tensors and shapes.
+        String name() {
+            return nodes.stream().map(Node::toString).collect(Collectors.joining(", then "));
+        }
+
         boolean writes(String state) {
             return nodes.stream()
                     .flatMap(node -> node.outputs().stream())

@@ -30,7 +30,7 @@ final class GpuStopwatch implements AutoCloseable {
         }
         stream.record(marks.getFirst());
         for (int i = 0; i < kernels.size(); i++) {
-            kernels.get(i).kernel().launch(stream);
+            kernels.get(i).launch(stream);
             stream.record(marks.get(i + 1));
         }
         stream.synchronize();

@@ -14,6 +14,7 @@ import org.quern.gpu.DeviceArena;
 import org.quern.gpu.DeviceMemory;
 import org.quern.gpu.Gpu;
 import org.quern.gpu.GpuEvent;
+import org.quern.gpu.GpuFault;
 import org.quern.gpu.GpuStream;
 import org.quern.graph.Value;
 import org.quern.kernels.cuda.ElementType;
@@ -68,7 +69,8 @@ final class GpuTensorStore implements TensorStore {
     @Override
     public void declareTogether(List<Value> states) {
         Together together = Together.of(states);
-        DeviceMemory memory = arena.allocate(together.bytes());
+        DeviceMemory memory = allocate(
+                arena, together.bytes(), "%d states from %s on".formatted(states.size(), states.getFirst()));
         stream.fill(memory, (byte) 0);
         for (Value state : states) {
             if (entries.containsKey(state.name())) {
@@ -84,7 +86,7 @@ final class GpuTensorStore implements TensorStore {
     public void declare(Value state) {
         Entry known = entries.get(state.name());
         if (known == null) {
-            DeviceMemory memory = arena.allocate(state.bytes());
+            DeviceMemory memory = allocate(arena, state.bytes(), state.toString());
             stream.fill(memory, (byte) 0);
             entries.put(state.name(), new Entry(state, memory));
         } else if (!known.value.shape().equals(state.shape()) || known.value.type() != state.type()) {
@@ -93,11 +95,22 @@ final class GpuTensorStore implements TensorStore {
         }
     }
 
+    /// Memory of the device.
+    ///
+    /// @param what it is for
+    static DeviceMemory allocate(DeviceArena arena, long bytes, String what) {
+        try {
+            return arena.allocate(bytes);
+        } catch (GpuFault e) {
+            throw e.at(what);
+        }
+    }
+
     /// Gives an fp32 state a bf16 working copy, unless it has one.
     void declareWorkingCopy(Value state) {
         Entry entry = entry(state.name());
         if (entry.workingCopy == null) {
-            entry.workingCopy = arena.allocate(ProgramMemory.workingCopyBytes(state));
+            entry.workingCopy = allocate(arena, ProgramMemory.workingCopyBytes(state), "the bf16 copy of " + state);
             entry.cast = Pointwise.cast(
                     library,
                     entry.device,
@@ -203,7 +216,7 @@ final class GpuTensorStore implements TensorStore {
     public void pushAhead(String name) {
         Entry entry = entry(name);
         if (entry.ahead == null) {
-            entry.ahead = arena.allocate(entry.value.bytes());
+            entry.ahead = allocate(arena, entry.value.bytes(), "the next " + entry.value);
             entry.moved = gpu.event();
         }
         MemorySegment host = host(name);

@@ -9,6 +9,7 @@ import java.util.function.BooleanSupplier;
 import java.util.function.IntUnaryOperator;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
+import org.quern.base.ExitCode;
 import org.quern.base.QuernException;
 import org.quern.checkpoint.Checkpoint;
 import org.quern.checkpoint.Checkpoints;
@@ -19,6 +20,7 @@ import org.quern.data.SampleOrder;
 import org.quern.data.TokenShards;
 import org.quern.executor.Devices;
 import org.quern.executor.Executor;
+import org.quern.gpu.GpuFault;
 import org.quern.model.Initialization;
 import org.quern.model.Model;
 import org.quern.model.ModelConfig;
@@ -87,10 +89,38 @@ public final class TrainingRun {
     boolean run(Supplier<Executor> device) {
         try {
             return runTogether(device);
+        } catch (GpuFault e) {
+            QuernException failure = new QuernException(ExitCode.RETRYABLE, explain(e), e);
+            workers.abort("worker %d failed: %s".formatted(workers.rank(), failure.getMessage()));
+            throw failure;
         } catch (RuntimeException | Error e) {
             workers.abort("worker %d failed: %s".formatted(workers.rank(), e.getMessage()));
             throw e;
         }
+    }
+
+    /// What failed, and what to do.
+    private String explain(GpuFault fault) {
+        String checkpoint = Checkpoints.newestValid(folder.resolve(CHECKPOINTS))
+                .map(newest -> "The same command goes on from " + newest.folder() + ".")
+                .orElse("There is no checkpoint yet: the same command begins again.");
+        return switch (fault.kind()) {
+            case OUT_OF_MEMORY ->
+                """
+                there is no memory for %s: %s
+                The run was planned to fit, so something else takes memory of the GPU: nvidia-smi shows what. %s \
+                If nothing else can end, take less with a smaller train.micro_batch or train.recompute=block, or \
+                another GPU with run.device=cuda:N.""".formatted(
+                                fault.work().orElse("the host's copies"), fault.getMessage(), checkpoint);
+            case FAILED ->
+                """
+                %s failed: %s
+                %s First each operation runs by itself, so that one that fails again is named. If it does, \
+                quern kernels check says whether this GPU computes right; run.device=cuda:N takes another.""".formatted(
+                                fault.work().orElse("the GPU does not say which operation"),
+                                fault.getMessage(),
+                                checkpoint);
+        };
     }
 
     private int threads() {
