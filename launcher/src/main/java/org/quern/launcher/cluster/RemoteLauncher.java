@@ -45,7 +45,7 @@ final class RemoteLauncher {
             } catch (IOException e) {
                 if (!e.toString().equals(problem)) {
                     problem = e.toString();
-                    display.accept("waiting for node 0 at %s (%s)".formatted(address, e.getMessage()));
+                    display.accept("waiting for node 0 at %s (%s)".formatted(address, problem));
                 }
                 Thread.sleep(RETRY);
             }

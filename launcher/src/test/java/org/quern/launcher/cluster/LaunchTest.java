@@ -36,13 +36,14 @@ class LaunchTest {
     private final List<TrainEvent> events = Collections.synchronizedList(new ArrayList<>());
     private final CompletableFuture<Consumer<WorkerRequest>> signals = new CompletableFuture<>();
 
-    static WorkerProgram program(String... script) {
+    private WorkerProgram program(String... script) {
         List<String> command = new ArrayList<>(List.of(
                 System.getProperty("java.home") + "/bin/java",
                 "-XX:TieredStopAtLevel=1",
                 "-XX:+UseSerialGC",
                 "-Xmx64m",
                 "-Xlog:disable",
+                "-XX:ErrorFile=" + folder.resolve("crash.txt"),
                 "-cp",
                 System.getProperty("java.class.path"),
                 ScriptedWorker.class.getName()));
