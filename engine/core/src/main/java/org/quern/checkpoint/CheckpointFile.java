@@ -1,7 +1,10 @@
 package org.quern.checkpoint;
 
+import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.quern.base.Json;
 
 /// A file to be written into a checkpoint.
@@ -13,7 +16,18 @@ public sealed interface CheckpointFile {
     long bytes();
 
     /// A safetensors file, streamed from the tensors' memory.
-    record Tensors(String name, List<NamedTensor> tensors) implements CheckpointFile {
+    ///
+    /// @param memory of a tensor, asked for when its turn comes
+    record Tensors(String name, List<TensorSpec> tensors, Function<TensorSpec, MemorySegment> memory)
+            implements CheckpointFile {
+
+        public Tensors(String name, List<NamedTensor> tensors) {
+            this(
+                    name,
+                    tensors.stream().map(NamedTensor::spec).toList(),
+                    tensors.stream().collect(Collectors.toMap(NamedTensor::spec, NamedTensor::data))::get);
+        }
+
         @Override
         public long bytes() {
             return Safetensors.bytes(tensors);

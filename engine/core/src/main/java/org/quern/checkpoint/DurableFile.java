@@ -9,13 +9,12 @@ import java.nio.file.StandardOpenOption;
 import java.util.HexFormat;
 import java.util.zip.CRC32C;
 
-/// A file that is written once, with its checksum on the way, and is on the disk when it is closed.
+/// A file that is written once, with checksums on the way, and is on the disk when it is closed.
 final class DurableFile implements AutoCloseable {
-    /// Small enough that the second checksum and the write find the bytes in the cache.
-    static final int CHUNK_BYTES = 1 << 20;
+    /// Small enough that the write finds the bytes in the cache.
+    private static final int CHUNK_BYTES = 1 << 20;
 
     private final FileChannel channel;
-    private final CRC32C checksum = new CRC32C();
 
     DurableFile(Path file) throws IOException {
         channel = FileChannel.open(
@@ -44,7 +43,6 @@ final class DurableFile implements AutoCloseable {
         for (long offset = 0; offset < bytes.byteSize(); offset += CHUNK_BYTES) {
             ByteBuffer chunk = chunk(bytes, offset);
             part.update(chunk.duplicate());
-            checksum.update(chunk.duplicate());
             while (chunk.hasRemaining()) {
                 channel.write(chunk);
             }
@@ -52,12 +50,7 @@ final class DurableFile implements AutoCloseable {
         return hex(part);
     }
 
-    /// The checksum of what was written so far.
-    String checksum() {
-        return hex(checksum);
-    }
-
-    static String hex(CRC32C checksum) {
+    private static String hex(CRC32C checksum) {
         return HexFormat.of().toHexDigits((int) checksum.getValue());
     }
 

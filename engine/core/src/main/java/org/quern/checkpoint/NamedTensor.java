@@ -50,7 +50,7 @@ public record NamedTensor(String name, DType dtype, List<Long> shape, MemorySegm
 
     public NamedTensor {
         shape = List.copyOf(shape);
-        long bytes = bytes(dtype, shape);
+        long bytes = new TensorSpec(name, dtype, shape).bytes();
         if (data.byteSize() != bytes) {
             throw new IllegalArgumentException("%s: %s %s takes %d bytes, its memory has %d"
                     .formatted(name, dtype, shape, bytes, data.byteSize()));
@@ -62,20 +62,9 @@ public record NamedTensor(String name, DType dtype, List<Long> shape, MemorySegm
         return new NamedTensor(name, DType.F32, LongStream.of(shape).boxed().toList(), data);
     }
 
-    /// A bf16 tensor.
-    public static NamedTensor bf16(String name, MemorySegment data, long... shape) {
-        return new NamedTensor(name, DType.BF16, LongStream.of(shape).boxed().toList(), data);
-    }
-
-    /// Bytes of a tensor.
-    ///
-    /// @throws ArithmeticException if a long cannot hold them
-    static long bytes(DType dtype, List<Long> shape) {
-        long bytes = dtype.bytes();
-        for (long size : shape) {
-            bytes = Math.multiplyExact(bytes, size);
-        }
-        return bytes;
+    /// The tensor without its memory.
+    public TensorSpec spec() {
+        return new TensorSpec(name, dtype, shape);
     }
 
     /// Writes the elements as fp32; exact, as F32, BF16 and F16 are.

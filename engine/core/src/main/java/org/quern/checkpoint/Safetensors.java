@@ -14,10 +14,12 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
+import java.util.function.Function;
 import org.quern.base.Json;
 import org.quern.base.QuernException;
 import org.quern.checkpoint.NamedTensor.DType;
@@ -66,14 +68,15 @@ public final class Safetensors {
         }
     }
 
-    /// Maps the weights of a folder into memory: `model.safetensors`, or the parts that
-    /// `model.safetensors.index.json` names.
+    /// Maps the tensors of a folder into memory: of `model.safetensors`, or of the parts that
+    /// `model.safetensors.index.json` names. What is not touched is not read from the disk.
     ///
+    /// @param base such as `model`
     /// @throws QuernException also if the parts do not hold exactly the tensors of the index
-    public static List<NamedTensor> readFolder(Path folder, Arena arena) {
-        Path index = folder.resolve("model.safetensors.index.json");
+    public static List<NamedTensor> readFolder(Path folder, String base, Arena arena) {
+        Path index = folder.resolve(TensorFiles.index(base));
         if (!Files.exists(index)) {
-            return read(folder.resolve("model.safetensors"), arena);
+            return read(folder.resolve(base + ".safetensors"), arena);
         }
         Map<String, String> expected = new LinkedHashMap<>();
         JsonNode weights = Json.readObject(index).path("weight_map");
@@ -103,40 +106,52 @@ public final class Safetensors {
 
     /// Writes tensors in the order given and waits until the disk has them.
     public static void write(Path file, List<NamedTensor> tensors) throws IOException {
+        Map<TensorSpec, MemorySegment> memory = new HashMap<>();
+        tensors.forEach(tensor -> memory.put(tensor.spec(), tensor.data()));
+        write(file, tensors.stream().map(NamedTensor::spec).toList(), memory::get);
+    }
+
+    /// The same.
+    ///
+    /// @param memory of a tensor, asked for when its turn comes
+    public static void write(Path file, List<TensorSpec> tensors, Function<TensorSpec, MemorySegment> memory)
+            throws IOException {
         try (DurableFile out = new DurableFile(file)) {
-            write(out, tensors);
+            write(out, tensors, memory);
         }
     }
 
-    /// @return each tensor's checksum
-    static Map<String, String> write(DurableFile out, List<NamedTensor> tensors) throws IOException {
-        out.write(MemorySegment.ofArray(header(tensors)));
+    /// @return the checksums
+    static Manifest.Entry write(DurableFile out, List<TensorSpec> tensors, Function<TensorSpec, MemorySegment> memory)
+            throws IOException {
+        String header = out.write(MemorySegment.ofArray(header(tensors)));
+        SavePoint.FILE_BEGUN.reached();
         Map<String, String> checksums = new LinkedHashMap<>();
-        for (NamedTensor tensor : tensors) {
-            checksums.put(tensor.name(), out.write(tensor.data()));
+        for (TensorSpec tensor : tensors) {
+            checksums.put(tensor.name(), out.write(memory.apply(tensor)));
         }
-        return checksums;
+        return new Manifest.Entry(bytes(tensors), header, checksums);
     }
 
     /// Bytes of the file that these tensors make.
-    static long bytes(List<NamedTensor> tensors) {
+    static long bytes(List<TensorSpec> tensors) {
         return header(tensors).length
-                + tensors.stream().mapToLong(tensor -> tensor.data().byteSize()).sum();
+                + tensors.stream().mapToLong(TensorSpec::bytes).sum();
     }
 
     /// Length and header, padded with spaces so that the tensors are aligned.
-    private static byte[] header(List<NamedTensor> tensors) {
+    private static byte[] header(List<TensorSpec> tensors) {
         ObjectNode header = Json.MAPPER.createObjectNode();
         header.putObject(METADATA).put("format", "pt");
         long offset = 0;
-        for (NamedTensor tensor : tensors) {
+        for (TensorSpec tensor : tensors) {
             if (header.has(tensor.name())) {
                 throw new IllegalArgumentException("two tensors are named " + tensor.name());
             }
             ObjectNode entry = header.putObject(tensor.name());
             entry.put("dtype", tensor.dtype().name());
             entry.putPOJO("shape", tensor.shape());
-            long end = offset + tensor.data().byteSize();
+            long end = offset + tensor.bytes();
             entry.putPOJO("data_offsets", List.of(offset, end));
             offset = end;
         }
@@ -213,7 +228,7 @@ public final class Safetensors {
 
     private static long bytes(Path file, String name, DType dtype, List<Long> shape) {
         try {
-            return NamedTensor.bytes(dtype, shape);
+            return new TensorSpec(name, dtype, shape).bytes();
         } catch (ArithmeticException e) {
             throw bad(file, "%s to fit into memory".formatted(name), dtype + " " + shape);
         }

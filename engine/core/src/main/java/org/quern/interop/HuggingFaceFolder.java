@@ -125,7 +125,7 @@ public final class HuggingFaceFolder {
         }
         String prefix = config.architecture() == Architecture.GPT2 ? "transformer." : "model.";
         List<NamedTensor> canonical = new ArrayList<>();
-        for (NamedTensor tensor : Safetensors.readFolder(folder, arena)) {
+        for (NamedTensor tensor : Safetensors.readFolder(folder, Checkpoint.MODEL, arena)) {
             String name = tensor.name();
             boolean head = name.equals("lm_head.weight");
             boolean buffer = name.endsWith(".attn.bias")

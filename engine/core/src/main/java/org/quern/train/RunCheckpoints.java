@@ -4,24 +4,31 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.function.Function;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.quern.base.ExitCode;
 import org.quern.base.QuernException;
 import org.quern.checkpoint.Checkpoint;
+import org.quern.checkpoint.CheckpointCommitter;
 import org.quern.checkpoint.CheckpointFile;
 import org.quern.checkpoint.Checkpoints;
 import org.quern.checkpoint.NamedTensor;
+import org.quern.checkpoint.SavePoint;
+import org.quern.checkpoint.TensorFiles;
+import org.quern.checkpoint.TensorSpec;
+import org.quern.collective.CommunicatorException;
 import org.quern.config.RunConfig;
 import org.quern.executor.TensorStore;
-import org.quern.graph.Value;
 import org.quern.interop.HuggingFaceFolder;
 import org.quern.interop.ModelWeights;
 import org.quern.model.Model;
@@ -35,7 +42,8 @@ import org.slf4j.LoggerFactory;
 /// moments, and where the run was.
 ///
 /// Training stands still while weights and moments are copied in memory; a thread of its own writes the copy. There is
-/// one copy: a checkpoint that comes while the one before is being written waits for it.
+/// one copy: a checkpoint that comes while the one before is being written waits for it. Each worker copies and writes
+/// what it is to write, and reads what it needs, however many workers there were.
 final class RunCheckpoints implements Trainer.CheckpointWriter, AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(RunCheckpoints.class);
 
@@ -61,17 +69,24 @@ final class RunCheckpoints implements Trainer.CheckpointWriter, AutoCloseable {
     /// A checkpoint that is being written.
     private record UnderWay(long step, CompletableFuture<TrainEvent.CheckpointSaved> result) {}
 
-    private final boolean isFirst;
     private final Path folder;
     private final RunConfig.Checkpoint config;
-    private final Checkpoints checkpoints;
+    private final int rank;
+    private final CheckpointCommitter checkpoints;
     private final Order order;
     private final String data;
     private final RunPlan.Cut cut;
     private final Model model;
-    private final List<String> moments;
+    private final Moments moments;
     private final TensorStore tensors;
     private final List<CheckpointFile> description;
+    private final TensorFiles weightFiles;
+    private final TensorFiles momentFiles;
+
+    /// The parameters and the moments that this worker writes.
+    private final List<Parameter> parametersToWrite;
+
+    private final List<String> momentsToWrite;
     private final Snapshot snapshot;
     private final ExecutorService thread = Executors.newSingleThreadExecutor(
             Thread.ofPlatform().daemon().name("checkpoint").factory());
@@ -82,18 +97,19 @@ final class RunCheckpoints implements Trainer.CheckpointWriter, AutoCloseable {
     private int failures;
 
     /// @param data fingerprint of the token shards
-    /// @param moments the optimiser's states
+    /// @param cut how batches are cut
+    /// @param maxFileBytes size of a file, where its tensors let it be that small
     RunCheckpoints(
-            boolean isFirst,
             Path folder,
             RunConfig config,
             String data,
             RunPlan.Cut cut,
             Model model,
-            List<String> moments,
+            Moments moments,
             TensorStore tensors,
-            Optional<Tokenizer> tokenizer) {
-        this.isFirst = isFirst;
+            Optional<Tokenizer> tokenizer,
+            Workers workers,
+            long maxFileBytes) {
         this.folder = folder;
         this.config = config.checkpoint();
         order = Order.of(config);
@@ -102,14 +118,26 @@ final class RunCheckpoints implements Trainer.CheckpointWriter, AutoCloseable {
         this.model = model;
         this.moments = moments;
         this.tensors = tensors;
-        checkpoints = new Checkpoints(
+        rank = workers.rank();
+        checkpoints = new CheckpointCommitter(
                 folder,
                 config.checkpoint().keep().orElse(Integer.MAX_VALUE),
-                config.checkpoint().keepEvery().orElse(0L));
+                config.checkpoint().keepEvery().orElse(0L),
+                workers.checkpoints());
         description = HuggingFaceFolder.files(model.config(), tokenizer);
+        weightFiles = TensorFiles.shared(
+                Checkpoint.MODEL, ModelWeights.specs(model.parameters()), maxFileBytes, workers.world());
+        momentFiles = moments.files(maxFileBytes, workers.world());
+        Set<TensorSpec> weightsToWrite = new HashSet<>(weightFiles.tensors(rank));
+        parametersToWrite = model.parameters().stream()
+                .filter(parameter ->
+                        ModelWeights.specs(List.of(parameter)).stream().anyMatch(weightsToWrite::contains))
+                .toList();
+        momentsToWrite =
+                momentFiles.tensors(rank).stream().map(TensorSpec::name).toList();
         snapshot = new Snapshot(
                 tensors,
-                Stream.concat(model.parameters().stream().map(Parameter::name), moments.stream())
+                Stream.concat(parametersToWrite.stream().map(Parameter::name), momentsToWrite.stream())
                         .toList());
     }
 
@@ -136,16 +164,26 @@ final class RunCheckpoints implements Trainer.CheckpointWriter, AutoCloseable {
         try (Arena arena = Arena.ofConfined()) {
             ModelWeights.push(
                     model, tensors, checkpoint.folder().toString(), checkpoint.tensors(Checkpoint.MODEL, arena));
-            Path file = checkpoint.folder().resolve(Checkpoint.OPTIMIZER);
             List<NamedTensor> saved = checkpoint.tensors(Checkpoint.OPTIMIZER, arena);
-            List<NamedTensor> views = moments(tensors::host);
-            if (isBf16(views) && !isBf16(saved)) {
+            if (isBf16(moments.all())
+                    && !isBf16(saved.stream().map(NamedTensor::spec).toList())) {
                 throw QuernException.data(
                         "optimizer.moments must stay float32, as in %s: got bfloat16 (set it back, or start a new run with --run)"
-                                .formatted(file));
+                                .formatted(checkpoint.folder()));
             }
-            NamedTensor.copyAll(file.toString(), saved, views);
-            moments.forEach(tensors::push);
+            List<TensorSpec> mine = moments.at(rank);
+            Set<String> ofOthers = moments.all().stream().map(TensorSpec::name).collect(Collectors.toSet());
+            mine.forEach(moment -> ofOthers.remove(moment.name()));
+            NamedTensor.copyAll(
+                    checkpoint.folder() + ", " + Checkpoint.OPTIMIZER,
+                    saved.stream()
+                            .filter(tensor -> !ofOthers.contains(tensor.name()))
+                            .toList(),
+                    mine.stream()
+                            .map(moment -> new NamedTensor(
+                                    moment.name(), moment.dtype(), moment.shape(), tensors.host(moment.name())))
+                            .toList());
+            mine.forEach(moment -> tensors.push(moment.name()));
         }
         LOG.info("going on from {}", checkpoint.folder());
         writtenStep = checkpoint.step();
@@ -174,26 +212,38 @@ final class RunCheckpoints implements Trainer.CheckpointWriter, AutoCloseable {
     @Override
     public void save(Progress progress, TrainEvent.Listener listener) {
         newestBegan = System.nanoTime();
-        if (!isFirst) {
-            writtenStep = progress.step();
-            return;
-        }
         requireFew(await(listener));
         snapshot.take();
         double stall = (System.nanoTime() - newestBegan) / 1e9;
-        List<CheckpointFile> files = new ArrayList<>(description);
-        files.add(new CheckpointFile.Tensors(Checkpoint.MODEL, ModelWeights.views(model, snapshot::memory)));
-        files.add(new CheckpointFile.Tensors(Checkpoint.OPTIMIZER, moments(snapshot::memory)));
-        files.add(CheckpointFile.json(Checkpoint.STATE, new State(progress, order, data, Optional.of(cut))));
+        SavePoint.COPIED.reached();
+        List<CheckpointFile> files = files(progress);
         underWay = Optional.of(new UnderWay(
                 progress.step(), CompletableFuture.supplyAsync(() -> write(progress.step(), files, stall), thread)));
     }
 
+    /// What this worker writes.
+    private List<CheckpointFile> files(Progress progress) {
+        List<CheckpointFile> files = new ArrayList<>();
+        if (rank == 0) {
+            files.addAll(description);
+            files.add(CheckpointFile.json(Checkpoint.STATE, new State(progress, order, data, Optional.of(cut))));
+        }
+        Map<TensorSpec, MemorySegment> weights = ModelWeights.views(parametersToWrite, snapshot::memory).stream()
+                .collect(Collectors.toMap(NamedTensor::spec, NamedTensor::data));
+        files.addAll(weightFiles.files(rank, weights::get));
+        files.addAll(momentFiles.files(rank, state -> snapshot.memory(state.name())));
+        return files;
+    }
+
     private TrainEvent.CheckpointSaved write(long step, List<CheckpointFile> files, double stall) {
         long began = System.nanoTime();
-        Path written = checkpoints.commit(step, files);
-        long bytes = files.stream().mapToLong(CheckpointFile::bytes).sum();
-        return new TrainEvent.CheckpointSaved(step, written, bytes, stall, (System.nanoTime() - began) / 1e9);
+        try {
+            Checkpoint written = new Checkpoint(checkpoints.commit(step, files), step);
+            double seconds = (System.nanoTime() - began) / 1e9;
+            return new TrainEvent.CheckpointSaved(step, written.folder(), written.bytes(), stall, seconds);
+        } catch (CommunicatorException e) {
+            throw new QuernException(ExitCode.RETRYABLE, e.getMessage(), e);
+        }
     }
 
     @Override
@@ -266,23 +316,7 @@ final class RunCheckpoints implements Trainer.CheckpointWriter, AutoCloseable {
         snapshot.close();
     }
 
-    private List<NamedTensor> moments(Function<String, MemorySegment> memory) {
-        return moments.stream()
-                .map(name -> view(tensors.value(name), memory.apply(name)))
-                .toList();
-    }
-
-    private static boolean isBf16(List<NamedTensor> tensors) {
+    private static boolean isBf16(List<TensorSpec> tensors) {
         return tensors.stream().anyMatch(tensor -> tensor.dtype() == NamedTensor.DType.BF16);
-    }
-
-    private static NamedTensor view(Value value, MemorySegment memory) {
-        long[] shape =
-                value.shape().dims().stream().mapToLong(Integer::longValue).toArray();
-        return switch (value.type()) {
-            case F32 -> NamedTensor.floats(value.name(), memory, shape);
-            case BF16 -> NamedTensor.bf16(value.name(), memory, shape);
-            case I32 -> throw new IllegalStateException(value + " is no moment");
-        };
     }
 }

@@ -13,6 +13,7 @@ import org.quern.base.ExitCode;
 import org.quern.base.QuernException;
 import org.quern.checkpoint.Checkpoint;
 import org.quern.checkpoint.Checkpoints;
+import org.quern.checkpoint.TensorFiles;
 import org.quern.config.ConfigWriter;
 import org.quern.config.RunConfig;
 import org.quern.data.Batches;
@@ -24,7 +25,6 @@ import org.quern.gpu.GpuFault;
 import org.quern.model.Initialization;
 import org.quern.model.Model;
 import org.quern.model.ModelConfig;
-import org.quern.optimizer.OptimizerGraphs;
 import org.quern.optimizer.OptimizerSettings;
 import org.quern.tokenizer.Tokenizer;
 import org.quern.train.Trainer.Progress;
@@ -128,10 +128,6 @@ public final class TrainingRun {
     }
 
     private boolean runTogether(Supplier<Executor> device) {
-        if (config.workers().zeroStage() > 0 && workers.world() > 1) {
-            throw QuernException.data(
-                    "workers.zero_stage must be 0 with several workers: checkpoints of a sharded optimiser are not written yet");
-        }
         createFolder();
         Optional<Checkpoint> newest = newestCheckpoint();
         newest.ifPresent(checkpoint -> RunCheckpoints.requireSameOrder(checkpoint, RunCheckpoints.Order.of(config)));
@@ -146,7 +142,7 @@ public final class TrainingRun {
     /// The checkpoint to go on from, the same for all workers.
     private Optional<Checkpoint> newestCheckpoint() {
         Path checkpoints = folder.resolve(CHECKPOINTS);
-        Optional<Checkpoint> mine = workers.isFirst() ? Checkpoints.newestValid(checkpoints) : Optional.empty();
+        Optional<Checkpoint> mine = workers.isFirst() ? Checkpoints.recover(checkpoints) : Optional.empty();
         long step = (long) workers.first(mine.map(Checkpoint::step).orElse(-1L));
         return workers.isFirst() || step < 0 ? mine : Checkpoints.newestValid(checkpoints, step + 1);
     }
@@ -224,9 +220,8 @@ public final class TrainingRun {
         });
         Optional<Trainer.SampleWriter> samples =
                 config.sample().map(sample -> sampleWriter(sample, executor, model, data));
-        List<String> moments = new OptimizerGraphs(settings, model.parameters()).states();
+        Moments moments = Moments.of(settings, model, step.dealtOut(), workers.world());
         try (RunCheckpoints checkpoints = new RunCheckpoints(
-                workers.isFirst(),
                 folder.resolve(CHECKPOINTS),
                 config,
                 data.corpus().train().fingerprint(),
@@ -234,7 +229,9 @@ public final class TrainingRun {
                 model,
                 moments,
                 executor.tensors(),
-                data.tokenizer())) {
+                data.tokenizer(),
+                workers,
+                TensorFiles.MAX_BYTES)) {
             Progress from = newest.map(checkpoints::restore).orElseGet(() -> {
                 initialize(model, executor, seed);
                 return Progress.START;

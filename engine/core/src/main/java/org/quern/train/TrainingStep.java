@@ -31,6 +31,7 @@ public final class TrainingStep implements AutoCloseable {
     /// Shares of this worker.
     private final int shares;
 
+    private final Optional<ParameterLayout> dealtOut;
     private final GradientFold fold;
     private final Optional<GradientExchange> exchange;
     private final Program first;
@@ -64,6 +65,7 @@ public final class TrainingStep implements AutoCloseable {
         ParameterLayout layout =
                 ParameterLayout.of(training, model.parameters(), workers.world(), sharing.bucketBytes());
         boolean sharded = sharing.shardOptimizer() && workers.world() > 1;
+        dealtOut = sharded ? Optional.of(layout) : Optional.empty();
         if (workers.world() > 1) {
             tensors.declareTogether(layout.gradients(training));
             tensors.declareTogether(layout.parameters(training));
@@ -89,6 +91,11 @@ public final class TrainingStep implements AutoCloseable {
                 ModelGraphs.LOSSES,
                 shares * sharing.microBatches(),
                 memory -> lossSums[microBatchesRead++ / sharing.microBatches()] += sum(memory));
+    }
+
+    /// Whose parameters are whose, if each worker has the optimiser's states of its own alone.
+    Optional<ParameterLayout> dealtOut() {
+        return dealtOut;
     }
 
     /// Tokens of a global batch.

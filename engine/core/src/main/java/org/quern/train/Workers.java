@@ -19,22 +19,25 @@ import org.quern.collective.SingleCommunicator;
 public final class Workers implements AutoCloseable {
     private final Communicator control;
     private final Communicator gradients;
+    private final Communicator checkpoints;
     private final int onThisMachine;
     private MemorySegment gathered = MemorySegment.NULL;
 
     /// @param control for small things, in the host's memory
     /// @param gradients for gradients and weights; may be the same
+    /// @param checkpoints for the threads that write checkpoints in the background, in the host's memory
     /// @param onThisMachine how many of the workers run here
-    public Workers(Communicator control, Communicator gradients, int onThisMachine) {
+    public Workers(Communicator control, Communicator gradients, Communicator checkpoints, int onThisMachine) {
         this.onThisMachine = onThisMachine;
         this.control = control;
         this.gradients = gradients;
+        this.checkpoints = checkpoints;
     }
 
     /// A worker that is alone.
     public static Workers alone() {
         Communicator single = new SingleCommunicator(Communicator.Place.HOST);
-        return new Workers(single, single, 1);
+        return new Workers(single, single, single, 1);
     }
 
     public int rank() {
@@ -56,6 +59,10 @@ public final class Workers implements AutoCloseable {
 
     Communicator gradients() {
         return gradients;
+    }
+
+    Communicator checkpoints() {
+        return checkpoints;
     }
 
     /// The values of all workers, by rank; of the same number from each.
@@ -113,6 +120,7 @@ public final class Workers implements AutoCloseable {
     void abort(String reason) {
         control.abort(reason);
         gradients.abort(reason);
+        checkpoints.abort(reason);
     }
 
     /// Calls a collective.
@@ -127,6 +135,7 @@ public final class Workers implements AutoCloseable {
     @Override
     public void close() {
         gradients.close();
+        checkpoints.close();
         if (control != gradients) {
             control.close();
         }

@@ -3,6 +3,7 @@ package org.quern.checkpoint;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.tuple;
 
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -12,13 +13,17 @@ import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.quern.base.ExitCode;
 import org.quern.base.QuernException;
+import org.quern.collective.Communicator;
+import org.quern.collective.SingleCommunicator;
 
 class CheckpointsTest {
     @TempDir
@@ -42,6 +47,9 @@ class CheckpointsTest {
                 .containsExactly("a", "b");
         assertThat(found.tensors(Checkpoint.OPTIMIZER, arena).getFirst().data().toArray(JAVA_FLOAT))
                 .containsExactly(1000, 1001, 1002, 1003, 1004, 1005, 1006);
+        assertThat(found.tensors(Checkpoint.OPTIMIZER, arena))
+                .extracting(NamedTensor::name)
+                .containsExactly("m.a", "m.b");
         assertThat(Checkpoint.open(written)).isEqualTo(found);
     }
 
@@ -73,26 +81,96 @@ class CheckpointsTest {
     void passesOverEveryKindOfDamage() throws IOException {
         checkpoints(9, 0).commit(1, files(1));
         Path damaged = checkpoints(9, 0).commit(2, files(2));
-        for (String name : List.of("model.safetensors", "optimizer.safetensors", "state.json", "manifest.json")) {
-            Path file = damaged.resolve(name);
+        List<Path> files;
+        try (Stream<Path> paths = Files.list(damaged)) {
+            files = paths.toList();
+        }
+        assertThat(files)
+                .extracting(file -> file.getFileName().toString())
+                .containsExactlyInAnyOrder(
+                        "model.safetensors",
+                        "config.json",
+                        "state.json",
+                        "optimizer-00001-of-00002.safetensors",
+                        "optimizer-00002-of-00002.safetensors",
+                        "optimizer.safetensors.index.json",
+                        "manifest.json");
+        for (Path file : files) {
             byte[] whole = Files.readAllBytes(file);
             Files.delete(file);
             assertFallsBack(damaged);
-            for (int length : new int[] {0, 1, 7, 8, 9, whole.length / 2, whole.length - 2}) {
+            for (int length : new int[] {0, 1, 8, whole.length / 2, whole.length - 1}) {
                 Files.write(file, Arrays.copyOf(whole, length));
-                assertFallsBack(damaged);
+                assertDamaged(damaged, damaged.toString());
             }
-            for (int bit = 0; bit < 8 * whole.length; bit += 1 + whole.length / 16) {
+            for (int bit = 0; bit < 8 * whole.length; bit += 1 + whole.length) {
                 byte[] flipped = whole.clone();
                 flipped[bit / 8] ^= (byte) (1 << bit % 8);
                 Files.write(file, flipped);
-                if (!name.equals("manifest.json")) {
-                    assertFallsBack(damaged);
-                }
+                assertDamaged(damaged, damaged.toString());
             }
             Files.write(file, whole);
             assertThat(Checkpoints.newestValid(folder())).hasValue(new Checkpoint(damaged, 2));
         }
+    }
+
+    @Test
+    @Tag("slow")
+    void findsEveryFlippedBit() throws IOException {
+        Path damaged = checkpoints(9, 0).commit(2, files(2));
+        List<Path> files;
+        try (Stream<Path> paths = Files.list(damaged)) {
+            files = paths.toList();
+        }
+        for (Path file : files) {
+            byte[] whole = Files.readAllBytes(file);
+            for (int bit = 0; bit < 8 * whole.length; bit++) {
+                byte[] flipped = whole.clone();
+                flipped[bit / 8] ^= (byte) (1 << bit % 8);
+                Files.write(file, flipped);
+                assertThatThrownBy(() -> Checkpoint.open(damaged)).isInstanceOf(QuernException.class);
+            }
+            Files.write(file, whole);
+        }
+        Checkpoint.open(damaged);
+    }
+
+    @Test
+    void putsAsideWhatIsDamagedAndNewerThanAWholeOne() throws IOException {
+        checkpoints(9, 0).commit(1, files(1));
+        checkpoints(9, 0).commit(2, files(2));
+        for (int time = 0; time < 2; time++) {
+            flip(checkpoints(9, 0).commit(3, files(3)).resolve("state.json"), 3);
+            Files.delete(checkpoints(9, 0).commit(4, files(4)).resolve("manifest.json"));
+            assertThat(Checkpoints.recover(folder()).orElseThrow().step()).isEqualTo(2);
+        }
+        assertThat(names())
+                .containsExactly(
+                        "quarantine-step-00000003",
+                        "quarantine-step-00000003-2",
+                        "quarantine-step-00000004",
+                        "quarantine-step-00000004-2",
+                        "step-00000001",
+                        "step-00000002");
+        assertThat(Checkpoints.list(folder()))
+                .extracting(Checkpoints.Found::step, Checkpoints.Found::quarantined)
+                .containsExactly(
+                        tuple(1L, false),
+                        tuple(2L, false),
+                        tuple(3L, true),
+                        tuple(3L, true),
+                        tuple(4L, true),
+                        tuple(4L, true));
+    }
+
+    @Test
+    void putsNothingAsideIfNoneIsWhole() throws IOException {
+        flip(checkpoints(9, 0).commit(1, files(1)).resolve("state.json"), 3);
+        flip(checkpoints(9, 0).commit(2, files(2)).resolve("state.json"), 3);
+        for (int time = 0; time < 2; time++) {
+            assertThatThrownBy(() -> Checkpoints.recover(folder())).hasMessageContaining("no checkpoint is whole");
+        }
+        assertThat(names()).containsExactly("step-00000001", "step-00000002");
     }
 
     @Test
@@ -190,7 +268,7 @@ class CheckpointsTest {
         NamedTensor huge = NamedTensor.floats("huge", MemorySegment.NULL.reinterpret(size), size / 4);
 
         assertThatThrownBy(() -> checkpoints(1, 0)
-                        .commit(1, List.of(new CheckpointFile.Tensors(Checkpoint.MODEL, List.of(huge)))))
+                        .commit(1, List.of(new CheckpointFile.Tensors("model.safetensors", List.of(huge)))))
                 .isInstanceOfSatisfying(
                         QuernException.class, e -> assertThat(e.exitCode()).isEqualTo(ExitCode.IO))
                 .hasMessageContainingAll("step-00000001", "takes 34359738368 MiB, the disk has ");
@@ -231,8 +309,8 @@ class CheckpointsTest {
         return run.resolve("checkpoints");
     }
 
-    private Checkpoints checkpoints(int keep, long keepEvery) {
-        return new Checkpoints(folder(), keep, keepEvery);
+    private CheckpointCommitter checkpoints(int keep, long keepEvery) {
+        return new CheckpointCommitter(folder(), keep, keepEvery, new SingleCommunicator(Communicator.Place.HOST));
     }
 
     private List<String> names() {
@@ -248,11 +326,24 @@ class CheckpointsTest {
     }
 
     private List<CheckpointFile> files(long step) {
-        return List.of(
-                new CheckpointFile.Tensors(Checkpoint.MODEL, List.of(floats("a", step), floats("b", step))),
+        List<NamedTensor> moments = List.of(floats("m.a", step), floats("m.b", step));
+        List<CheckpointFile> files = new ArrayList<>(List.of(
+                new CheckpointFile.Tensors("model.safetensors", List.of(floats("a", step), floats("b", step))),
                 new CheckpointFile.Content("config.json", "{}".getBytes(StandardCharsets.UTF_8)),
-                new CheckpointFile.Tensors(Checkpoint.OPTIMIZER, List.of(floats("m.a", step))),
-                CheckpointFile.json(Checkpoint.STATE, state(step)));
+                CheckpointFile.json(Checkpoint.STATE, state(step))));
+        files.addAll(TensorFiles.shared(
+                        Checkpoint.OPTIMIZER,
+                        moments.stream().map(NamedTensor::spec).toList(),
+                        30,
+                        1)
+                .files(
+                        0,
+                        spec -> moments.stream()
+                                .filter(tensor -> tensor.spec().equals(spec))
+                                .findFirst()
+                                .orElseThrow()
+                                .data()));
+        return files;
     }
 
     private NamedTensor floats(String name, long first) {

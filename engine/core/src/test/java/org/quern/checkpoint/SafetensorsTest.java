@@ -58,7 +58,9 @@ class SafetensorsTest {
             assertThat(found.get(i).shape()).isEqualTo(tensors.get(i).shape());
             assertThat(found.get(i).data().mismatch(tensors.get(i).data())).isEqualTo(-1);
         }
-        assertThat(Files.size(file)).isEqualTo(Safetensors.bytes(tensors));
+        assertThat(Files.size(file))
+                .isEqualTo(Safetensors.bytes(
+                        tensors.stream().map(NamedTensor::spec).toList()));
     }
 
     @Test
@@ -72,7 +74,8 @@ class SafetensorsTest {
 
     @Test
     void readsFilesOfPyTorch() {
-        List<NamedTensor> tensors = Safetensors.readFolder(Path.of("src/test/resources/golden/llama-tied"), arena);
+        List<NamedTensor> tensors =
+                Safetensors.readFolder(Path.of("src/test/resources/golden/llama-tied"), "model", arena);
 
         assertThat(tensors).extracting(NamedTensor::name).contains("model.embed_tokens.weight", "model.norm.weight");
         assertThat(tensors).extracting(NamedTensor::dtype).containsOnly(DType.F32);
@@ -166,7 +169,7 @@ class SafetensorsTest {
                 {"a": "model-00001-of-00002.safetensors", "c": "model-00002-of-00002.safetensors",
                  "b": "model-00002-of-00002.safetensors"}""");
 
-        assertThat(names(Safetensors.readFolder(folder, arena))).containsExactly("a", "b", "c");
+        assertThat(names(Safetensors.readFolder(folder, "model", arena))).containsExactly("a", "b", "c");
 
         index("""
                 {"a": "model-00001-of-00002.safetensors", "b": "model-00001-of-00002.safetensors"}""");
@@ -189,7 +192,7 @@ class SafetensorsTest {
     }
 
     private void assertBadFolder(String... words) {
-        assertThatThrownBy(() -> Safetensors.readFolder(folder, arena)).hasMessageContainingAll(words);
+        assertThatThrownBy(() -> Safetensors.readFolder(folder, "model", arena)).hasMessageContainingAll(words);
     }
 
     private void assertBad(Path file, String... words) {

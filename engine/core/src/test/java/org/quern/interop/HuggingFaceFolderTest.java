@@ -142,7 +142,7 @@ class HuggingFaceFolderTest {
 
         copy(golden, weights);
 
-        for (NamedTensor expected : Safetensors.readFolder(GOLDEN.resolve(name), arena)) {
+        for (NamedTensor expected : Safetensors.readFolder(GOLDEN.resolve(name), "model", arena)) {
             NamedTensor found = weights.stream()
                     .filter(tensor -> tensor.name().equals(expected.name()))
                     .findFirst()
@@ -154,7 +154,7 @@ class HuggingFaceFolderTest {
     @Test
     void acceptsWhatOldFilesHaveBesidesAndLack() throws IOException {
         List<NamedTensor> old = new ArrayList<>();
-        for (NamedTensor tensor : Safetensors.readFolder(GOLDEN.resolve("gpt2"), arena)) {
+        for (NamedTensor tensor : Safetensors.readFolder(GOLDEN.resolve("gpt2"), "model", arena)) {
             String name = tensor.name().substring("transformer.".length());
             old.add(new NamedTensor(name, tensor.dtype(), tensor.shape(), tensor.data()));
         }

@@ -16,9 +16,11 @@ import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.quern.base.Philox;
+import org.quern.checkpoint.CheckpointCommitter;
 import org.quern.checkpoint.CheckpointFile;
-import org.quern.checkpoint.Checkpoints;
 import org.quern.checkpoint.NamedTensor;
+import org.quern.collective.Communicator;
+import org.quern.collective.SingleCommunicator;
 import org.quern.model.Model;
 import org.quern.model.ModelConfig;
 import org.quern.model.ModelConfig.Activation;
@@ -74,7 +76,12 @@ class WrittenFoldersTest {
         List<CheckpointFile> files = new ArrayList<>(HuggingFaceFolder.files(config, Optional.of(tokenizer())));
         files.add(new CheckpointFile.Tensors("model.safetensors", weights(config)));
 
-        Path written = new Checkpoints(WRITTEN.resolve(folder.name()).resolve("checkpoints"), 1, 0).commit(0, files);
+        Path written = new CheckpointCommitter(
+                        WRITTEN.resolve(folder.name()).resolve("checkpoints"),
+                        1,
+                        0,
+                        new SingleCommunicator(Communicator.Place.HOST))
+                .commit(0, files);
 
         Path golden = GOLDEN.resolve(folder.name());
         assertThat(names(written)).isEqualTo(names(golden));

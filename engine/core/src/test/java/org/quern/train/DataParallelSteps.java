@@ -68,7 +68,7 @@ final class DataParallelSteps {
                     .mapToObj(group::of)
                     .map(member -> threads.submit(() -> {
                         Device device = devices.get();
-                        Workers mine = new Workers(member, device.gradients(member), world);
+                        Workers mine = new Workers(member, device.gradients(member), member, world);
                         return weights(device.executor(), sharing, mine);
                     }))
                     .toList();
@@ -103,7 +103,7 @@ final class DataParallelSteps {
                 step.update(s, 1);
             }
             model.parameters().forEach(parameter -> executor.tensors().pull(parameter.name()));
-            return ModelWeights.views(model, executor.tensors()::host).stream()
+            return ModelWeights.views(model.parameters(), executor.tensors()::host).stream()
                     .map(tensor -> new NamedTensor(
                             tensor.name(),
                             tensor.dtype(),

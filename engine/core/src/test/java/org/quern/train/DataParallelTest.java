@@ -68,6 +68,26 @@ class DataParallelTest {
         tiny.assertSameBits("alone", "run", TinyRun.STEPS);
     }
 
+    /// Files hold what their writers own; whoever reads needs not know who wrote.
+    @Test
+    void goesOnFromStatesThatWereDealtOut() {
+        TinyRun tiny = new TinyRun(folder);
+        for (String optimizer : List.of("optimizer={lr: 1e-2}", MUON)) {
+            String alone = "alone" + optimizer.length();
+            String run = "run" + optimizer.length();
+            tiny.train(alone, BATCH, optimizer);
+            tiny.trainTogether(2, 2, run, BATCH, optimizer, "workers.zero_stage=1");
+            assertThat(tiny.checkpoint(run, 2))
+                    .isDirectoryContaining("glob:**/optimizer-00001-of-00002.safetensors")
+                    .isDirectoryContaining("glob:**/optimizer-00002-of-00002.safetensors");
+            tiny.trainTogether(4, 5, run, BATCH, optimizer, "workers.zero_stage=1");
+            assertThat(tiny.checkpoint(run, 5)).isDirectoryContaining("glob:**/optimizer-00004-of-00004.safetensors");
+            tiny.trainUntil(7, run, BATCH, optimizer);
+            tiny.trainTogether(2, TinyRun.STEPS, run, BATCH, optimizer, "workers.zero_stage=1");
+            tiny.assertSameBits(alone, run, TinyRun.STEPS);
+        }
+    }
+
     /// The cut of the batch stays what it was where the configuration leaves it open.
     @Test
     void keepsTheCutOfItsCheckpoint() {

@@ -84,6 +84,8 @@ class FailingRunTest {
                 .isEqualTo(6);
         tiny.assertSameBits("whole", "run", TinyRun.STEPS);
         assertThat(tiny.steps("run", "loss")).isEqualTo(tiny.steps("whole", "loss"));
+        assertThat(tiny.run("run").resolve("checkpoints/quarantine-step-00000007"))
+                .isDirectory();
     }
 
     @Test

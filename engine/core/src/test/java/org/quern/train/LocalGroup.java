@@ -11,18 +11,18 @@ import org.quern.collective.ElementType;
 /// Workers that are threads of one process, for tests: each collective is computed by its definition, element
 /// by
 /// element.
-final class LocalGroup {
+public final class LocalGroup {
     private final int world;
     private final CyclicBarrier barrier;
     private final MemorySegment[] data;
 
-    LocalGroup(int world) {
+    public LocalGroup(int world) {
         this.world = world;
         barrier = new CyclicBarrier(world);
         data = new MemorySegment[world];
     }
 
-    Communicator of(int rank) {
+    public Communicator of(int rank) {
         return new Member(rank);
     }
 

@@ -13,15 +13,17 @@ import java.util.Optional;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.quern.base.ExitCode;
 import org.quern.base.QuernException;
 import org.quern.checkpoint.Checkpoints;
+import org.quern.checkpoint.TensorFiles;
 import org.quern.config.RunConfig;
 import org.quern.executor.CpuExecutor;
 import org.quern.executor.TensorStore;
 import org.quern.graph.Recompute;
 import org.quern.model.Model;
-import org.quern.optimizer.OptimizerGraphs;
 import org.quern.train.Trainer.Progress;
 
 class RunCheckpointsTest {
@@ -35,11 +37,13 @@ class RunCheckpointsTest {
         tiny = new TinyRun(folder);
     }
 
-    @Test
-    void weightsThatChangeRightAfterTheStallAreNotInTheFile() {
+    /// In one file and in many.
+    @ParameterizedTest
+    @ValueSource(longs = {1, 10_000, TensorFiles.MAX_BYTES})
+    void weightsThatChangeRightAfterTheStallAreNotInTheFile(long maxFileBytes) {
         List<TrainEvent> events = new ArrayList<>();
-        try (Device device = new Device()) {
-            for (int step = 1; step <= 20; step++) {
+        try (Device device = new Device(maxFileBytes)) {
+            for (int step = 1; step <= 10; step++) {
                 device.fill(step);
                 device.checkpoints.save(progress(step), events::add);
                 device.fill(-step);
@@ -47,9 +51,9 @@ class RunCheckpointsTest {
             device.checkpoints.finish(events::add);
             assertThat(TinyRun.only(TrainEvent.CheckpointSaved.class, events))
                     .extracting(TrainEvent.CheckpointSaved::step)
-                    .hasSize(20)
+                    .hasSize(10)
                     .isSorted();
-            for (int step = 1; step <= 20; step++) {
+            for (int step = 1; step <= 10; step++) {
                 device.fill(0);
                 Progress progress = device.checkpoints.restore(
                         Checkpoints.newestValid(folder, step + 1).orElseThrow());
@@ -119,6 +123,10 @@ class RunCheckpointsTest {
         final RunCheckpoints checkpoints;
 
         Device(String... overrides) {
+            this(TensorFiles.MAX_BYTES, overrides);
+        }
+
+        Device(long maxFileBytes, String... overrides) {
             RunConfig config = tiny.config(overrides);
             Model model = Model.of(config.modelConfig(61));
             new TrainingStep(
@@ -129,11 +137,10 @@ class RunCheckpointsTest {
                     13,
                     Recompute.NONE,
                     Workers.alone());
-            List<String> moments = new OptimizerGraphs(config.optimizerSettings(), model.parameters()).states();
-            states.addAll(moments);
+            Moments moments = Moments.of(config.optimizerSettings(), model, Optional.empty(), 1);
+            moments.all().forEach(state -> states.add(state.name()));
             model.parameters().forEach(parameter -> states.add(parameter.name()));
             checkpoints = new RunCheckpoints(
-                    true,
                     folder,
                     config,
                     "data",
@@ -141,7 +148,9 @@ class RunCheckpointsTest {
                     model,
                     moments,
                     executor.tensors(),
-                    Optional.empty());
+                    Optional.empty(),
+                    Workers.alone(),
+                    maxFileBytes);
         }
 
         void fill(float value) {

@@ -18,12 +18,20 @@ final class TrainProcess {
     /// @param config the file
     /// @param output what it prints goes there
     static Process start(Path config, Path run, File output, String... overrides) throws IOException {
+        return start(List.of(), config, run, output, overrides);
+    }
+
+    /// @param flags of the virtual machine
+    static Process start(List<String> flags, Path config, Path run, File output, String... overrides)
+            throws IOException {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "--add-modules=jdk.incubator.vector",
                 "--enable-native-access=ALL-UNNAMED",
                 "-XX:+UseSerialGC",
-                "-Xmx256m",
+                "-Xmx256m"));
+        command.addAll(flags);
+        command.addAll(List.of(
                 "-cp",
                 System.getProperty("java.class.path"),
                 TrainProcess.class.getName(),

@@ -95,7 +95,7 @@ class TrainingStepTest {
                     step.update(updates++, schedule.fraction(s));
                 }
             }
-            List<NamedTensor> weights = ModelWeights.views(model, executor.tensors()::host);
+            List<NamedTensor> weights = ModelWeights.views(model.parameters(), executor.tensors()::host);
             TinyRun.assertHolds(tiny.checkpoint("run", 60).resolve("model.safetensors"), weights);
         }
     }
