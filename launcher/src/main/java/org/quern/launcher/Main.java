@@ -34,6 +34,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             GenerateCommand.class,
             PlanCommand.class,
             TokenizerCommand.class,
+            CheckpointCommand.class,
             BenchCommand.class,
             KernelsCommand.class,
             BundleCommand.class,

@@ -3,7 +3,9 @@ package org.quern.checkpoint;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.quern.base.Json;
 import org.quern.base.QuernException;
 import tools.jackson.core.JacksonException;
@@ -60,9 +62,16 @@ public record Checkpoint(Path folder, long step) {
         return Manifest.read(folder);
     }
 
-    /// Bytes of its files.
+    /// Bytes of all its files.
     public long bytes() {
         return manifest(folder).bytes();
+    }
+
+    /// The names of its files, and their bytes.
+    public Map<String, Long> files() {
+        Map<String, Long> files = new LinkedHashMap<>();
+        manifest(folder).files().forEach((name, entry) -> files.put(name, entry.bytes()));
+        return files;
     }
 
     /// Maps tensors into memory.

@@ -91,6 +91,11 @@ public record TensorFiles(String base, List<Part> parts) {
         return new TensorFiles(base, parts);
     }
 
+    /// Bytes of all tensors.
+    public long bytes() {
+        return parts.stream().mapToLong(Part::bytes).sum();
+    }
+
     /// The name of the file that says which tensor is in which file.
     static String index(String base) {
         return base + ".safetensors.index.json";
@@ -124,9 +129,7 @@ public record TensorFiles(String base, List<Part> parts) {
         Map<String, String> files = new TreeMap<>();
         parts.forEach(part -> part.tensors().forEach(tensor -> files.put(tensor.name(), part.name())));
         Map<String, Object> index = new LinkedHashMap<>();
-        index.put(
-                "metadata",
-                Map.of("total_size", parts.stream().mapToLong(Part::bytes).sum()));
+        index.put("metadata", Map.of("total_size", bytes()));
         index.put("weight_map", files);
         return index;
     }
