@@ -9,7 +9,6 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -61,7 +60,7 @@ public final class CheckpointCommitter {
     /// @throws QuernException if a worker could not write; then nothing is left of it and the others are untouched
     /// @throws org.quern.collective.CommunicatorException if a worker is gone
     public Path commit(long step, List<CheckpointFile> files) {
-        Path target = folder.resolve(String.format(Locale.ROOT, "step-%08d", step));
+        Path target = Checkpoints.folder(folder, step);
         Path temporary = folder.resolve(Checkpoints.TEMPORARY + target.getFileName());
         double bytes = sum(files.stream().mapToLong(CheckpointFile::bytes).sum());
         together(target, () -> {

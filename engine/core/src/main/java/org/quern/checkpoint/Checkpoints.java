@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Optional;
@@ -35,6 +36,11 @@ public final class Checkpoints {
 
     /// A folder that is a checkpoint by its name.
     public record Found(Path folder, long step, boolean quarantined) {}
+
+    /// The folder of a step's checkpoint.
+    public static Path folder(Path checkpoints, long step) {
+        return checkpoints.resolve(String.format(Locale.ROOT, "step-%08d", step));
+    }
 
     /// Everything in the folder that is or was a checkpoint, the oldest first.
     public static List<Found> list(Path folder) {

@@ -139,12 +139,14 @@ public final class TrainingRun {
         }
     }
 
-    /// The checkpoint to go on from, the same for all workers.
+    /// The checkpoint to go on from, the same for all workers. The first compares all its bytes.
     private Optional<Checkpoint> newestCheckpoint() {
         Path checkpoints = folder.resolve(CHECKPOINTS);
         Optional<Checkpoint> mine = workers.isFirst() ? Checkpoints.recover(checkpoints) : Optional.empty();
         long step = (long) workers.first(mine.map(Checkpoint::step).orElse(-1L));
-        return workers.isFirst() || step < 0 ? mine : Checkpoints.newestValid(checkpoints, step + 1);
+        return workers.isFirst() || step < 0
+                ? mine
+                : Optional.of(Checkpoint.glance(Checkpoints.folder(checkpoints, step)));
     }
 
     /// How the batches are cut: as before, if that is possible and not said otherwise.
