@@ -128,6 +128,12 @@ public final class TrainingRun {
     }
 
     private boolean runTogether(Supplier<Executor> device) {
+        if (config.workers().zeroStage() > 0
+                && workers.world() > 1
+                && workers.checkpoints().isEmpty()) {
+            throw QuernException.data(
+                    "workers.zero_stage must be 0 where the first worker writes the checkpoints alone, as here");
+        }
         createFolder();
         Optional<Checkpoint> newest = newestCheckpoint();
         newest.ifPresent(checkpoint -> RunCheckpoints.requireSameOrder(checkpoint, RunCheckpoints.Order.of(config)));

@@ -3,6 +3,7 @@ package org.quern.train;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Optional;
 import java.util.function.Supplier;
 import org.quern.base.ExitCode;
 import org.quern.base.QuernException;
@@ -19,7 +20,7 @@ import org.quern.collective.SingleCommunicator;
 public final class Workers implements AutoCloseable {
     private final Communicator control;
     private final Communicator gradients;
-    private final Communicator checkpoints;
+    private final Optional<Communicator> checkpoints;
     private final int onThisMachine;
     private MemorySegment gathered = MemorySegment.NULL;
 
@@ -28,6 +29,20 @@ public final class Workers implements AutoCloseable {
     /// @param checkpoints for the threads that write checkpoints in the background, in the host's memory
     /// @param onThisMachine how many of the workers run here
     public Workers(Communicator control, Communicator gradients, Communicator checkpoints, int onThisMachine) {
+        this(control, gradients, Optional.of(checkpoints), onThisMachine);
+    }
+
+    /// Workers of which the first writes checkpoints alone.
+    ///
+    /// @param control for small things, in the host's memory
+    /// @param gradients for gradients and weights; may be the same
+    /// @param onThisMachine how many of the workers run here
+    public Workers(Communicator control, Communicator gradients, int onThisMachine) {
+        this(control, gradients, Optional.empty(), onThisMachine);
+    }
+
+    private Workers(
+            Communicator control, Communicator gradients, Optional<Communicator> checkpoints, int onThisMachine) {
         this.onThisMachine = onThisMachine;
         this.control = control;
         this.gradients = gradients;
@@ -61,7 +76,8 @@ public final class Workers implements AutoCloseable {
         return gradients;
     }
 
-    Communicator checkpoints() {
+    /// What the threads that write checkpoints call together; empty if the first worker writes them alone.
+    Optional<Communicator> checkpoints() {
         return checkpoints;
     }
 
@@ -120,7 +136,7 @@ public final class Workers implements AutoCloseable {
     void abort(String reason) {
         control.abort(reason);
         gradients.abort(reason);
-        checkpoints.abort(reason);
+        checkpoints.ifPresent(group -> group.abort(reason));
     }
 
     /// Calls a collective.
@@ -135,7 +151,7 @@ public final class Workers implements AutoCloseable {
     @Override
     public void close() {
         gradients.close();
-        checkpoints.close();
+        checkpoints.ifPresent(Communicator::close);
         if (control != gradients) {
             control.close();
         }
