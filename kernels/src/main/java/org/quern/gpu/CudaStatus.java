@@ -35,9 +35,7 @@ final class CudaStatus {
                         "%s failed: %s. An earlier kernel may be the cause; this process can no longer use the device."
                                 .formatted(call, describe(status)));
             case CUresult.CUDA_ERROR_OUT_OF_MEMORY ->
-                new GpuFault(
-                        GpuFault.Kind.OUT_OF_MEMORY,
-                        "%s failed: %s".formatted(call, describe(status)));
+                new GpuFault(GpuFault.Kind.OUT_OF_MEMORY, "%s failed: %s".formatted(call, describe(status)));
             default -> new GpuException("%s failed: %s".formatted(call, describe(status)));
         };
     }

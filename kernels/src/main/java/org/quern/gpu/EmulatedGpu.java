@@ -210,8 +210,10 @@ public final class EmulatedGpu extends OwningGpu {
             throw new GpuException("an allocation has at least 1 byte: got " + bytes);
         }
         if (allocationsUntilFailure > 0 && --allocationsUntilFailure == 0 || bytes > freeBytes()) {
-            throw new GpuFault(GpuFault.Kind.OUT_OF_MEMORY, "not enough memory on the emulated GPU: %,d bytes asked for, %,d free"
-                    .formatted(bytes, freeBytes()));
+            throw new GpuFault(
+                    GpuFault.Kind.OUT_OF_MEMORY,
+                    "not enough memory on the emulated GPU: %,d bytes asked for, %,d free"
+                            .formatted(bytes, freeBytes()));
         }
         allocations++;
         return emulator.allocate(bytes);

@@ -49,8 +49,11 @@ final class JCudaArena extends Owned<JCudaGpu> implements DeviceArena {
         Address address = new Address();
         int status = JCudaDriver.cuMemAlloc(address, size);
         if (status == CUresult.CUDA_ERROR_OUT_OF_MEMORY) {
-            throw new GpuFault(GpuFault.Kind.OUT_OF_MEMORY, "%s has not enough memory: %,d bytes asked for, %,d of %,d free"
-                    .formatted(gpu, size, gpu.freeBytes(), gpu.properties().memoryBytes()));
+            throw new GpuFault(
+                    GpuFault.Kind.OUT_OF_MEMORY,
+                    "%s has not enough memory: %,d bytes asked for, %,d of %,d free"
+                            .formatted(
+                                    gpu, size, gpu.freeBytes(), gpu.properties().memoryBytes()));
         }
         check(status, "cuMemAlloc of %,d bytes".formatted(size));
         blocks.add(new Block("cuMemFree", () -> JCudaDriver.cuMemFree(address)));

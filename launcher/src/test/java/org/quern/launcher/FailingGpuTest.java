@@ -52,11 +52,7 @@ class FailingGpuTest {
         System.setErr(new PrintStream(err, true, StandardCharsets.UTF_8));
         try {
             return Main.run(
-                    "train",
-                    config.toString(),
-                    "--run",
-                    folder.resolve("run").toString(),
-                    "--json");
+                    "train", config.toString(), "--run", folder.resolve("run").toString(), "--json");
         } finally {
             System.setErr(systemErr);
             System.clearProperty(FAIL);

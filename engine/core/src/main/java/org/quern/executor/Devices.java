@@ -78,8 +78,7 @@ public final class Devices {
     private static void fail(EmulatedGpu gpu, String fault) {
         Matcher matcher = FAULT.matcher(fault);
         if (!matcher.matches()) {
-            throw QuernException.data(
-                    "%s must be allocation:N, launch:N or lost:N: got %s".formatted(FAIL, fault));
+            throw QuernException.data("%s must be allocation:N, launch:N or lost:N: got %s".formatted(FAIL, fault));
         }
         long number = Long.parseLong(matcher.group(2));
         switch (matcher.group(1)) {

@@ -215,8 +215,7 @@ public final class GpuExecutor implements Executor {
                         .toList();
                 if (!reached.isEmpty() || i == kernels.size() - 1) {
                     List<GpuKernels.Bound> part = kernels.subList(from, i + 1);
-                    GpuGraph graph = stream.capture(
-                            () -> part.forEach(bound -> bound.launch(stream)));
+                    GpuGraph graph = stream.capture(() -> part.forEach(bound -> bound.launch(stream)));
                     captured.add(graph);
                     GpuEvent end = gpu.event();
                     ends.add(end);

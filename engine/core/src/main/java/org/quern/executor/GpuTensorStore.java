@@ -69,8 +69,8 @@ final class GpuTensorStore implements TensorStore {
     @Override
     public void declareTogether(List<Value> states) {
         Together together = Together.of(states);
-        DeviceMemory memory = allocate(
-                arena, together.bytes(), "%d states from %s on".formatted(states.size(), states.getFirst()));
+        DeviceMemory memory =
+                allocate(arena, together.bytes(), "%d states from %s on".formatted(states.size(), states.getFirst()));
         stream.fill(memory, (byte) 0);
         for (Value state : states) {
             if (entries.containsKey(state.name())) {

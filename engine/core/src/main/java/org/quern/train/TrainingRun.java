@@ -110,16 +110,13 @@ public final class TrainingRun {
                 there is no memory for %s: %s
                 The run was planned to fit, so something else takes memory of the GPU: nvidia-smi shows what. %s \
                 If nothing else can end, take less with a smaller train.micro_batch or train.recompute=block, or \
-                another GPU with run.device=cuda:N.""".formatted(
-                                fault.work().orElse("the host's copies"), fault.getMessage(), checkpoint);
+                another GPU with run.device=cuda:N.""".formatted(fault.work().orElse("the host's copies"), fault.getMessage(), checkpoint);
             case FAILED ->
                 """
                 %s failed: %s
                 %s First each operation runs by itself, so that one that fails again is named. If it does, \
                 quern kernels check says whether this GPU computes right; run.device=cuda:N takes another.""".formatted(
-                                fault.work().orElse("the GPU does not say which operation"),
-                                fault.getMessage(),
-                                checkpoint);
+                        fault.work().orElse("the GPU does not say which operation"), fault.getMessage(), checkpoint);
         };
     }
 

@@ -82,9 +82,7 @@ class FailingGpuTest {
     @Test
     void theFirstRunNamesTheOperationToo() {
         gpu.failLaunch(100);
-        assertThat(failure(_ -> {}))
-                .hasMessageMatching(OPERATION)
-                .hasMessageContaining("There is no checkpoint yet");
+        assertThat(failure(_ -> {})).hasMessageMatching(OPERATION).hasMessageContaining("There is no checkpoint yet");
     }
 
     @Test
@@ -99,7 +97,8 @@ class FailingGpuTest {
     void namesTheStateThatHasNoMemory() {
         gpu.failAllocation(7);
         assertThat(failure(_ -> {}))
-                .hasMessageMatching("(?s)there is no memory for [\\w.]+ \\[\\d.*\\]: not enough memory on the emulated GPU"
-                        + ": [\\d,]+ bytes asked for, [\\d,]+ free\n.*train.micro_batch.*");
+                .hasMessageMatching(
+                        "(?s)there is no memory for [\\w.]+ \\[\\d.*\\]: not enough memory on the emulated GPU"
+                                + ": [\\d,]+ bytes asked for, [\\d,]+ free\n.*train.micro_batch.*");
     }
 }
