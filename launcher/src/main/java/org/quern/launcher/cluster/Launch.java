@@ -66,8 +66,8 @@ public record Launch(
                 .orElseThrow(() -> new QuernException(
                         ExitCode.USAGE,
                         "with several nodes, --rendezvous HOST:PORT says where node 0 listens (or MASTER_ADDR)"));
-        Hello hello = new Hello(
-                role.node(), role.nodes(), workers, Version.current().toString(), config);
+        Hello hello =
+                new Hello(role.node(), role.nodes(), workers, Version.current().toString(), config);
         if (role.node() > 0) {
             return follow(signals, address, hello, token);
         }
@@ -79,8 +79,7 @@ public record Launch(
                 () -> address.port() + 1);
     }
 
-    private int lead(Signals signals, Door door, String host, IntSupplier port)
-            throws InterruptedException {
+    private int lead(Signals signals, Door door, String host, IntSupplier port) throws InterruptedException {
         Job job = new Job(
                 limits,
                 role.nodes(),
@@ -112,8 +111,8 @@ public record Launch(
         });
         node0.set(RemoteLauncher.join(
                 address, hello, token, seconds(limits.joinTimeout()), seconds(limits.timeout()), display));
-        try (NodeWorkers here =
-                new NodeWorkers(program, logs, beat(), display, _ -> {}, event -> node0.get().tell(event))) {
+        try (NodeWorkers here = new NodeWorkers(
+                program, logs, beat(), display, _ -> {}, event -> node0.get().tell(event))) {
             return node0.get().obey(here, display);
         }
     }

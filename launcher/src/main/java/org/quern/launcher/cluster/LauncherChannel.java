@@ -18,7 +18,8 @@ import javax.crypto.spec.SecretKeySpec;
 /// A connection between two launchers that know the job's token.
 ///
 /// The one that is called, node 0, sends 4 bytes `QRN1` and a random challenge of 32 bytes. The caller answers with a
-/// challenge of its own. The key of the connection is the HMAC-SHA256, by the token, of both. Then both send frames: the
+/// challenge of its own. The key of the connection is the HMAC-SHA256, by the token, of both. Then both send frames:
+/// the
 /// length of the payload (4 bytes, big-endian, at most 64 KiB), an HMAC-SHA256 (32 bytes) by the key, and the payload,
 /// a [Greeting] at first, then a [NodeEvent] or a [NodeCommand], in JSON. The HMAC covers who sends (1 byte: 0 for node
 /// 0), the number of the frame (8 bytes) and the payload. So a recorded connection is of no use, and no frame can be
@@ -101,8 +102,8 @@ final class LauncherChannel implements Closeable {
     synchronized void send(Record message) throws IOException {
         byte[] payload = Tagged.write(message).getBytes(StandardCharsets.UTF_8);
         if (payload.length > MOST_PAYLOAD_BYTES) {
-            throw new IOException("a message must have at most %d bytes: this has %d"
-                    .formatted(MOST_PAYLOAD_BYTES, payload.length));
+            throw new IOException(
+                    "a message must have at most %d bytes: this has %d".formatted(MOST_PAYLOAD_BYTES, payload.length));
         }
         socket.getOutputStream()
                 .write(ByteBuffer.allocate(Integer.BYTES + MAC_BYTES + payload.length)
@@ -151,7 +152,11 @@ final class LauncherChannel implements Closeable {
     }
 
     private byte[] mac(byte sender, long number, byte[] payload) {
-        return mac(key, new byte[] {sender}, ByteBuffer.allocate(Long.BYTES).putLong(number).array(), payload);
+        return mac(
+                key,
+                new byte[] {sender},
+                ByteBuffer.allocate(Long.BYTES).putLong(number).array(),
+                payload);
     }
 
     private static SecretKeySpec key(byte[] token, byte[] called, byte[] caller) {

@@ -67,8 +67,9 @@ final class RemoteLauncher {
             switch (channel.receive(Greeting.class)) {
                 case Welcome _ -> done = true;
                 case Refused refused when refused.mayRetry() -> throw new IOException(refused.reason());
-                case Refused refused -> throw new QuernException(
-                        ExitCode.DATA, "node 0 at %s refused this node: %s".formatted(address, refused.reason()));
+                case Refused refused ->
+                    throw new QuernException(
+                            ExitCode.DATA, "node 0 at %s refused this node: %s".formatted(address, refused.reason()));
                 case Hello _ -> throw new IOException("a hello is no answer");
             }
             channel.setPatience((int) patience.toMillis());
