@@ -32,7 +32,7 @@ public final class EmbeddingCases {
                         .flatMap(width -> Stream.of(
                                 // The last range has one row; runs of many ranges; runs that begin and end
                                 // anywhere.
-                                gradient(97, 3, width, 0, accumulate),
+                                gradient(97, 4, width, 0, accumulate),
                                 gradient(2100, 3, width, 0, accumulate),
                                 gradient(2100, 300, width, 0.5, accumulate))));
         Stream<KernelCase> ropes = Stream.of(false, true)

@@ -49,7 +49,7 @@ public final class SamplingCases {
                         sample(3, 8150, 8152 + rest, HOT, 0, 1, 0),
                         sample(3, 8150, 8152 + rest, HOT, 3000, 1, 0),
                         tied(8, 1000, 1000 + rest, 0.6),
-                        tied(8, 300, 304 + rest, 0.3)));
+                        tied(3, 9001, 9008 + rest, 0.3)));
         return Stream.concat(few, limits);
     }
 

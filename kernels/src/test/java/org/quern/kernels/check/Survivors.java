@@ -30,12 +30,29 @@ final class Survivors {
                     "lower words of weights, less than 2^-8 of a token's; or who has the highest key, where it alone counts"),
             missed(
                     "sampling",
+                    "add.u32 %id, %id, \\d+;",
+                    "tokens counted twice and others not at all, where the least that stays is the same"),
+            missed(
+                    "sampling",
+                    "sub.u32 %bin, %bin, 1;|shl.b32 %t, %(t|key\\d), 16;",
+                    "a bin of the histogram, or a key at one place of an access, that decides in no row"),
+            missed(
+                    "sampling",
+                    "shfl.sync.up.b32 %other\\|%from, %where,|@%from add.u32 %where,|@%p add.u32 %ties,",
+                    "the rank among equal keys, where top-p keeps all of them or none"),
+            missed(
+                    "sampling",
+                    "shfl.sync.idx.b32 %(where|high), %(where|high), 31,",
+                    "a last lane or segment that adds nothing"),
+            missed(
+                    "sampling",
                     "xor.b32 %(high[01]|random[02]),",
                     "words of random numbers that the draw does not take, or its point changed by less than 2^-32"),
             missed(
                     "adamw|pointwise",
                     "xor.b32 %high1, %high1, %random1;",
                     "the upper word of an element's number, which is 0 in tensors of less than 2^34 elements"),
+            same("sort", "add.u32 %at, %at, 256;", "the last of a series of advances, whose result is not used"),
             same(
                     "attention_.*",
                     "bar.warp.sync 0xffffffff; // keeps",
