@@ -42,13 +42,13 @@ final class CudaStatus {
 
     /// Name, number and meaning.
     static String describe(int status) {
-        String[] name = new String[1];
-        String[] meaning = new String[1];
-        // A driver older than a status knows neither.
-        if (JCudaDriver.cuGetErrorName(status, name) != CUresult.CUDA_SUCCESS) {
+        String name = CUresult.stringFor(status);
+        // JCuda reads what the driver did not write if it knows no such status.
+        if (!name.startsWith("CUDA_")) {
             return "status " + status;
         }
+        String[] meaning = new String[1];
         JCudaDriver.cuGetErrorString(status, meaning);
-        return "%s (%d, %s)".formatted(name[0], status, meaning[0]);
+        return "%s (%d, %s)".formatted(name, status, meaning[0]);
     }
 }
