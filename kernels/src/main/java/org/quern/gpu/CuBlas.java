@@ -12,9 +12,8 @@ import jcuda.jcublas.cublasOperation;
 import jcuda.jcublas.cublasStatus;
 import jcuda.runtime.cudaStream_t;
 
-/// NVIDIA's library of matrix products, cuBLAS 12, to compare with and to fall back on: where the system's loader finds
-/// `libcublas.so.12`
-/// (`LD_LIBRARY_PATH` may name its folder).
+/// NVIDIA's library of matrix products, cuBLAS 12, to compare with and to fall back on: where the system's
+/// loader finds `libcublas.so.12` (`LD_LIBRARY_PATH` may name its folder).
 public final class CuBlas {
     /// What a product may use while it runs: as much as NVIDIA advises for its fastest ones. Without it, cuBLAS would
     /// allocate.

@@ -71,8 +71,7 @@ public record RunConfig(
     /// @param train `.bin` shards to train on
     /// @param validation what to evaluate on, of the same kind as `text` or `train`
     /// @param validationFraction share of the documents of `text` that are kept for evaluation when
-    ///     `validation` is
-    ///     not given; 0.05 by default
+    ///     `validation` is not given; 0.05 by default
     /// @param documentMask whether a token sees its own document only
     public record Data(
             Optional<List<Path>> text,

@@ -157,9 +157,8 @@ public final class TokenShards {
         }
     }
 
-    /// For people: the documents in windows of `count` tokens that begin at `windows`, in the order of the corpus.
-    /// Their
-    /// names, or places in llm.c's files.
+    /// For people: the documents in windows of `count` tokens that begin at `windows`, in the order of the
+    /// corpus. Their names, or places in llm.c's files.
     public List<String> documents(LongStream windows, long count) {
         TreeMap<Integer, TreeSet<Long>> found = new TreeMap<>();
         windows.forEach(from -> {

@@ -41,8 +41,7 @@ public final class CpuExecutor implements Executor {
     }
 
     /// Prepares a graph. Its memory is allocated when it first runs, an arena as large as all graphs need that
-    /// were
-    /// prepared by then: prepare all graphs first.
+    /// were prepared by then: prepare all graphs first.
     @Override
     public Program prepare(Graph graph, List<Milestone> milestones) {
         graph.states().values().forEach(tensors::declare);

@@ -14,10 +14,9 @@ import org.quern.graph.Value;
 /// What follows a matrix product and can be done by its kernel while the result is in registers: a bias, then a
 /// residual, GELU, or GELU's gradient.
 ///
-/// An operation that is done early writes its output early. That is right only if the memory is not in use by then:
-/// where the output takes over the memory of the product, or where nothing lies between the two and the output
-/// is apart
-/// from what the product reads.
+/// An operation that is done early writes its output early. That is right only if the memory is not in use by
+/// then: where the output takes over the memory of the product, or where nothing lies between the two and the
+/// output is apart from what the product reads.
 final class Epilogues {
     /// What ends a product.
     enum Kind {

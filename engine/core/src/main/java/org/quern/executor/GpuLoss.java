@@ -14,9 +14,8 @@ import org.quern.kernels.cuda.MatMul;
 import org.quern.kernels.cuda.MatMul.Epilogue;
 import org.quern.kernels.cuda.MatMul.Matrix;
 
-/// The output layer and its losses, chunk by chunk of rows, and where they are wanted its gradients, which overwrite
-/// the
-/// chunk's logits on their way.
+/// The output layer and its losses, chunk by chunk of rows, and where they are wanted its gradients, which
+/// overwrite the chunk's logits on their way.
 final class GpuLoss implements GpuKernel {
     private final List<GpuKernel> kernels = new ArrayList<>();
 

@@ -25,8 +25,7 @@ import org.quern.kernels.cuda.Pointwise;
 /// States in a GPU's memory, with pinned memory of the host for those that people and files look at.
 ///
 /// An fp32 state that operations read as bf16 has a working copy beside it: `push` makes it anew, and the
-/// optimiser
-/// keeps it true.
+/// optimiser keeps it true.
 final class GpuTensorStore implements TensorStore {
     /// What a state has. Host memory comes when it is first asked for.
     private static final class Entry {

@@ -8,8 +8,7 @@ import org.quern.graph.Schedule;
 ///
 /// @param state its name
 /// @param reached called by the thread that runs the program, in the order in which states become final, with
-///     what
-///     waits until the device is that far
+///     what waits until the device is that far
 public record Milestone(String state, Consumer<Runnable> reached) {
 
     /// Those that are reached with a node.

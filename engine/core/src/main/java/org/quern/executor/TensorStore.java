@@ -21,8 +21,7 @@ public interface TensorStore {
     void declare(Value state);
 
     /// Makes room for fp32 states behind one another, each at a multiple of `TOGETHER` bytes, so that what
-    /// others
-    /// share of them is one piece of memory. Between them are zeros.
+    /// others share of them is one piece of memory. Between them are zeros.
     ///
     /// @throws IllegalArgumentException if one of them is there already
     void declareTogether(List<Value> states);
@@ -53,8 +52,7 @@ public interface TensorStore {
     void push(String name);
 
     /// As `push`, for what the next run reads and the one under way still needs: a device that can copies it
-    /// beside
-    /// its work, to a second place from which it is moved in time.
+    /// beside its work, to a second place from which it is moved in time.
     void pushAhead(String name);
 
     /// Copies a state from the device to the host.

@@ -11,9 +11,8 @@ import org.quern.base.QuernException;
 import org.quern.tokenizer.TextStream;
 import org.quern.tokenizer.Tokenizer;
 
-/// Continues a prompt, once or several times. A text is a pure function of (weights, prompt, settings, its number): it
-/// is
-/// the same however many are generated, and however many at once.
+/// Continues a prompt, once or several times. A text is a pure function of (weights, prompt, settings, its
+/// number): it is the same however many are generated, and however many at once.
 public final class Generator {
     private final Decoder decoder;
     private final Tokenizer tokenizer;

@@ -646,8 +646,7 @@ public sealed interface Op {
 
     /// Muon's momentum with Nesterov's look-ahead (Jordan et al., 2024), in place on the buffer: gradient,
     /// buffer, clip [2] to (update, buffer): buffer += (1 - momentum) (gradient - buffer), update = gradient +
-    /// momentum (buffer -
-    /// gradient).
+    /// momentum (buffer - gradient).
     record NesterovMomentum(double momentum) implements Op {
         @Override
         public List<Shape> outputShapes(List<Shape> inputs) {

@@ -13,12 +13,11 @@ import org.quern.base.QuernException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// Learns a byte-level BPE vocabulary (Sennrich et al., "Neural Machine Translation of Rare Words with Subword Units",
-/// 2016). For the same documents the tokens, ids and merges are those of the BpeTrainer of Hugging Face tokenizers with
-/// the byte-level alphabet: special tokens first, then the 256 bytes in the order of their printable characters, then a
-/// token for each merge, the most frequent pair first, among equals that with the smallest ids. The result does not
-/// depend
-/// on the number of threads, and counts are 64 bits wide.
+/// Learns a byte-level BPE vocabulary (Sennrich et al., "Neural Machine Translation of Rare Words with Subword
+/// Units", 2016). For the same documents the tokens, ids and merges are those of the BpeTrainer of Hugging Face
+/// tokenizers with the byte-level alphabet: special tokens first, then the 256 bytes in the order of their
+/// printable characters, then a token for each merge, the most frequent pair first, among equals that with the
+/// smallest ids. The result does not depend on the number of threads, and counts are 64 bits wide.
 ///
 /// @param vocabSize how many tokens, special tokens and bytes included
 /// @param specialTokens such as end-of-text; they get the ids 0, 1, ...

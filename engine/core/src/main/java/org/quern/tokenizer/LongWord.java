@@ -1,8 +1,7 @@
 package org.quern.tokenizer;
 
-/// Merges a long word in O(n log n): the tokens are a linked list through their first bytes, the possible merges a heap
-/// of
-/// (rank, position), in which entries that no longer hold are recognised when they come up.
+/// Merges a long word in O(n log n): the tokens are a linked list through their first bytes, the possible
+/// merges a heap of (rank, position), in which entries that no longer hold are recognised when they come up.
 final class LongWord {
     private static final int DEAD = -1;
 

@@ -2,16 +2,13 @@ package org.quern.tokenizer;
 
 import java.util.Arrays;
 
-/// Finds the merges: takes the most frequent pair, merges it in the words that hold it, corrects the counts of the
-/// pairs
-/// beside it, and so on.
+/// Finds the merges: takes the most frequent pair, merges it in the words that hold it, corrects the counts of
+/// the pairs beside it, and so on.
 ///
-/// A pair comes into the queue with the words in which one step made it. Its count there may be too high by the time it
-/// comes up; then it goes back with the right one. Two merges can make the same token, so a pair can come into the
-/// queue
-/// twice, each time with other words; it is then merged twice, and the later place counts. A merged pair keeps its
-/// count.
-/// All this is as in Hugging Face tokenizers, on purpose.
+/// A pair comes into the queue with the words in which one step made it. Its count there may be too high by the
+/// time it comes up; then it goes back with the right one. Two merges can make the same token, so a pair can
+/// come into the queue twice, each time with other words; it is then merged twice, and the later place counts.
+/// A merged pair keeps its count. All this is as in Hugging Face tokenizers, on purpose.
 final class MergeLearner {
     private final Vocabulary vocabulary;
     private final Merges.Builder merges;

@@ -126,9 +126,8 @@ public final class Tokenizer {
         return finders.toArray(AddedTokenFinder[]::new);
     }
 
-    /// Reads a `tokenizer.json`. What we cannot follow exactly (normalizers, other models, unknown split expressions)
-    /// is
-    /// refused.
+    /// Reads a `tokenizer.json`. What we cannot follow exactly (normalizers, other models, unknown split
+    /// expressions) is refused.
     public static Tokenizer read(Path tokenizerJson) {
         return TokenizerJson.read(tokenizerJson);
     }
@@ -186,9 +185,8 @@ public final class Tokenizer {
         return out.toArray();
     }
 
-    /// What a model is given to continue `text`: its [#prefix], then [#encodeWithSpecials]. These are the ids that
-    /// Hugging
-    /// Face's `encode` gives.
+    /// What a model is given to continue `text`: its [#prefix], then [#encodeWithSpecials]. These are the ids
+    /// that Hugging Face's `encode` gives.
     public int[] encodePrompt(String text) {
         int[] ids = encodeWithSpecials(text);
         int[] prompt = Arrays.copyOf(prefix, prefix.length + ids.length);
@@ -294,9 +292,8 @@ public final class Tokenizer {
         return pattern;
     }
 
-    /// SHA-256, in hexadecimal, of all that decides about ids: the split pattern, tokens, merges, added tokens, prefix.
-    /// The
-    /// same whatever file the tokenizer came from.
+    /// SHA-256, in hexadecimal, of all that decides about ids: the split pattern, tokens, merges, added tokens,
+    /// prefix. The same whatever file the tokenizer came from.
     public String hash() {
         try {
             MessageDigest digest = MessageDigest.getInstance("SHA-256");

@@ -21,8 +21,7 @@ import org.quern.model.Parameter;
 import org.quern.train.ParameterLayout.Bucket;
 
 /// Sums gradients over the workers, bucket by bucket, on a thread of its own: those that are final while the
-/// backward
-/// pass is still at work on the others. And hands out the weights that each worker has updated.
+/// backward pass is still at work on the others. And hands out the weights that each worker has updated.
 final class GradientExchange implements AutoCloseable {
     private final Communicator communicator;
     private final TensorStore tensors;
@@ -45,8 +44,7 @@ final class GradientExchange implements AutoCloseable {
     }
 
     /// For the programs of the backward pass: each bucket's sum begins when its last gradient is final. None
-    /// where
-    /// gradients must be copied to the host first, in the same queue as the backward pass.
+    /// where gradients must be copied to the host first, in the same queue as the backward pass.
     List<Milestone> milestones() {
         if (communicator.place() == Communicator.Place.HOST && !tensors.isHostMemory()) {
             return List.of();

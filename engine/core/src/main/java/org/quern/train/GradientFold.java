@@ -11,10 +11,8 @@ import org.quern.graph.Op;
 import org.quern.graph.Value;
 
 /// Sums the gradients of a worker's shares, which come one after the other, as a balanced tree: [0, n) is the
-/// sum of
-/// [0, m) and [m, n), m being the largest power of two below n. Level l holds the sum of 2^l shares meanwhile,
-/// so that
-/// there are log2 n of them.
+/// sum of [0, m) and [m, n), m being the largest power of two below n. Level l holds the sum of 2^l shares
+/// meanwhile, so that there are log2 n of them.
 final class GradientFold {
     private final int shares;
     private final List<Program> keep = new ArrayList<>();

@@ -21,8 +21,7 @@ sealed interface GradientNorm {
     }
 
     /// Each worker has the gradient of its own parameters: the sums of their squares go to all workers, and
-    /// come
-    /// together in the order of `Whole`.
+    /// come together in the order of `Whole`.
     final class Sharded implements GradientNorm {
         private final TensorStore tensors;
         private final Workers workers;

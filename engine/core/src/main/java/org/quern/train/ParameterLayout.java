@@ -16,8 +16,8 @@ import org.quern.model.Parameter;
 /// In which order parameters, and their gradients, lie in memory, and which worker has which.
 ///
 /// The order is that in which the backward pass finishes the gradients, so that what can be summed over the
-/// workers at
-/// once lies together. Each worker owns parameters that follow one another, about as many values as any other.
+/// workers at once lies together. Each worker owns parameters that follow one another, about as many values as
+/// any other.
 ///
 /// @param order all parameters
 /// @param offsets of each in bytes, from the first; one more for the end
@@ -81,9 +81,8 @@ record ParameterLayout(List<Parameter> order, long[] offsets, int[] owners, List
                 .toList();
     }
 
-    /// Where the part of each worker begins in the memory of parameters `from` to `to`, in fp32 values: world
-    /// + 1
-    /// numbers.
+    /// Where the part of each worker begins in the memory of parameters `from` to `to`, in fp32 values: world +
+    /// 1 numbers.
     long[] bounds(int from, int to, int world) {
         long end = offsets[to - 1] + order.get(to - 1).shape().size() * Float.BYTES;
         long[] bounds = new long[world + 1];

@@ -51,8 +51,7 @@ final class Roofline {
 
     /// Seconds that the sum of the gradients over all devices takes, each of which ends up with all of it: a
     /// ring, where every device sends 2 (n - 1) / n of its bytes, over all links of a machine at once. Beyond
-    /// one machine
-    /// of 8, the network between them carries what the links within do.
+    /// one machine of 8, the network between them carries what the links within do.
     static double allReduceSeconds(long bytes, int devices, Device.Speed speed) {
         double link = devices > MACHINE ? Math.min(NETWORK_BYTES, speed.linkBytes()) : speed.linkBytes();
         return 2.0 * (devices - 1) / devices * bytes / (link * LINK);

@@ -26,9 +26,7 @@ import org.quern.checkpoint.NamedTensor;
 import org.quern.checkpoint.SavePoint;
 import org.quern.checkpoint.TensorFiles;
 import org.quern.checkpoint.TensorSpec;
-import org.quern.collective.Communicator;
 import org.quern.collective.CommunicatorException;
-import org.quern.collective.SingleCommunicator;
 import org.quern.config.RunConfig;
 import org.quern.executor.TensorStore;
 import org.quern.interop.HuggingFaceFolder;
@@ -74,10 +72,6 @@ final class RunCheckpoints implements Trainer.CheckpointWriter, AutoCloseable {
     private final Path folder;
     private final RunConfig.Checkpoint config;
     private final int rank;
-
-    /// Whether this worker writes anything.
-    private final boolean writes;
-
     private final CheckpointCommitter checkpoints;
     private final Order order;
     private final String data;
@@ -125,17 +119,15 @@ final class RunCheckpoints implements Trainer.CheckpointWriter, AutoCloseable {
         this.moments = moments;
         this.tensors = tensors;
         rank = workers.rank();
-        Communicator writers = workers.checkpoints().orElse(new SingleCommunicator(Communicator.Place.HOST));
-        writes = rank < writers.world();
         checkpoints = new CheckpointCommitter(
                 folder,
                 config.checkpoint().keep().orElse(Integer.MAX_VALUE),
                 config.checkpoint().keepEvery().orElse(0L),
-                writers);
+                workers.checkpoints());
         description = HuggingFaceFolder.files(model.config(), tokenizer);
         weightFiles = TensorFiles.shared(
-                Checkpoint.MODEL, ModelWeights.specs(model.parameters()), maxFileBytes, writers.world());
-        momentFiles = moments.files(maxFileBytes, writers.world());
+                Checkpoint.MODEL, ModelWeights.specs(model.parameters()), maxFileBytes, workers.world());
+        momentFiles = moments.files(maxFileBytes, workers.world());
         Set<TensorSpec> weightsToWrite = new HashSet<>(weightFiles.tensors(rank));
         parametersToWrite = model.parameters().stream()
                 .filter(parameter ->
@@ -220,10 +212,6 @@ final class RunCheckpoints implements Trainer.CheckpointWriter, AutoCloseable {
     @Override
     public void save(Progress progress, TrainEvent.Listener listener) {
         newestBegan = System.nanoTime();
-        if (!writes) {
-            writtenStep = progress.step();
-            return;
-        }
         requireFew(await(listener));
         snapshot.take();
         double stall = (System.nanoTime() - newestBegan) / 1e9;

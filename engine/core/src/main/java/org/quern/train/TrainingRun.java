@@ -125,12 +125,6 @@ public final class TrainingRun {
     }
 
     private boolean runTogether(Supplier<Executor> device) {
-        if (config.workers().zeroStage() > 0
-                && workers.world() > 1
-                && workers.checkpoints().isEmpty()) {
-            throw QuernException.data(
-                    "workers.zero_stage must be 0 where the first worker writes the checkpoints alone, as here");
-        }
         createFolder();
         Optional<Checkpoint> newest = newestCheckpoint();
         newest.ifPresent(checkpoint -> RunCheckpoints.requireSameOrder(checkpoint, RunCheckpoints.Order.of(config)));
@@ -287,8 +281,7 @@ public final class TrainingRun {
     }
 
     /// Lets the first worker write samples while the others wait. It polls none of them meanwhile: what stops
-    /// it is its
-    /// own.
+    /// it is its own.
     private Trainer.SampleWriter sampleWriter(RunConfig.Sample sample, Executor executor, Model model, RunData data) {
         if (!workers.isFirst()) {
             return (_, _, _, _) -> !workers.any(false);

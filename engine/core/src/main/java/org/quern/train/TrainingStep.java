@@ -109,8 +109,7 @@ public final class TrainingStep implements AutoCloseable {
     }
 
     /// Starts to compute the gradient of the global batch that begins with sample `firstSample`. The device
-    /// gets the
-    /// next micro-batch while it is at one.
+    /// gets the next micro-batch while it is at one.
     public void gradient(Batches batches, long firstSample) {
         tensors.host(ModelGraphs.LOSS_SCALE).set(ValueLayout.JAVA_FLOAT, 0, (float) (1.0 / tokens()));
         tensors.push(ModelGraphs.LOSS_SCALE);
@@ -138,8 +137,7 @@ public final class TrainingStep implements AutoCloseable {
     }
 
     /// The mean loss of the global batch in nats a token. Who wants the norm too asks for that first: it is
-    /// there once
-    /// the device has been waited for.
+    /// there once the device has been waited for.
     public double loss() {
         losses.finish();
         double sum = 0;

@@ -3,7 +3,6 @@ package org.quern.train;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.Optional;
 import java.util.function.Supplier;
 import org.quern.base.ExitCode;
 import org.quern.base.QuernException;
@@ -15,12 +14,11 @@ import org.quern.collective.SingleCommunicator;
 /// The workers of a run, as one of them sees them. All of them call the same methods in the same order.
 ///
 /// Whatever fails in one of them ends the calls of the others, with exit code 76: started again, the run goes
-/// on from
-/// its newest checkpoint.
+/// on from its newest checkpoint.
 public final class Workers implements AutoCloseable {
     private final Communicator control;
     private final Communicator gradients;
-    private final Optional<Communicator> checkpoints;
+    private final Communicator checkpoints;
     private final int onThisMachine;
     private MemorySegment gathered = MemorySegment.NULL;
 
@@ -29,20 +27,6 @@ public final class Workers implements AutoCloseable {
     /// @param checkpoints for the threads that write checkpoints in the background, in the host's memory
     /// @param onThisMachine how many of the workers run here
     public Workers(Communicator control, Communicator gradients, Communicator checkpoints, int onThisMachine) {
-        this(control, gradients, Optional.of(checkpoints), onThisMachine);
-    }
-
-    /// Workers of which the first writes checkpoints alone.
-    ///
-    /// @param control for small things, in the host's memory
-    /// @param gradients for gradients and weights; may be the same
-    /// @param onThisMachine how many of the workers run here
-    public Workers(Communicator control, Communicator gradients, int onThisMachine) {
-        this(control, gradients, Optional.empty(), onThisMachine);
-    }
-
-    private Workers(
-            Communicator control, Communicator gradients, Optional<Communicator> checkpoints, int onThisMachine) {
         this.onThisMachine = onThisMachine;
         this.control = control;
         this.gradients = gradients;
@@ -76,8 +60,7 @@ public final class Workers implements AutoCloseable {
         return gradients;
     }
 
-    /// What the threads that write checkpoints call together; empty if the first worker writes them alone.
-    Optional<Communicator> checkpoints() {
+    Communicator checkpoints() {
         return checkpoints;
     }
 
@@ -136,7 +119,7 @@ public final class Workers implements AutoCloseable {
     void abort(String reason) {
         control.abort(reason);
         gradients.abort(reason);
-        checkpoints.ifPresent(group -> group.abort(reason));
+        checkpoints.abort(reason);
     }
 
     /// Calls a collective.
@@ -151,7 +134,7 @@ public final class Workers implements AutoCloseable {
     @Override
     public void close() {
         gradients.close();
-        checkpoints.ifPresent(Communicator::close);
+        checkpoints.close();
         if (control != gradients) {
             control.close();
         }

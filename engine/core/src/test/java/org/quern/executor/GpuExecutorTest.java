@@ -28,8 +28,7 @@ import org.quern.kernels.cuda.MatMul.Matrix;
 /// The emulated GPU, with lowering, schedule, memory plan and epilogues, against the reference in double precision.
 class GpuExecutorTest {
     /// Inputs are rounded to 8 significant bits, and so is each result: 2^-9 each for one, on average less.
-    /// Gradients
-    /// are a few roundings away.
+    /// Gradients are a few roundings away.
     private static final double TOLERANCE = 0.01;
 
     static List<OpCases.Case> cases() {

@@ -10,8 +10,7 @@ import org.quern.gpu.Gpu;
 import org.quern.gpu.GpuStream;
 
 /// Collectives on the memory of GPUs, on a queue of their own as NCCL's are: copied to the host for a
-/// communicator there,
-/// and back.
+/// communicator there, and back.
 record DeviceGroup(Communicator host, Gpu gpu) implements Communicator {
     @Override
     public int rank() {

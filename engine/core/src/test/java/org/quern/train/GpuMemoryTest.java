@@ -48,9 +48,8 @@ class GpuMemoryTest {
         return gpu.properties().memoryBytes() - gpu.freeBytes();
     }
 
-    /// Runs of all parts: training, evaluation, samples, checkpoints. From the first step on they use, to the byte,
-    /// what
-    /// was planned.
+    /// Runs of all parts: training, evaluation, samples, checkpoints. From the first step on they use, to the
+    /// byte, what was planned.
     @ParameterizedTest
     @ValueSource(
             strings = {

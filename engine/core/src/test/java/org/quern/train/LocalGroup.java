@@ -9,8 +9,7 @@ import org.quern.collective.CommunicatorException;
 import org.quern.collective.ElementType;
 
 /// Workers that are threads of one process, for tests: each collective is computed by its definition, element
-/// by
-/// element.
+/// by element.
 public final class LocalGroup {
     private final int world;
     private final CyclicBarrier barrier;

@@ -63,9 +63,9 @@ public record KernelCounts(
         return idealWavefronts == 0 ? 1 : (double) wavefronts / idealWavefronts;
     }
 
-    /// The time that each part of an A100 would need for its share alone, all multiprocessors busy, by the part's name:
-    /// the
-    /// largest is a bound from below. Its caches are not modelled: of device memory, `bytes` is what counts.
+    /// The time that each part of an A100 would need for its share alone, all multiprocessors busy, by the
+    /// part's name: the largest is a bound from below. Its caches are not modelled: of device memory, `bytes`
+    /// is what counts.
     public Map<String, Double> modelledSeconds(double bytes) {
         return Map.of(
                 "tensor cores", matrixFlop / A100.MATRIX_FLOP_PER_SECOND,

@@ -21,9 +21,8 @@ import org.quern.ptx.ResourceUsage;
 import org.quern.ptx.syntax.PtxModule;
 import org.quern.ptx.syntax.PtxParser;
 
-/// What kernels need of a multiprocessor, by architecture: registers, shared memory, and how many blocks that leaves
-/// room
-/// for. Assembling is the only way to know, so all is assembled.
+/// What kernels need of a multiprocessor, by architecture: registers, shared memory, and how many blocks that
+/// leaves room for. Assembling is the only way to know, so all is assembled.
 public final class KernelTable {
     /// Those of `kernels/KERNELS.md`.
     public static final List<String> ARCHITECTURES = List.of("sm_80", "sm_90", "sm_120");

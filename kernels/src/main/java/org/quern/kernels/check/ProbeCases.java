@@ -8,9 +8,8 @@ import org.quern.gpu.Launch;
 import org.quern.gpu.Launch.Dim;
 import org.quern.ptx.KernelVariant;
 
-/// Probes of single instructions with integer patterns: what a fragment, a matrix load or a zero-filling copy means to
-/// the
-/// device. A kernel that is wrong on a device whose probes are right is wrong itself.
+/// Probes of single instructions with integer patterns: what a fragment, a matrix load or a zero-filling copy
+/// means to the device. A kernel that is wrong on a device whose probes are right is wrong itself.
 ///
 /// The layouts are written here from the PTX ISA, section by section, for nothing else to use.
 public final class ProbeCases {

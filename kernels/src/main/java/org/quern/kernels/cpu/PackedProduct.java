@@ -16,9 +16,8 @@ import static org.quern.kernels.cpu.RegisterTile.SHORT_ROWS;
 /// multiply-adds from zero. So it has the same bits on any number of threads, with vectors of any width, and whatever
 /// other rows and columns are computed beside it.
 final class PackedProduct implements Kernel {
-    /// The length of a partial sum. The longer, the fewer are added to C; the shorter, the more of a panel of B stays
-    /// in
-    /// the first-level cache, and of a task's part of A in the second.
+    /// The length of a partial sum. The longer, the fewer are added to C; the shorter, the more of a panel of B
+    /// stays in the first-level cache, and of a task's part of A in the second.
     static final int DEPTH = 512;
 
     private static final int BLOCK_ROWS = 1056;

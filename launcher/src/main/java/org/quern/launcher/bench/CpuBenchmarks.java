@@ -41,8 +41,7 @@ import org.quern.train.TrainingStep;
 import org.quern.train.Workers;
 
 /// The benchmarks of the CPU, on random data unless they are about text. The first round includes the warm-up
-/// of the
-/// JVM's compilers: each case runs until its time settles, then the repetitions are timed.
+/// of the JVM's compilers: each case runs until its time settles, then the repetitions are timed.
 public final class CpuBenchmarks {
     /// What is measured.
     public enum Kind {

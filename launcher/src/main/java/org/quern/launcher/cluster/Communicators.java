@@ -6,6 +6,7 @@ import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.IntFunction;
 import org.quern.collective.Communicator;
 import org.quern.collective.SharedMemory;
 import org.quern.collective.SharedMemoryCommunicator;
@@ -26,17 +27,18 @@ public final class Communicators {
     /// @param token the job's secret
     /// @param calls counts the communicator's
     public static Workers join(Assignment worker, byte[] token, CallCount calls) {
-        Communicator communicator = worker.collective().equals(Assignment.TCP)
-                ? TcpCommunicator.join(
-                        socket(worker.master()), worker.rank(), worker.world(), worker.epoch(), token, WATCHED)
-                : SharedMemoryCommunicator.join(
-                        worker.collective().substring(Assignment.SHARED.length()),
-                        worker.rank(),
-                        worker.world(),
-                        worker.epoch(),
-                        WATCHED);
-        Communicator counted = new CountedCommunicator(communicator, calls);
-        return new Workers(counted, counted, worker.localWorld());
+        IntFunction<Communicator> number;
+        if (worker.collective().equals(Assignment.TCP)) {
+            number = i -> TcpCommunicator.join(
+                    socket(worker.master(), i), worker.rank(), worker.world(), worker.epoch(), token, WATCHED);
+        } else {
+            String[] names =
+                    worker.collective().substring(Assignment.SHARED.length()).split(",");
+            number = i ->
+                    SharedMemoryCommunicator.join(names[i], worker.rank(), worker.world(), worker.epoch(), WATCHED);
+        }
+        Communicator counted = new CountedCommunicator(number.apply(0), calls);
+        return new Workers(counted, counted, number.apply(1), worker.localWorld());
     }
 
     /// For a worker that something else has started: there is no launcher, so they meet where worker 0 listens.
@@ -48,10 +50,12 @@ public final class Communicators {
         // There torchrun itself listens.
         int port = address.port() + (environment.containsKey("TORCHELASTIC_USE_AGENT_STORE") ? 1 : 0);
         long epoch = attempt(environment);
-        Communicator control = TcpCommunicator.join(
-                socket(new Address(address.host(), port)), worker.rank(), worker.world(), epoch, token, limit);
+        IntFunction<Communicator> number = i -> TcpCommunicator.join(
+                socket(new Address(address.host(), port), i), worker.rank(), worker.world(), epoch, token, limit);
+        Communicator control = number.apply(0);
+        Communicator checkpoints = number.apply(1);
         if (worker.localWorld() < worker.world() || SharedMemory.problem().isPresent()) {
-            return new Workers(control, control, worker.localWorld());
+            return new Workers(control, control, checkpoints, worker.localWorld());
         }
         Optional<SharedMemory> memory = worker.rank() == 0
                 ? Optional.of(SharedMemory.create(worker.world(), epoch, SharedMemory.SLOT_BYTES))
@@ -60,7 +64,7 @@ public final class Communicators {
         Communicator shared = SharedMemoryCommunicator.join(name, worker.rank(), worker.world(), epoch, limit);
         control.barrier();
         memory.ifPresent(SharedMemory::close);
-        return new Workers(control, shared, worker.localWorld());
+        return new Workers(control, shared, checkpoints, worker.localWorld());
     }
 
     /// Which start of the job this is.
@@ -80,7 +84,8 @@ public final class Communicators {
         }
     }
 
-    private static InetSocketAddress socket(Address address) {
-        return new InetSocketAddress(address.host(), address.port());
+    /// @param number of the communicator: each has a port of its own
+    private static InetSocketAddress socket(Address address, int number) {
+        return new InetSocketAddress(address.host(), address.port() + number);
     }
 }

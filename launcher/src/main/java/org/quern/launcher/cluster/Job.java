@@ -22,8 +22,7 @@ import org.quern.launcher.cluster.NodeEvent.WorkerState;
 import org.quern.train.TrainEvent;
 
 /// The decisions of a job, made by the launcher of node 0: starts an attempt when all machines are there, ends
-/// it when
-/// something fails, and starts the next one from the newest checkpoint, as long as there is progress.
+/// it when something fails, and starts the next one from the newest checkpoint, as long as there is progress.
 final class Job {
     /// Time in which a worker may fail that others failed because of.
     private static final Duration CAUSE_LIMIT = Duration.ofMillis(1500);

@@ -17,9 +17,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /// Writes down what a job does, for the dashboard: how its workers are, in `workers.json`, and that they
-/// failed, in the
-/// run's `events.jsonl`. The latter only between attempts, while no worker writes to it. A full disk does not
-/// stop a job.
+/// failed, in the run's `events.jsonl`. The latter only between attempts, while no worker writes to it. A full
+/// disk does not stop a job.
 final class JobRecord {
     private static final Logger LOG = LoggerFactory.getLogger(JobRecord.class);
 

@@ -17,13 +17,13 @@ import javax.crypto.spec.SecretKeySpec;
 
 /// A connection between two launchers that know the job's token.
 ///
-/// The one that is called, node 0, sends 4 bytes `QRN1` and a random challenge of 32 bytes. The caller answers with a
-/// challenge of its own. The key of the connection is the HMAC-SHA256, by the token, of both. Then both send frames:
-/// the
-/// length of the payload (4 bytes, big-endian, at most 64 KiB), an HMAC-SHA256 (32 bytes) by the key, and the payload,
-/// a [Greeting] at first, then a [NodeEvent] or a [NodeCommand], in JSON. The HMAC covers who sends (1 byte: 0 for node
-/// 0), the number of the frame (8 bytes) and the payload. So a recorded connection is of no use, and no frame can be
-/// changed, left out or sent again. A length of -1 instead of the first frame says that the tokens differ.
+/// The one that is called, node 0, sends 4 bytes `QRN1` and a random challenge of 32 bytes. The caller answers
+/// with a challenge of its own. The key of the connection is the HMAC-SHA256, by the token, of both. Then both
+/// send frames: the length of the payload (4 bytes, big-endian, at most 64 KiB), an HMAC-SHA256 (32 bytes) by
+/// the key, and the payload, a [Greeting] at first, then a [NodeEvent] or a [NodeCommand], in JSON. The HMAC
+/// covers who sends (1 byte: 0 for node 0), the number of the frame (8 bytes) and the payload. So a recorded
+/// connection is of no use, and no frame can be changed, left out or sent again. A length of -1 instead of the
+/// first frame says that the tokens differ.
 ///
 /// Nothing is encrypted: what is sent is no secret.
 final class LauncherChannel implements Closeable {

@@ -6,11 +6,11 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.quern.base.ExitCode;
 import org.quern.collective.CommunicatorException;
 import org.quern.collective.SharedMemory;
@@ -27,6 +27,8 @@ import org.quern.train.TrainEvent;
 /// The workers of this machine: does what it is commanded, and tells what happens to them.
 final class NodeWorkers implements AutoCloseable {
     private static final int SIGNALLED = 128;
+    /// Workers agree on a checkpoint with a few numbers each.
+    private static final int CHECKPOINT_SLOT_BYTES = 1 << 16;
 
     private final WorkerProgram program;
     private final Path logs;
@@ -38,7 +40,8 @@ final class NodeWorkers implements AutoCloseable {
 
     private long epoch = -1;
     private List<WorkerProcess> workers = List.of();
-    private Optional<SharedMemory> memory = Optional.empty();
+    /// For gradients, and for checkpoints; none where workers talk by TCP.
+    private List<SharedMemory> memory = List.of();
     private int left;
     private int code;
     private boolean isEnding;
@@ -96,13 +99,14 @@ final class NodeWorkers implements AutoCloseable {
         try {
             Path folder = Files.createDirectories(logs.resolve("attempt-" + epoch));
             if (start.workers().getFirst().collective().equals(Assignment.SHARED)) {
-                memory = Optional.of(SharedMemory.create(left, epoch, SharedMemory.SLOT_BYTES));
+                memory = List.of(
+                        SharedMemory.create(left, epoch, SharedMemory.SLOT_BYTES),
+                        SharedMemory.create(left, epoch, CHECKPOINT_SLOT_BYTES));
             }
             for (Assignment worker : start.workers()) {
                 started.add(new WorkerProcess(
                         program,
-                        memory.map(shared -> worker.withCollective(Assignment.SHARED + shared.name()))
-                                .orElse(worker),
+                        memory.isEmpty() ? worker : worker.withCollective(Assignment.SHARED + names()),
                         folder.resolve("rank-%d.txt".formatted(worker.rank())),
                         display,
                         training));
@@ -143,9 +147,13 @@ final class NodeWorkers implements AutoCloseable {
         }
     }
 
+    private String names() {
+        return memory.stream().map(SharedMemory::name).collect(Collectors.joining(","));
+    }
+
     private void forgetMemory() {
-        memory.ifPresent(SharedMemory::close);
-        memory = Optional.empty();
+        memory.forEach(SharedMemory::close);
+        memory = List.of();
     }
 
     private static Failure failure(WorkerProcess worker, int exit) {

@@ -24,8 +24,7 @@ import org.quern.train.TrainEvent;
 /// A worker of this machine, as its launcher sees it.
 ///
 /// The end of the worker's standard input means that there is no launcher any more: whatever ends the launcher
-/// ends the
-/// workers.
+/// ends the workers.
 final class WorkerProcess {
     private static final int LAST_LINES = 30;
     /// A JVM that starts says nothing for a while.

@@ -35,12 +35,10 @@ import org.slf4j.LoggerFactory;
 /// GET /api/runs/0/metrics?from=BYTE        lines of metrics.jsonl from there on; likewise samples, events, workers
 /// ```
 ///
-/// The reply of the last ones names in `X-Next` the byte to go on from, less than `from` when the file was
-/// cut. Without
-/// a token it listens on this machine only, and replies to requests that call it by a name of this machine: a
-/// page of
-/// another site cannot read it. With one, `Authorization: Bearer TOKEN` is needed, or the cookie that
-/// `/?token=TOKEN` sets.
+/// The reply of the last ones names in `X-Next` the byte to go on from, less than `from` when the file was cut.
+/// Without a token it listens on this machine only, and replies to requests that call it by a name of this
+/// machine: a page of another site cannot read it. With one, `Authorization: Bearer TOKEN` is needed, or the
+/// cookie that `/?token=TOKEN` sets.
 public final class DashboardServer implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(DashboardServer.class);
 
