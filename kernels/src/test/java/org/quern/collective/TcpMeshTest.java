@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
 /// Strangers on the network, and workers that do not belong together.
@@ -88,10 +89,14 @@ class TcpMeshTest {
 
     /// As soon as somebody listens.
     private Socket call() throws IOException, InterruptedException {
+        long deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(1);
         while (true) {
             try {
                 return new Socket(first.getAddress(), first.getPort());
-            } catch (java.net.ConnectException _) {
+            } catch (java.net.ConnectException e) {
+                if (System.nanoTime() > deadline) {
+                    throw e;
+                }
                 Thread.sleep(10);
             }
         }
