@@ -39,7 +39,8 @@ class ArchitectureTest {
             "checkpoint",
             "interop",
             "generate",
-            "train");
+            "train",
+            "corpus");
 
     private static String[] engine() {
         return FLOORS.stream().map(ArchitectureTest::floor).toArray(String[]::new);
