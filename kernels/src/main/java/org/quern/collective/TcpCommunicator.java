@@ -7,11 +7,9 @@ import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
-import java.nio.channels.SocketChannel;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
-import java.util.concurrent.atomic.AtomicReference;
+import java.util.Objects;
 import java.util.concurrent.locks.ReentrantLock;
 
 /// Workers of several machines without GPUs, or of one where there is no [SharedMemory], through TCP:
@@ -22,9 +20,6 @@ import java.util.concurrent.locks.ReentrantLock;
 /// be private: see [TcpHandshake].
 public final class TcpCommunicator implements Communicator {
     private static final int LEAST_TOKEN_BYTES = 16;
-    /// What is said about a failure.
-    private static final int MOST_REASON_BYTES = 1024;
-
     private static final int LOOK_MILLIS = 1000;
 
     private final int rank;
@@ -32,15 +27,13 @@ public final class TcpCommunicator implements Communicator {
     private final Duration limit;
     private final TcpLink[] links;
     private final Selector selector;
+    private final TcpNews news;
     private final TreeSum sum;
     private final Arena arena = Arena.ofShared();
     /// What others hand over for a step of this worker's part.
     private final MemorySegment[] given;
     /// Held during a call.
     private final ReentrantLock calls = new ReentrantLock();
-    /// Why the group has ended, if it has.
-    private final AtomicReference<String> failure = new AtomicReference<>();
-
     private final ByteBuffer[] callBuffers;
     private long sequence;
     private Call current = Call.barrier();
@@ -60,9 +53,9 @@ public final class TcpCommunicator implements Communicator {
                 given[link.rank] = arena.allocate(TcpLink.MOST_FRAME_BYTES, Float.BYTES);
                 callBuffers[link.rank] = ByteBuffer.allocate(Call.BYTES);
                 link.register(selector);
-                Thread.ofVirtual().name("collective-control-" + link.rank).start(() -> listen(link));
             }
         }
+        news = new TcpNews(Arrays.stream(links).filter(Objects::nonNull).toList(), selector::wakeup);
     }
 
     /// Becomes worker `rank`, once all are there.
@@ -212,11 +205,11 @@ public final class TcpCommunicator implements Communicator {
         try {
             other = Call.read(buffer);
         } catch (ArrayIndexOutOfBoundsException _) {
-            fail(link + " called what does not exist");
+            news.fail(link + " called what does not exist");
             return;
         }
         if (!own.equals(other)) {
-            fail("the workers' calls do not match: call %d is %s in worker %d, and %s in worker %d"
+            news.fail("the workers' calls do not match: call %d is %s in worker %d, and %s in worker %d"
                     .formatted(sequence, own, rank, other, link.rank));
         }
     }
@@ -269,7 +262,7 @@ public final class TcpCommunicator implements Communicator {
         long lastProgress = System.nanoTime();
         boolean idle = false;
         while (!idle) {
-            throwIfFailed();
+            news.throwIfFailed();
             idle = true;
             boolean progress = false;
             for (TcpLink link : links) {
@@ -279,7 +272,7 @@ public final class TcpCommunicator implements Communicator {
                     idle &= link.isIdle();
                 }
             }
-            throwIfFailed();
+            news.throwIfFailed();
             long now = System.nanoTime();
             if (progress) {
                 lastProgress = now;
@@ -296,116 +289,31 @@ public final class TcpCommunicator implements Communicator {
         try {
             return link.progress(sequence);
         } catch (IOException e) {
-            awaitNews(link);
+            news.await(link);
             if (link.hasLeft) {
-                fail("%s has left: worker %d waits for it in call %d, %s".formatted(link, rank, sequence, current));
+                news.fail(
+                        "%s has left: worker %d waits for it in call %d, %s".formatted(link, rank, sequence, current));
             } else {
-                fail("%s died: %s".formatted(link, e.getMessage()));
+                news.fail("%s died: %s".formatted(link, e.getMessage()));
             }
             return false;
-        }
-    }
-
-    /// Why data ended may still be under way on the connection for bad news, or on another worker's.
-    private void awaitNews(TcpLink link) {
-        synchronized (failure) {
-            long deadline = System.nanoTime() + LOOK_MILLIS * 1_000_000L;
-            try {
-                while (failure.get() == null && !link.hasLeft && System.nanoTime() < deadline) {
-                    failure.wait(LOOK_MILLIS);
-                }
-            } catch (InterruptedException _) {
-                Thread.currentThread().interrupt();
-            }
         }
     }
 
     private void failForLateness() {
         for (TcpLink link : links) {
             if (link != null && link.isOwed()) {
-                fail("%s has kept the others waiting for %.1f s: worker %d is in call %d, %s"
+                news.fail("%s has kept the others waiting for %.1f s: worker %d is in call %d, %s"
                         .formatted(link, limit.toMillis() / 1e3, rank, sequence, current));
             }
         }
-        fail("worker %d could not send anything for %.1f s in call %d, %s"
+        news.fail("worker %d could not send anything for %.1f s in call %d, %s"
                 .formatted(rank, limit.toMillis() / 1e3, sequence, current));
-    }
-
-    private void throwIfFailed() {
-        String reason = failure.get();
-        if (reason != null) {
-            throw new CommunicatorException(reason);
-        }
-    }
-
-    /// Tells everybody, if this is the first that is wrong. Each worker does, as who has heard it may
-    /// leave, which otherwise looked like another death.
-    private void fail(String reason) {
-        if (failure.compareAndSet(null, reason)) {
-            byte[] text = reason.getBytes(StandardCharsets.UTF_8);
-            tell(Arrays.copyOf(text, Math.min(text.length, MOST_REASON_BYTES)));
-        }
-        wake();
-    }
-
-    private void wake() {
-        synchronized (failure) {
-            failure.notifyAll();
-            if (selector.isOpen()) {
-                selector.wakeup();
-            }
-        }
-    }
-
-    /// Bad news; none at all is a farewell.
-    private void tell(byte[] text) {
-        for (TcpLink link : links) {
-            if (link != null) {
-                ByteBuffer news =
-                        ByteBuffer.allocate(Integer.BYTES + text.length).putInt(text.length);
-                try {
-                    link.control.write(news.put(text).flip());
-                } catch (IOException _) {
-                    // It has its own bad news.
-                }
-            }
-        }
-    }
-
-    /// Waits for bad news from a worker, or for its end.
-    private void listen(TcpLink link) {
-        try {
-            ByteBuffer length = ByteBuffer.allocate(Integer.BYTES);
-            if (!readFully(link.control, length)) {
-                fail(link + " died: its connection was closed");
-                return;
-            }
-            int bytes = length.flip().getInt();
-            if (bytes == 0) {
-                link.hasLeft = true;
-                wake();
-                return;
-            }
-            ByteBuffer text = ByteBuffer.allocate(Math.clamp(bytes, 0, MOST_REASON_BYTES));
-            readFully(link.control, text);
-            fail(StandardCharsets.UTF_8.decode(text.flip()).toString());
-        } catch (IOException e) {
-            fail("%s died: %s".formatted(link, e.getMessage()));
-        }
-    }
-
-    private static boolean readFully(SocketChannel channel, ByteBuffer buffer) throws IOException {
-        while (buffer.hasRemaining()) {
-            if (channel.read(buffer) < 0) {
-                return false;
-            }
-        }
-        return true;
     }
 
     @Override
     public void abort(String reason) {
-        fail(reason);
+        news.fail(reason);
     }
 
     @Override
@@ -419,17 +327,13 @@ public final class TcpCommunicator implements Communicator {
                 return;
             }
             isClosed = true;
-            if (failure.compareAndSet(null, "worker %d has left already".formatted(rank))) {
-                tell(new byte[0]);
-            }
+            news.leave("worker %d has left already".formatted(rank));
             for (TcpLink link : links) {
                 if (link != null) {
                     link.close();
                 }
             }
-            synchronized (failure) {
-                selector.close();
-            }
+            selector.close();
             arena.close();
         } catch (IOException e) {
             throw new CommunicatorException("worker %d cannot close its connections: %s".formatted(rank, e), e);

@@ -7,6 +7,7 @@ import java.nio.channels.Selector;
 import java.nio.channels.SocketChannel;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 import java.util.function.Consumer;
 
 /// The way to one other worker: a connection for data, on which both know what comes next, and one for
@@ -117,13 +118,12 @@ final class TcpLink {
     }
 
     void close() {
-        try {
-            control.shutdownOutput();
-            data.shutdownOutput();
-            control.close();
-            data.close();
-        } catch (IOException _) {
-            // It is gone already.
+        for (SocketChannel channel : List.of(control, data)) {
+            try {
+                channel.close();
+            } catch (IOException _) {
+                // It is gone already.
+            }
         }
     }
 
