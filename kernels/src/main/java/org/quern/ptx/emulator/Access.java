@@ -24,6 +24,8 @@ final class Access {
     static final int STRONG = 16;
     /// The target of a copy that nobody has waited for; only with [#SPECIAL].
     static final int COPYING = 32;
+    /// Part of an mbarrier, which the access initialised; only with [#SPECIAL].
+    static final int MBARRIER = 64;
 
     /// Where warp and lane are.
     private static final long WARP_SET = 0x3ffL << 8;

@@ -126,6 +126,9 @@ final class Barrier {
         for (int i = 0; i < waiters; i++) {
             clock[waiting[i].index] = latest;
         }
+        if (waiters > 0) {
+            waiting[0].block.progressed();
+        }
         for (int i = 0; i < waiters; i++) {
             Warp warp = waiting[i];
             warp.join(clock);

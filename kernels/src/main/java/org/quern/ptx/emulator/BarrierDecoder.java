@@ -17,11 +17,16 @@ final class BarrierDecoder {
                         ? null
                         : instruction.has("warp") ? warp(instruction, layout) : block(instruction, layout);
             case "membar" -> (warp, _) -> Releases.fence(warp);
-            case "fence" ->
-                instruction.modifiers().stream().anyMatch(m -> m.startsWith("proxy") || m.startsWith("mbarrier"))
-                        ? null
-                        : (warp, _) -> Releases.fence(warp);
+            case "fence" -> fence(instruction);
             default -> null;
+        };
+    }
+
+    private static Operation fence(Instruction instruction) {
+        return switch (instruction.modifiers().getFirst()) {
+            case "proxy" -> null;
+            case "mbarrier_init" -> (warp, _) -> warp.block.mbarriers.fence(warp);
+            default -> (warp, _) -> Releases.fence(warp);
         };
     }
 

@@ -2,6 +2,7 @@ package org.quern.ptx.emulator;
 
 import static org.quern.ptx.emulator.EmulatorFault.Kind.DEADLOCK;
 
+import java.util.Arrays;
 import java.util.SplittableRandom;
 import org.quern.gpu.Launch.Dim;
 import org.quern.ptx.emulator.Options.Schedule;
@@ -14,13 +15,21 @@ final class Block {
     /// Turns after which a starved warp gets one.
     private static final int CHARITY = 64;
 
+    /// Polls of every warp, without any change, after which nothing will change.
+    private static final int MOST_POLLS = 1000;
+
     final Execution execution;
     final SharedMemory shared;
     final Warp[] warps;
     /// Those that were ever used.
     private final Barrier[] barriers;
+    final MBarriers mbarriers;
     /// What its threads tell each other through shared memory.
     final Releases releases = new Releases();
+    /// By warp: how often it found a phase of an mbarrier not complete since any made progress, and of which last.
+    private final int[] polls;
+    private final MBarrier[] polled;
+    private boolean polling;
     /// Index in the grid.
     int x;
     int y;
@@ -36,6 +45,9 @@ final class Block {
             warps[i] = new Warp(this, i, execution.registers(this, i));
         }
         barriers = new Barrier[execution.options.device().barriers()];
+        mbarriers = new MBarriers(this);
+        polls = new int[warps.length];
+        polled = new MBarrier[warps.length];
     }
 
     /// A named barrier; null if there is none of this name.
@@ -74,6 +86,7 @@ final class Block {
         this.firstEpoch = firstEpoch;
         shared.start();
         releases.clear();
+        progressed();
         for (Barrier barrier : barriers) {
             if (barrier != null) {
                 barrier.reset();
@@ -84,6 +97,7 @@ final class Block {
             warp.start(lanes(warp.index));
         }
         schedule(random);
+        mbarriers.clear();
     }
 
     private void schedule(SplittableRandom random) {
@@ -118,6 +132,41 @@ final class Block {
             };
             execution.ran(warp, warp.run(quantum));
         }
+    }
+
+    /// Something happened that others may wait for.
+    void progressed() {
+        if (polling) {
+            Arrays.fill(polls, 0);
+            polling = false;
+        }
+    }
+
+    /// A warp found a phase not complete.
+    void polled(Warp warp, MBarrier barrier) {
+        polling = true;
+        polled[warp.index] = barrier;
+        if (++polls[warp.index] < MOST_POLLS) {
+            return;
+        }
+        StringBuilder text = new StringBuilder();
+        for (Warp other : warps) {
+            if (!other.isDone() && other.isReady()) {
+                if (polls[other.index] < MOST_POLLS) {
+                    return;
+                }
+                text.append(text.isEmpty() ? "warp " : "; warp ")
+                        .append(other.index)
+                        .append(": ")
+                        .append(other == warp ? "line " + execution.program.lines[warp.at] : other.describe())
+                        .append(", for ")
+                        .append(polled[other.index]);
+            }
+        }
+        throw warp.fault(
+                DEADLOCK,
+                Integer.numberOfTrailingZeros(warp.active),
+                "no thread of the block can go on, because threads wait for phases that nobody completes: " + text);
     }
 
     private EmulatorFault stuck() {

@@ -61,6 +61,7 @@ final class MemoryDecoder {
             case "atom", "red" -> decoder.atomic();
             case "cp" -> decoder.copy();
             case "ldmatrix" -> decoder.matrixLoad();
+            case "stmatrix" -> decoder.matrixStore();
             case "mma" -> decoder.matrixMultiply();
             case "cvta" -> decoder.convertAddress();
             case "isspacep" -> decoder.isInSpace();
@@ -249,15 +250,23 @@ final class MemoryDecoder {
     }
 
     private Operation matrixLoad() {
-        List<String> modifiers = instruction.modifiers();
+        int count = matrices();
+        return new MatrixLoad(address(1), words(operands.getFirst(), count, true), instruction.has("trans"));
+    }
+
+    private Operation matrixStore() {
+        int count = matrices();
+        return new MatrixStore(address(0), words(operands.get(1), count, false), instruction.has("trans"));
+    }
+
+    private int matrices() {
         boolean known = instruction.has("sync")
                 && instruction.has("aligned")
                 && instruction.has("m8n8")
-                && modifiers.getLast().equals("b16")
+                && instruction.modifiers().getLast().equals("b16")
                 && space() == StateSpace.SHARED;
         Decoder.require(instruction, layout, 2, known);
-        int count = instruction.has("x4") ? 4 : instruction.has("x2") ? 2 : 1;
-        return new MatrixLoad(address(1), words(operands.getFirst(), count, true), instruction.has("trans"));
+        return instruction.has("x4") ? 4 : instruction.has("x2") ? 2 : 1;
     }
 
     private Operation matrixMultiply() {

@@ -1,6 +1,7 @@
 package org.quern.ptx.emulator;
 
 import static org.quern.ptx.emulator.EmulatorFault.Kind.ASYNC_COPY;
+import static org.quern.ptx.emulator.EmulatorFault.Kind.BARRIER;
 import static org.quern.ptx.emulator.EmulatorFault.Kind.OUT_OF_BOUNDS;
 import static org.quern.ptx.emulator.EmulatorFault.Kind.RACE;
 import static org.quern.ptx.emulator.EmulatorFault.Kind.UNDEFINED_MEMORY;
@@ -146,13 +147,23 @@ final class SharedMemory {
         readWords(warp, lane, address >> 2, 4, Access.lane(stamp, lane) | Access.SEVERAL_LANES);
     }
 
+    /// Writes a row of a matrix, in [Warp#staging], on behalf of the whole warp.
+    void writeRow(Warp warp, int lane, long stamp) {
+        int word = check(warp, lane, 16) >> 2;
+        long entry = Access.lane(stamp, lane) | Access.SEVERAL_LANES;
+        for (int i = 0; i < 4; i++) {
+            writeWord(warp, lane, word + i, entry);
+            data[word + i] = warp.staging[i * 32 + lane];
+        }
+    }
+
     private void checkRead(Warp warp, int lane, int word, int bytes, long entry) {
         long write = writes[word];
         if (write >= 0) {
             checkRead(warp, lane, word * 4 + Integer.numberOfTrailingZeros(bytes), write, entry);
             return;
         }
-        requireCopied(warp, lane, word, "reads");
+        requireOrdinary(warp, lane, word, "reads");
         for (int i = 0; i < 4; i++) {
             if ((bytes >>> i & 1) != 0) {
                 checkRead(warp, lane, word * 4 + i, byteWrites[word * 4 + i], entry);
@@ -241,7 +252,7 @@ final class SharedMemory {
             checkOverwrite(warp, lane, word * 4, writes[word], entry, "wrote");
             return;
         }
-        requireCopied(warp, lane, word, "writes");
+        requireOrdinary(warp, lane, word, "writes");
         for (int i = 0; i < 4; i++) {
             if ((bytes >>> i & 1) != 0) {
                 checkOverwrite(warp, lane, word * 4 + i, byteWrites[word * 4 + i], entry, "wrote");
@@ -276,8 +287,15 @@ final class SharedMemory {
         }
     }
 
-    private void requireCopied(Warp warp, int lane, int word, String does) {
+    private void requireOrdinary(Warp warp, int lane, int word, String does) {
         long write = writes[word];
+        if (Access.has(write, Access.MBARRIER)) {
+            throw warp.fault(
+                    BARRIER,
+                    lane,
+                    "%s shared memory at %#x, which is an mbarrier since %s: only mbarrier instructions may"
+                            .formatted(does, word * 4, warp.block.execution.where(write)));
+        }
         if (Access.has(write, Access.COPYING)) {
             throw warp.fault(
                     ASYNC_COPY,
@@ -313,7 +331,7 @@ final class SharedMemory {
     private EmulatorFault undefined(Warp warp, int lane, int word, int bytes) {
         int missing = bytes & ~defined[word];
         if (writes[word] < 0) {
-            requireCopied(warp, lane, word, "reads");
+            requireOrdinary(warp, lane, word, "reads");
         }
         return warp.fault(
                 UNDEFINED_MEMORY,
@@ -355,5 +373,46 @@ final class SharedMemory {
             writeWord(warp, lane, i, entry);
         }
         return word;
+    }
+
+    /// Makes the 8 bytes at the address of a lane an mbarrier, which nothing but its instructions may touch.
+    void claim(Warp warp, int lane) {
+        int word = check(warp, lane, 8) >> 2;
+        long entry = Access.lane(warp.stamp(), lane);
+        for (int i = word; i < word + 2; i++) {
+            writeWord(warp, lane, i, entry);
+            defined[i] = 0;
+            writes[i] = entry | Access.SPECIAL | Access.MBARRIER;
+        }
+    }
+
+    /// Ends what [#claim] began; the bytes hold nothing.
+    void disclaim(Warp warp, int lane) {
+        int word = (int) warp.addresses[lane] >> 2;
+        writes[word] = Access.lane(warp.stamp(), lane);
+        writes[word + 1] = writes[word];
+    }
+
+    /// As [#disclaim], with the block at its end.
+    void forget(int address) {
+        writes[address >> 2] = 0;
+        writes[(address >> 2) + 1] = 0;
+    }
+
+    /// Faults unless there is an mbarrier at the address of a lane, initialised before now.
+    void requireMBarrier(Warp warp, int lane, int size) {
+        int word = check(warp, lane, size) >> 2;
+        long entry = writes[word];
+        if (entry >= 0 || !Access.has(entry, Access.MBARRIER)) {
+            throw warp.fault(BARRIER, lane, "there is no mbarrier at %#x".formatted(word * 4));
+        }
+        if (!Access.ordered(entry, warp, lane)) {
+            throw race(warp, lane, word * 4, "uses an mbarrier in", "initialised", entry);
+        }
+    }
+
+    /// The warp that initialised an mbarrier.
+    int initializer(int address) {
+        return Access.warp(writes[address >> 2]);
     }
 }

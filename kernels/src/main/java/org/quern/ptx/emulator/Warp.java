@@ -17,6 +17,8 @@ public final class Warp {
     private static final int NEEDS_LANES = 1;
     /// It is in a barrier of the block.
     private static final int AT_BARRIER = 2;
+    /// It found a condition false that others make true, and runs again in the warp's next turn.
+    private static final int POLLING = 3;
 
     /// Instructions after which a fragment that is behind lets another run.
     private static final int PATIENCE = 1024;
@@ -127,6 +129,14 @@ public final class Warp {
         clockChanged();
     }
 
+    /// The lanes have synchronised as they were in an earlier epoch.
+    void metAt(int then) {
+        if (then >= together) {
+            together = then + 1;
+            clockChanged();
+        }
+    }
+
     /// Adds what is known in another clock.
     void join(int[] other) {
         for (int i = 0; i < clock.length; i++) {
@@ -153,7 +163,7 @@ public final class Warp {
 
     boolean isReady() {
         for (int i = 0; i < fragments; i++) {
-            if (states[i] == READY) {
+            if (states[i] == READY || states[i] == POLLING) {
                 return true;
             }
         }
@@ -172,6 +182,9 @@ public final class Warp {
         long[] lanes = block.execution.lanes;
         long left = quantum;
         current = -1;
+        for (int i = 0; i < fragments; i++) {
+            states[i] = states[i] == POLLING ? READY : states[i];
+        }
         if (!choose()) {
             return 0;
         }
@@ -231,6 +244,8 @@ public final class Warp {
     }
 
     /// Merges fragments that meet, and lets the one that is furthest behind run.
+    ///
+    /// @return whether one can
     private boolean choose() {
         if (current >= 0) {
             impatience += fragments > 1 ? 1 : 0;
@@ -281,7 +296,7 @@ public final class Warp {
     private void checkStuck() {
         int stuck = -1;
         for (int i = 0; i < fragments; i++) {
-            if (states[i] == AT_BARRIER) {
+            if (states[i] == AT_BARRIER || states[i] == POLLING) {
                 return;
             }
             if (stuck < 0 || places[i] < places[stuck]) {
@@ -406,6 +421,11 @@ public final class Warp {
         waiting = NEEDS_LANES;
         block.execution.counts[at]--;
         block.execution.lanes[at] -= Integer.bitCount(active);
+    }
+
+    /// Lets the lanes that run go on in the warp's next turn, as what they asked for depends on other warps.
+    void poll() {
+        waiting = POLLING;
     }
 
     /// Lets lanes wait in a barrier; the others go on.

@@ -20,8 +20,50 @@ final class WarpDecoder {
                 int destination = layout.destination(instruction, Decoder.operand(instruction, 0), PtxType.B32);
                 yield (warp, mask) -> broadcast(warp, destination, mask, warp.active);
             }
+            case "elect" -> elect(instruction, layout);
+            case "setmaxnreg" -> setRegisters(instruction, layout);
             default -> null;
         };
+    }
+
+    /// Any of the members may be elected, the same one for the same mask: the seed says whether the first or
+    /// the last.
+    private static Operation elect(Instruction instruction, RegisterLayout layout) {
+        Decoder.require(instruction, layout, 2, instruction.modifiers().equals(List.of("sync")));
+        if (!(instruction.operands().getFirst() instanceof Operand.Pair pair)) {
+            throw layout.mismatch(instruction, instruction.operands().getFirst(), "a register and a predicate");
+        }
+        int leader = layout.destination(instruction, pair.first(), PtxType.B32);
+        int elected = layout.destination(instruction, pair.second(), PtxType.PRED);
+        Members members = members(instruction, layout);
+        return (warp, mask) -> {
+            int ready = members.arrived(warp, mask);
+            for (int rest = ready; rest != 0; ) {
+                int group = warp.registers.words[members.slot() * 32 + Integer.numberOfTrailingZeros(rest)];
+                int one = (warp.block.execution.options.seed() & 1) == 0
+                        ? Integer.lowestOneBit(group)
+                        : Integer.highestOneBit(group);
+                broadcast(warp, leader, group, Integer.numberOfTrailingZeros(one));
+                setPredicate(warp, elected, group, one);
+                rest &= ~group;
+            }
+        };
+    }
+
+    /// Registers are not counted here; the assembler reports them.
+    private static Operation setRegisters(Instruction instruction, RegisterLayout layout) {
+        List<String> modifiers = instruction.modifiers();
+        boolean known = modifiers.size() == 4
+                && (modifiers.getFirst().equals("inc") || modifiers.getFirst().equals("dec"))
+                && modifiers.subList(1, 4).equals(List.of("sync", "aligned", "u32"));
+        Decoder.require(instruction, layout, 1, known);
+        if (!(instruction.operands().getFirst() instanceof Operand.Immediate count)
+                || count.bits() < 24
+                || count.bits() > 256
+                || count.bits() % 8 != 0) {
+            throw layout.mismatch(instruction, instruction.operands().getFirst(), "a multiple of 8 from 24 to 256");
+        }
+        return (warp, mask) -> warp.isWhole(mask);
     }
 
     private static Members members(Instruction instruction, RegisterLayout layout) {

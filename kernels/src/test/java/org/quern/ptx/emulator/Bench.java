@@ -12,10 +12,12 @@ import org.quern.ptx.syntax.PtxParser;
 
 /// An emulator for snippets of PTX.
 ///
-/// A snippet finds registers `p<8>`, `h<8>`, `r<40>`, `f<40>`, `rd<16>` and `d<8>`, its arguments (64 bits each) in
+/// On a device of architecture 90 the snippet is for `sm_90a`. A snippet finds registers `p<8>`, `h<8>`,
+/// `r<40>`, `f<40>`, `rd<16>` and `d<8>`, its arguments (64 bits each) in
 /// `a0`, `a1` and so on, `tid` = `%tid.x`, and dynamic shared memory `dyn`.
 final class Bench {
     final Emulator emulator;
+    private final boolean hopper;
     private Dim grid = Dim.of(1);
     private Dim block = Dim.of(32);
     private int sharedBytes = 4096;
@@ -24,6 +26,7 @@ final class Bench {
 
     Bench(Options options) {
         emulator = new Emulator(options);
+        hopper = options.device().architecture() >= 90;
     }
 
     Bench() {
@@ -102,7 +105,12 @@ final class Bench {
     }
 
     static String module(String declarations, String directives, String body, int parameters) {
-        StringBuilder text = new StringBuilder(".version 8.0\n.target sm_80\n.address_size 64\n")
+        return module(".version 8.0\n.target sm_80", declarations, directives, body, parameters);
+    }
+
+    private static String module(String target, String declarations, String directives, String body, int parameters) {
+        StringBuilder text = new StringBuilder(target)
+                .append("\n.address_size 64\n")
                 .append(".extern .shared .align 1024 .b8 dyn[];\n")
                 .append(declarations)
                 .append("\n.visible .entry snippet(");
@@ -120,7 +128,8 @@ final class Bench {
     }
 
     Statistics run(String body, long... arguments) {
-        PtxModule module = PtxParser.parse(module(declarations, directives, body, arguments.length));
+        String target = hopper ? ".version 8.1\n.target sm_90a" : ".version 8.0\n.target sm_80";
+        PtxModule module = PtxParser.parse(module(target, declarations, directives, body, arguments.length));
         MemorySegment segment = MemorySegment.ofArray(arguments.length == 0 ? new long[1] : arguments);
         return emulator.launch(module, module.entries().getFirst(), grid, block, sharedBytes, segment);
     }

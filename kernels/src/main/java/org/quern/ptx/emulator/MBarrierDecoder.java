@@ -1,0 +1,228 @@
+package org.quern.ptx.emulator;
+
+import java.util.List;
+import java.util.Set;
+import org.quern.ptx.emulator.Options.Schedule;
+import org.quern.ptx.syntax.Operand;
+import org.quern.ptx.syntax.PtxType;
+import org.quern.ptx.syntax.Statement.Instruction;
+
+/// Decodes `mbarrier`.
+///
+/// The state that an arrival returns is the number of its phase. What a lane of a warp releases or acquires counts
+/// for its whole warp.
+final class MBarrierDecoder {
+    private static final Set<String> KNOWN = Set.of(
+            "init",
+            "inval",
+            "arrive",
+            "arrive_drop",
+            "expect_tx",
+            "complete_tx",
+            "test_wait",
+            "try_wait",
+            "parity",
+            "pending_count",
+            "relaxed",
+            "release",
+            "acquire",
+            "cta",
+            "cluster",
+            "shared",
+            "shared::cta",
+            "b64");
+
+    private final Instruction instruction;
+    private final RegisterLayout layout;
+    private final List<Operand> operands;
+
+    private MBarrierDecoder(Instruction instruction, RegisterLayout layout) {
+        this.instruction = instruction;
+        this.layout = layout;
+        operands = instruction.operands();
+        for (String modifier : instruction.modifiers()) {
+            if (!KNOWN.contains(modifier)) {
+                throw layout.unsupported(instruction, "the emulator does not know ." + modifier);
+            }
+        }
+    }
+
+    /// The operation; null if it is none of these.
+    static Operation decode(Instruction instruction, RegisterLayout layout) {
+        if (!instruction.opcode().equals("mbarrier")) {
+            return null;
+        }
+        MBarrierDecoder decoder = new MBarrierDecoder(instruction, layout);
+        return switch (instruction.modifiers().getFirst()) {
+            case "init" -> decoder.initialize();
+            case "inval" -> decoder.invalidate();
+            case "arrive", "arrive_drop" -> decoder.arrive();
+            case "expect_tx", "complete_tx" -> decoder.count();
+            case "test_wait", "try_wait" -> decoder.test();
+            default -> throw layout.unsupported(instruction, "the emulator does not know this form");
+        };
+    }
+
+    private AddressOperand address(int operand) {
+        return AddressOperand.of(instruction, Decoder.operand(instruction, operand), layout);
+    }
+
+    private int word(int operand) {
+        return layout.source(instruction, Decoder.operand(instruction, operand), PtxType.U32);
+    }
+
+    private void requireOperands(int least, int most) {
+        if (operands.size() < least || operands.size() > most) {
+            throw layout.unsupported(
+                    instruction, "takes %d to %d operands, not %d".formatted(least, most, operands.size()));
+        }
+    }
+
+    /// What one lane does.
+    @FunctionalInterface
+    private interface LaneAction {
+        void run(Warp warp, int lane);
+    }
+
+    /// Addresses resolved and checked, then lane by lane.
+    private static Operation each(AddressOperand address, LaneAction action) {
+        return (warp, mask) -> {
+            resolve(warp, mask, address);
+            for (int rest = mask; rest != 0; rest &= rest - 1) {
+                action.run(warp, Integer.numberOfTrailingZeros(rest));
+            }
+        };
+    }
+
+    private static void resolve(Warp warp, int mask, AddressOperand address) {
+        address.resolve(warp, mask, warp.addresses);
+        AddressOperand.requireAligned(warp, mask, warp.addresses, Long.BYTES);
+    }
+
+    private Operation initialize() {
+        requireOperands(2, 2);
+        int count = word(1);
+        return each(address(0), (warp, lane) -> {
+            warp.registers.requireWord(warp, count, 1 << lane);
+            warp.block.mbarriers.initialize(warp, lane, warp.registers.words[count * 32 + lane]);
+        });
+    }
+
+    private Operation invalidate() {
+        requireOperands(1, 1);
+        return each(address(0), (warp, lane) -> warp.block.mbarriers.invalidate(warp, lane));
+    }
+
+    private Operation arrive() {
+        boolean announces = instruction.has("expect_tx");
+        boolean drops = instruction.has("arrive_drop");
+        boolean releases = !instruction.has("relaxed");
+        requireOperands(announces ? 3 : 2, 3);
+        int state = layout.destination(instruction, operands.getFirst(), PtxType.B64);
+        int third = operands.size() == 3 ? word(2) : RegisterLayout.SINK;
+        if (drops && third != RegisterLayout.SINK) {
+            throw layout.unsupported(instruction, "the emulator drops one arrival at a time");
+        }
+        Operation arrivals = each(address(1), (warp, lane) -> {
+            Registers registers = warp.registers;
+            MBarrier barrier = warp.block.mbarriers.at(warp, lane);
+            registers.longs[state * 32 + lane] = barrier.phase();
+            registers.longsDefined[state] |= 1 << lane;
+            int value = 1;
+            if (third != RegisterLayout.SINK) {
+                registers.requireWord(warp, third, 1 << lane);
+                value = registers.words[third * 32 + lane];
+            }
+            if (releases) {
+                barrier.release(warp, lane);
+            }
+            if (announces) {
+                barrier.expect(warp, lane, value);
+            }
+            if (drops) {
+                barrier.drop(warp, lane);
+            } else {
+                barrier.arrive(warp, lane, announces ? 1 : value);
+            }
+        });
+        return (warp, mask) -> {
+            arrivals.execute(warp, mask);
+            if (releases) {
+                warp.advance();
+            }
+        };
+    }
+
+    private Operation count() {
+        requireOperands(2, 2);
+        boolean announces = instruction.has("expect_tx");
+        int bytes = word(1);
+        return each(address(0), (warp, lane) -> {
+            warp.registers.requireWord(warp, bytes, 1 << lane);
+            MBarrier barrier = warp.block.mbarriers.at(warp, lane);
+            int count = warp.registers.words[bytes * 32 + lane];
+            if (announces) {
+                barrier.expect(warp, lane, count);
+            } else {
+                barrier.copied(warp, lane, count);
+            }
+        });
+    }
+
+    private Operation test() {
+        boolean maySuspend = instruction.has("try_wait");
+        boolean parity = instruction.has("parity");
+        boolean acquires = !instruction.has("relaxed");
+        requireOperands(3, maySuspend ? 4 : 3);
+        int result = layout.destination(instruction, operands.getFirst(), PtxType.PRED);
+        int phase = layout.source(instruction, operands.get(2), parity ? PtxType.U32 : PtxType.B64);
+        AddressOperand address = address(1);
+        return (warp, mask) -> {
+            Registers registers = warp.registers;
+            if (parity) {
+                registers.requireWord(warp, phase, mask);
+            } else {
+                registers.requireLong(warp, phase, mask);
+            }
+            resolve(warp, mask, address);
+            int complete = 0;
+            MBarrier awaited = null;
+            MBarrier completed = null;
+            // A wait may time out, and says so by a false.
+            boolean late = maySuspend
+                    && warp.block.execution.options.schedule() == Schedule.RANDOM
+                    && warp.block.execution.random.nextInt(4) == 0;
+            for (int rest = mask; rest != 0; rest &= rest - 1) {
+                int lane = Integer.numberOfTrailingZeros(rest);
+                MBarrier barrier = warp.block.mbarriers.at(warp, lane);
+                boolean done = parity
+                        ? barrier.isComplete(parity(warp, lane, registers.words[phase * 32 + lane]))
+                        : barrier.phase() > registers.longs[phase * 32 + lane];
+                if (done && !late) {
+                    complete |= 1 << lane;
+                    if (acquires && barrier != completed) {
+                        barrier.acquire(warp, mask);
+                        completed = barrier;
+                    }
+                } else if (!done) {
+                    awaited = barrier;
+                }
+            }
+            registers.predicates[result] = registers.predicates[result] & ~mask | complete;
+            registers.predicatesDefined[result] |= mask;
+            if (complete != mask) {
+                warp.poll();
+                if (awaited != null) {
+                    warp.block.polled(warp, awaited);
+                }
+            }
+        };
+    }
+
+    private static int parity(Warp warp, int lane, int parity) {
+        if (parity != 0 && parity != 1) {
+            throw warp.fault(EmulatorFault.Kind.BARRIER, lane, "the parity of a phase is 0 or 1: got " + parity);
+        }
+        return parity;
+    }
+}

@@ -1,0 +1,59 @@
+package org.quern.ptx.emulator;
+
+import static org.quern.ptx.emulator.EmulatorFault.Kind.BARRIER;
+
+import java.util.HashMap;
+import java.util.Map;
+
+/// The mbarrier objects of a block, by address.
+final class MBarriers {
+    private static final int BYTES = 8;
+
+    private final Block block;
+    private final Map<Integer, MBarrier> byAddress = new HashMap<>();
+
+    MBarriers(Block block) {
+        this.block = block;
+    }
+
+    /// The block has ended, and they with it.
+    void clear() {
+        byAddress.keySet().forEach(block.shared::forget);
+        byAddress.clear();
+    }
+
+    /// Makes one at the address of a lane.
+    void initialize(Warp warp, int lane, int count) {
+        if (count < 1 || count > MBarrier.MOST_ARRIVALS) {
+            throw warp.fault(
+                    BARRIER,
+                    lane,
+                    "an mbarrier for %d arrivals: it takes 1 to %,d".formatted(count, MBarrier.MOST_ARRIVALS));
+        }
+        block.shared.claim(warp, lane);
+        int address = (int) warp.addresses[lane];
+        byAddress.put(address, new MBarrier(address, count, block.warps.length));
+    }
+
+    void invalidate(Warp warp, int lane) {
+        MBarrier barrier = at(warp, lane);
+        block.shared.disclaim(warp, lane);
+        byAddress.remove(barrier.address);
+    }
+
+    /// The one at the address of a lane.
+    ///
+    /// @throws EmulatorFault if there is none, or nothing orders this use after its initialisation
+    MBarrier at(Warp warp, int lane) {
+        long address = warp.addresses[lane];
+        block.shared.requireMBarrier(warp, lane, BYTES);
+        return byAddress.get((int) address);
+    }
+
+    /// `fence.mbarrier_init` or `fence.proxy.async` by a warp: what it initialised may be signalled by copies.
+    void fence(Warp warp) {
+        for (MBarrier barrier : byAddress.values()) {
+            barrier.fenced |= block.shared.initializer(barrier.address) == warp.index;
+        }
+    }
+}
