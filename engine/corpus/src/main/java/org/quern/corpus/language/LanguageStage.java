@@ -1,0 +1,41 @@
+package org.quern.corpus.language;
+
+import java.util.Set;
+import org.quern.corpus.Page;
+import org.quern.corpus.Stage;
+import org.quern.corpus.Verdict;
+import org.quern.corpus.fasttext.FastTextModel;
+
+/// Writes a page's language and its score, and keeps the pages in wanted languages that score enough.
+///
+/// The reason of a drop is `language` (the evidence names it) or `language_score`; the value is the score.
+public final class LanguageStage implements Stage {
+    private final ThreadLocal<LanguageIdentifier> identifiers;
+    private final Set<String> languages;
+    private final double minScore;
+
+    /// @param languages the model's labels to keep; empty for all
+    /// @param minScore a page is kept above this score (FineWeb: 0.65)
+    public LanguageStage(FastTextModel model, Set<String> languages, double minScore) {
+        identifiers = ThreadLocal.withInitial(() -> new LanguageIdentifier(model));
+        this.languages = Set.copyOf(languages);
+        this.minScore = minScore;
+    }
+
+    @Override
+    public String name() {
+        return "language";
+    }
+
+    @Override
+    public Verdict apply(Page page) {
+        LanguageIdentifier.Identified identified = identifiers.get().identify(page.text());
+        String language = identified.language();
+        if (!languages.isEmpty() && !languages.contains(language)) {
+            return new Verdict.Dropped("language", identified.score(), language);
+        }
+        return identified.score() > minScore
+                ? new Verdict.Kept(page.withLanguage(language, identified.score()))
+                : new Verdict.Dropped("language_score", identified.score(), language);
+    }
+}
