@@ -26,6 +26,8 @@ final class Access {
     static final int COPYING = 32;
     /// Part of an mbarrier, which the access initialised; only with [#SPECIAL].
     static final int MBARRIER = 64;
+    /// Through the asynchronous proxy: by a bulk copy or a matrix product that reads shared memory.
+    static final int ASYNC = 128;
 
     /// Where warp and lane are.
     private static final long WARP_SET = 0x3ffL << 8;
@@ -125,6 +127,13 @@ final class Access {
         long set = others | warpBit(warp(now));
         long latest = Math.max(epoch(old), epoch(now));
         return limit((int) latest) | now & ~(limit(-1) | WARP_SET) | set | SEVERAL_WARPS;
+    }
+
+    /// Adds what another clock knows.
+    static void join(int[] clock, int[] other) {
+        for (int i = 0; i < clock.length; i++) {
+            clock[i] = Math.max(clock[i], other[i]);
+        }
     }
 
     private static long warpBit(int warp) {

@@ -11,7 +11,7 @@ import org.quern.ptx.emulator.Options.Copies;
 /// longer the same when the copy ends, because hardware may read at any time between.
 final class AsyncCopies {
     /// What a poisoned word holds: a NaN as f32, and as two bf16.
-    private static final int POISON = 0x7fbf7fbf;
+    static final int POISON = 0x7fbf7fbf;
 
     /// The copies of one instruction.
     private static final class Copy {

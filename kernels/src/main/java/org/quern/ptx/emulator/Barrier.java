@@ -20,6 +20,7 @@ final class Barrier {
     private final int[] lanes;
     /// The join of the clocks of those that have come.
     private final int[] clock;
+    private final int[] proxied;
     private NavigableMap<Integer, int[]> acquired;
     private final Warp[] waiting;
     private final int[] waitingMasks;
@@ -32,6 +33,7 @@ final class Barrier {
         this.id = id;
         lanes = new int[warps];
         clock = new int[warps];
+        proxied = new int[warps];
         waiting = new Warp[warps * 32];
         waitingMasks = new int[warps * 32];
         reductions = new Reduction[warps * 32];
@@ -42,6 +44,7 @@ final class Barrier {
         arrived = 0;
         Arrays.fill(lanes, 0);
         Arrays.fill(clock, 0);
+        Arrays.fill(proxied, 0);
         acquired = null;
         waiters = 0;
         truths = 0;
@@ -83,9 +86,8 @@ final class Barrier {
             throw warp.fault(
                     BARRIER, lane, "%d threads come to barrier %d, which is for %d".formatted(arrived, id, expected));
         }
-        for (int i = 0; i < clock.length; i++) {
-            clock[i] = Math.max(clock[i], warp.clock[i]);
-        }
+        Access.join(clock, warp.clock);
+        Access.join(proxied, warp.proxied);
         acquired = Releases.union(acquired, warp.acquired);
     }
 
@@ -132,6 +134,7 @@ final class Barrier {
         for (int i = 0; i < waiters; i++) {
             Warp warp = waiting[i];
             warp.join(clock);
+            Access.join(warp.proxied, proxied);
             warp.meet();
             warp.acquired = Releases.union(warp.acquired, acquired);
             if (reductions[i] != null) {

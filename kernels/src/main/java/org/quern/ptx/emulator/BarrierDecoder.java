@@ -17,14 +17,20 @@ final class BarrierDecoder {
                         ? null
                         : instruction.has("warp") ? warp(instruction, layout) : block(instruction, layout);
             case "membar" -> (warp, _) -> Releases.fence(warp);
-            case "fence" -> fence(instruction);
+            case "fence" -> fence(instruction, layout);
             default -> null;
         };
     }
 
-    private static Operation fence(Instruction instruction) {
+    private static Operation fence(Instruction instruction, RegisterLayout layout) {
         return switch (instruction.modifiers().getFirst()) {
-            case "proxy" -> null;
+            case "proxy" -> {
+                Decoder.require(instruction, layout, 0, instruction.has("async"));
+                yield (warp, _) -> {
+                    warp.block.mbarriers.fence(warp);
+                    warp.fenceProxy();
+                };
+            }
             case "mbarrier_init" -> (warp, _) -> warp.block.mbarriers.fence(warp);
             default -> (warp, _) -> Releases.fence(warp);
         };

@@ -24,6 +24,7 @@ final class Block {
     /// Those that were ever used.
     private final Barrier[] barriers;
     final MBarriers mbarriers;
+    final BulkCopies bulk;
     /// What its threads tell each other through shared memory.
     final Releases releases = new Releases();
     /// By warp: how often it found a phase of an mbarrier not complete since any made progress, and of which last.
@@ -46,6 +47,7 @@ final class Block {
         }
         barriers = new Barrier[execution.options.device().barriers()];
         mbarriers = new MBarriers(this);
+        bulk = new BulkCopies(this);
         polls = new int[warps.length];
         polled = new MBarrier[warps.length];
     }
@@ -97,6 +99,7 @@ final class Block {
             warp.start(lanes(warp.index));
         }
         schedule(random);
+        bulk.finish();
         mbarriers.clear();
     }
 

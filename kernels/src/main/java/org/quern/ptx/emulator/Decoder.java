@@ -33,6 +33,9 @@ final class Decoder {
             operation = BarrierDecoder.decode(instruction, layout);
         }
         if (operation == null) {
+            operation = BulkCopyDecoder.decode(instruction, layout);
+        }
+        if (operation == null) {
             operation = MBarrierDecoder.decode(instruction, layout);
         }
         if (operation == null) {

@@ -3,10 +3,12 @@ package org.quern.ptx.emulator;
 import static org.quern.ptx.emulator.EmulatorFault.Kind.BUDGET;
 
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import org.quern.gpu.Launch.Dim;
+import org.quern.gpu.TensorMap;
 
 /// One launch: what its blocks have in common.
 final class Execution {
@@ -26,6 +28,8 @@ final class Execution {
     final Releases releases = new Releases();
     final Counters counters;
     final Traffic traffic;
+    /// By generic address, those that bulk copies have used.
+    final Map<Long, TensorMap> tensorMaps = new HashMap<>();
     final MatrixMultiply.Scratch matrices = new MatrixMultiply.Scratch();
     /// By instruction: how often it ran, and for how many lanes.
     final long[] counts;

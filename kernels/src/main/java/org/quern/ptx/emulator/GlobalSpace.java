@@ -121,6 +121,11 @@ final class GlobalSpace {
         if (!happenedBefore(write, warp, lane)) {
             throw race(warp, lane, address, "reads", "wrote", write);
         }
+        if (Access.has(entry & ~write, Access.ASYNC)
+                && Access.epoch(write) >= warp.block.firstEpoch
+                && !Access.isCovered(write, warp.proxied)) {
+            throw SharedMemory.unfenced(warp, lane, "global memory at %#x".formatted(address), write);
+        }
     }
 
     /// Whether an access of this launch, of whatever block, happened before what a lane does now.

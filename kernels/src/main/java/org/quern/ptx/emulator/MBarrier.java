@@ -2,6 +2,8 @@ package org.quern.ptx.emulator;
 
 import static org.quern.ptx.emulator.EmulatorFault.Kind.BARRIER;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.NavigableMap;
 
 /// An mbarrier object of shared memory. A phase is complete when as many arrivals have come as it expects and all
@@ -28,13 +30,17 @@ final class MBarrier {
     private static final class Released {
         /// The join of the clocks of those that arrived.
         private final int[] clock;
+        private final int[] proxied;
         /// By warp, the lanes that arrived, and when the first of them did.
         private final int[] lanes;
         private final int[] epochs;
         private NavigableMap<Integer, int[]> acquired;
+        /// Copies that ended, until somebody waits.
+        private final List<BulkCopy> copies = new ArrayList<>();
 
         Released(int warps) {
             clock = new int[warps];
+            proxied = new int[warps];
             lanes = new int[warps];
             epochs = new int[warps];
         }
@@ -74,7 +80,8 @@ final class MBarrier {
             arriving.epochs[index] = warp.epoch;
         }
         arriving.lanes[index] |= 1 << lane;
-        join(arriving.clock, warp.clock);
+        Access.join(arriving.clock, warp.clock);
+        Access.join(arriving.proxied, warp.proxied);
         arriving.acquired = Releases.union(arriving.acquired, warp.acquired);
     }
 
@@ -82,7 +89,19 @@ final class MBarrier {
     ///
     /// @param lanes that waited
     void acquire(Warp warp, int lanes) {
+        if (!completed.copies.isEmpty()) {
+            for (BulkCopy copy : completed.copies) {
+                warp.block.bulk.observed(copy, warp, Integer.numberOfTrailingZeros(lanes));
+            }
+            completed.copies.clear();
+            completed.clock[warp.index] = Math.max(completed.clock[warp.index], warp.epoch);
+            if (lanes == warp.live) {
+                warp.metAt(warp.epoch);
+            }
+            warp.advance();
+        }
         warp.join(completed.clock);
+        Access.join(warp.proxied, completed.proxied);
         warp.acquired = Releases.union(warp.acquired, completed.acquired);
         if (lanes == warp.live && completed.lanes[warp.index] == lanes) {
             warp.metAt(completed.epochs[warp.index]);
@@ -126,6 +145,11 @@ final class MBarrier {
         arrive(warp, lane, 1);
     }
 
+    /// A copy ended whose bytes are about to be counted.
+    void landed(BulkCopy copy) {
+        arriving.copies.add(copy);
+    }
+
     private void advance(Warp warp) {
         warp.block.progressed();
         if (missing == 0 && bytes == 0) {
@@ -133,12 +157,6 @@ final class MBarrier {
             missing = expected;
             completed = arriving;
             arriving = new Released(completed.clock.length);
-        }
-    }
-
-    private static void join(int[] into, int[] other) {
-        for (int i = 0; i < into.length; i++) {
-            into[i] = Math.max(into[i], other[i]);
         }
     }
 

@@ -192,9 +192,17 @@ final class MBarrierDecoder {
             boolean late = maySuspend
                     && warp.block.execution.options.schedule() == Schedule.RANDOM
                     && warp.block.execution.random.nextInt(4) == 0;
+            MBarrier[] barriers = warp.barriers;
             for (int rest = mask; rest != 0; rest &= rest - 1) {
                 int lane = Integer.numberOfTrailingZeros(rest);
-                MBarrier barrier = warp.block.mbarriers.at(warp, lane);
+                barriers[lane] = warp.block.mbarriers.at(warp, lane);
+            }
+            for (int rest = mask; rest != 0; rest &= rest - 1) {
+                int lane = Integer.numberOfTrailingZeros(rest);
+                MBarrier barrier = barriers[lane];
+                if (barrier.awaitsCopies()) {
+                    warp.block.bulk.awaited(barrier, warp, lane);
+                }
                 boolean done = parity
                         ? barrier.isComplete(parity(warp, lane, registers.words[phase * 32 + lane]))
                         : barrier.phase() > registers.longs[phase * 32 + lane];

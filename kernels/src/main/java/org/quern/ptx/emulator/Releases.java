@@ -29,9 +29,7 @@ final class Releases {
 
     private static int[] join(int[] a, int[] b) {
         int[] joined = a.clone();
-        for (int i = 0; i < joined.length; i++) {
-            joined[i] = Math.max(joined[i], b[i]);
-        }
+        Access.join(joined, b);
         return joined;
     }
 

@@ -24,6 +24,9 @@ final class SharedMemory {
     private final long[][] reads;
     /// By word, the latest epoch of any read.
     private final int[] latestReads;
+    /// By word, how many bulk copies and matrix products may be reading it, and the instruction of the latest.
+    private final short[] readers;
+    private final char[] reader;
     /// By byte, for words with [Access#SPECIAL].
     private long[] byteWrites;
     private final long[][] byteReads;
@@ -39,6 +42,8 @@ final class SharedMemory {
         writes = new long[words];
         reads = new long[warps][words];
         latestReads = new int[words];
+        readers = new short[words];
+        reader = new char[words];
         byteReads = new long[warps][];
     }
 
@@ -97,15 +102,19 @@ final class SharedMemory {
             if (Access.since(writes[word], warp.limit)) {
                 checkRead(warp, lane, word, 15, entry);
             }
-            latestReads[word] = Math.max(latestReads[word], warp.epoch);
-            long old = own[word];
-            if (old < 0) {
-                for (int i = 0; i < 4; i++) {
-                    byteReads[warp.index][word * 4 + i] = mergeLanes(byteReads[warp.index][word * 4 + i], entry, warp);
-                }
-            } else {
-                own[word] = mergeLanes(old, entry, warp);
+            noteRead(warp, own, word, entry);
+        }
+    }
+
+    private void noteRead(Warp warp, long[] own, int word, long entry) {
+        latestReads[word] = Math.max(latestReads[word], warp.epoch);
+        long old = own[word];
+        if (old < 0) {
+            for (int i = 0; i < 4; i++) {
+                byteReads[warp.index][word * 4 + i] = mergeLanes(byteReads[warp.index][word * 4 + i], entry, warp);
             }
+        } else {
+            own[word] = mergeLanes(old, entry, warp);
         }
     }
 
@@ -175,6 +184,7 @@ final class SharedMemory {
         if (!Access.has(write & entry, Access.STRONG) && unordered(write, warp, lane, entry)) {
             throw race(warp, lane, address, "reads", "wrote", write);
         }
+        requireFenced(warp, lane, address, write, entry);
     }
 
     /// Whether nothing orders an earlier access and one of a lane now.
@@ -216,7 +226,8 @@ final class SharedMemory {
 
     private void writeWord(Warp warp, int lane, int word, long entry) {
         long all = entry;
-        if (Access.since(writes[word], warp.limit)) {
+        requireRead(warp, lane, word);
+        if (Access.since(writes[word], warp.limit) || Access.has(entry, Access.ASYNC)) {
             checkWrite(warp, lane, word, 15, entry);
             if (Access.has(entry, Access.STRONG) && writes[word] >= 0) {
                 all = Access.merge(writes[word], entry, warp);
@@ -228,6 +239,7 @@ final class SharedMemory {
     }
 
     private void writeBytes(Warp warp, int lane, int word, int bytes, long entry) {
+        requireRead(warp, lane, word);
         if (Access.since(writes[word], warp.limit)) {
             checkWrite(warp, lane, word, bytes, entry);
         }
@@ -284,6 +296,37 @@ final class SharedMemory {
     private void checkOverwrite(Warp warp, int lane, int address, long old, long entry, String did) {
         if (!Access.has(old & entry, Access.STRONG) && !Access.ordered(old, warp, lane)) {
             throw race(warp, lane, address, "writes", did, old);
+        }
+        if (did.equals("wrote")) {
+            requireFenced(warp, lane, address, old, entry);
+        }
+    }
+
+    /// Faults if the asynchronous proxy may not see what the generic one wrote.
+    private void requireFenced(Warp warp, int lane, int address, long write, long entry) {
+        if (Access.has(entry & ~write, Access.ASYNC)
+                && Access.epoch(write) >= warp.block.firstEpoch
+                && !Access.isCovered(write, warp.proxied)) {
+            throw unfenced(warp, lane, "shared memory at %#x".formatted(address), write);
+        }
+    }
+
+    static EmulatorFault unfenced(Warp warp, int lane, String place, long write) {
+        return warp.fault(
+                RACE,
+                lane,
+                ("accesses %s through the asynchronous proxy, which %s wrote through the generic proxy at %s: "
+                                + "fence.proxy.async is missing, by the warp that wrote, before what orders the two")
+                        .formatted(place, warp.otherThread(write), warp.block.execution.where(write)));
+    }
+
+    private void requireRead(Warp warp, int lane, int word) {
+        if (readers[word] != 0) {
+            throw warp.fault(
+                    ASYNC_COPY,
+                    lane,
+                    "writes shared memory at %#x while %s may still be reading it: whoever issued that must wait first"
+                            .formatted(word * 4, warp.block.execution.program.where(reader[word])));
         }
     }
 
@@ -359,6 +402,53 @@ final class SharedMemory {
         for (int i = address >> 2; i < address + size >> 2; i++) {
             defined[i] = 15;
             writes[i] = entry;
+        }
+    }
+
+    /// Checks and records the start of a bulk copy to 16 bytes.
+    void beginBulkWrite(Warp warp, int lane, int address) {
+        warp.addresses[lane] = address;
+        int word = check(warp, lane, Chunks.BYTES) >> 2;
+        long entry = Access.lane(warp.stamp(), lane) | Access.ASYNC;
+        for (int i = word; i < word + 4; i++) {
+            writeWord(warp, lane, i, entry);
+            defined[i] = 0;
+            data[i] = AsyncCopies.POISON;
+            writes[i] = entry | Access.SPECIAL | Access.COPYING;
+        }
+    }
+
+    /// A lane has waited for a bulk copy: it is as if it wrote the 16 bytes now.
+    void endBulkWrite(Warp warp, int lane, int address, int instruction) {
+        long entry = Access.lane(Access.stamp(warp.epoch, instruction, warp.index), lane) | Access.ASYNC;
+        for (int i = address >> 2; i < address + Chunks.BYTES >> 2; i++) {
+            defined[i] = 15;
+            writes[i] = entry;
+        }
+    }
+
+    /// Checks the start of a read by a bulk copy or a matrix product; nobody may write there until it ends.
+    void beginBulkRead(Warp warp, int lane, int address, int bytes) {
+        warp.addresses[lane] = address;
+        int first = check(warp, lane, bytes) >> 2;
+        long entry = Access.lane(warp.stamp(), lane) | Access.ASYNC;
+        for (int word = first; word < first + (bytes >> 2); word++) {
+            if (defined[word] != 15) {
+                throw undefined(warp, lane, word, 15);
+            }
+            checkRead(warp, lane, word, 15, entry);
+            readers[word]++;
+            reader[word] = (char) warp.at;
+        }
+    }
+
+    /// Ends such a read: it is as if a lane read the words now.
+    void endRead(Warp warp, int lane, int address, int bytes, int instruction) {
+        long entry = Access.lane(Access.stamp(warp.epoch, instruction, warp.index), lane) | Access.ASYNC;
+        long[] own = reads[warp.index];
+        for (int word = address >> 2; word < address + bytes >> 2; word++) {
+            readers[word]--;
+            noteRead(warp, own, word, entry);
         }
     }
 

@@ -35,6 +35,22 @@ final class Traffic {
         counters.bytes[instruction] += (long) size * Integer.bitCount(mask);
     }
 
+    /// Counts a bulk copy as one request: the sectors of its pieces, those that follow each other together.
+    void bulk(int instruction, Chunks chunks) {
+        long last = -1;
+        for (int i = 0; i < chunks.count(); i++) {
+            int bytes = chunks.to()[i] - chunks.from()[i];
+            if (bytes > 0) {
+                long first = chunks.global()[i] + chunks.from()[i] >>> 5;
+                long end = chunks.global()[i] + chunks.to()[i] - 1 >>> 5;
+                counters.sectors[instruction] += end - first + (first == last ? 0 : 1);
+                counters.bytes[instruction] += bytes;
+                last = end;
+            }
+        }
+        counters.requests[instruction]++;
+    }
+
     /// Counts an access of `size` bytes a lane to shared memory.
     void shared(int instruction, long[] addresses, int mask, int size) {
         int group = size <= 4 ? 32 : 128 / size;

@@ -32,6 +32,8 @@ public final class Warp {
     /// For operations on memory: an address a lane, and up to four words a lane.
     final long[] addresses = new long[32];
     final int[] staging = new int[128];
+    /// For operations on mbarriers, one a lane.
+    final MBarrier[] barriers = new MBarrier[32];
 
     /// Vector clock: the epochs of the block's warps that happened before now.
     final int[] clock;
@@ -44,6 +46,8 @@ public final class Warp {
     int horizon;
     /// [#horizon] as an entry.
     long limit;
+    /// As [#clock], what the asynchronous proxy sees: what a warp did before it executed a proxy fence.
+    final int[] proxied;
     /// [#clock] at the last fence; null if there was none.
     int[] fenced;
     /// What relaxed reads saw, to be acquired by the next fence; by the first epoch of the block that released.
@@ -76,6 +80,7 @@ public final class Warp {
         this.index = index;
         this.registers = registers;
         clock = new int[block.execution.warps];
+        proxied = new int[block.execution.warps];
         copies = new AsyncCopies(this);
         local = new LocalMemory(block.execution.program.localBytes);
     }
@@ -92,6 +97,7 @@ public final class Warp {
         current = -1;
         impatience = 0;
         Arrays.fill(clock, block.firstEpoch - 1);
+        Arrays.fill(proxied, block.firstEpoch - 1);
         epoch = block.firstEpoch;
         clock[index] = epoch;
         together = epoch;
@@ -122,6 +128,12 @@ public final class Warp {
         clockChanged();
     }
 
+    /// Lets the asynchronous proxy see what the warp did by now.
+    void fenceProxy() {
+        proxied[index] = epoch;
+        advance();
+    }
+
     /// The lanes have synchronised.
     void meet() {
         clock[index]++;
@@ -139,9 +151,7 @@ public final class Warp {
 
     /// Adds what is known in another clock.
     void join(int[] other) {
-        for (int i = 0; i < clock.length; i++) {
-            clock[i] = Math.max(clock[i], other[i]);
-        }
+        Access.join(clock, other);
         clockChanged();
     }
 
@@ -379,6 +389,7 @@ public final class Warp {
     /// Ends lanes.
     void exit(int mask) {
         copies.requireNone(mask);
+        block.bulk.requireRead(this, mask);
         live &= ~mask;
         active &= ~mask;
         for (int i = 0; i < fragments; i++) {

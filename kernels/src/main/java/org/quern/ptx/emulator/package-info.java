@@ -6,20 +6,34 @@
 /// ways and meet again where their program counters are equal; those that are behind run first.
 ///
 /// **Memory.** Every allocation lies for itself above 4 GiB. Bounds and definedness are kept to the byte, for
-/// registers to the lane. Global and shared memory know for each word (for each byte, where threads share a word) who
+/// registers to the lane. Global and shared memory know for each word (for each byte, where threads share a
+/// word) who
 /// wrote and who read it last. Two accesses, one of them a write, must be ordered: in a warp by program order of one
-/// lane or `bar.warp.sync`, in a block by barriers, by strong accesses with fences, or by acquire and release; between
+/// lane or `bar.warp.sync`, in a block by barriers, by strong accesses with fences, or by acquire and release;
+/// between
 /// blocks by the latter. Everything of one launch happens before the next. Fences and strong accesses are taken to
 /// have the scope of the whole device, whatever they say. Of global memory that several warps have read, only the
 /// latest time is known: a block that overwrites it after barriers of some of its warps may fault without need.
 ///
 /// **Asynchronous copies** are done at once, when somebody waits, or by chance. In all three cases nobody may touch
-/// their target before the thread that issued them has waited, and other threads need a barrier after that.
+/// their target before the thread that issued them has waited, and other threads need a barrier after that. Bulk
+/// copies (of lines, or of boxes of a [tensor][org.quern.gpu.TensorMap]) to shared memory have ended for those
+/// who find
+/// the phase of their mbarrier complete; what they read of shared memory may change after the wait of their group.
+///
+/// **Proxies.** What threads write to shared memory, or in this launch to global memory, is seen by bulk
+/// copies after
+/// a `fence.proxy.async` of the warp that wrote, and what orders the two.
+///
+/// **Polls.** A warp that finds a phase of an mbarrier not complete gives way to others. If all only poll and
+/// nothing
+/// changes, that is a deadlock.
 ///
 /// **Convergence.** What must be executed by a whole warp waits for the lanes that may still come; it is a fault if
 /// they cannot. Lanes that exited count as present for barriers, but not for matrix operations.
 ///
-/// **Numbers.** Arithmetic is that of IEEE 754 with the rounding that the instruction names; matrix products are summed
+/// **Numbers.** Arithmetic is that of IEEE 754 with the rounding that the instruction names; matrix products
+/// are summed
 /// in double precision, and rounded once where they are added to the accumulator.
 ///
 /// [org.quern.ptx.emulator.Statistics] counts what decides speed on hardware: instructions, FLOP, bank conflicts,

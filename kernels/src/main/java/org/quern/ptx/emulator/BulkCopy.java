@@ -1,0 +1,158 @@
+package org.quern.ptx.emulator;
+
+/// A bulk copy that was issued, from then until somebody has waited for it.
+final class BulkCopy {
+    /// What becomes of the target.
+    enum Change {
+        REPLACE,
+        ADD_F32,
+        ADD_BF16
+    }
+
+    /// Who issued it.
+    final Warp warp;
+    final int lane;
+    final int instruction;
+    final Chunks chunks;
+    final Change change;
+    /// What its end is told to; null for copies to global memory.
+    final MBarrier barrier;
+    /// Of its lane's bulk groups, for copies to global memory.
+    final int group;
+    private final int[] values;
+    private boolean hasRead;
+    private boolean hasWritten;
+    private boolean released;
+
+    BulkCopy(Warp warp, int lane, Chunks chunks, Change change, MBarrier barrier, int group) {
+        this.warp = warp;
+        this.lane = lane;
+        this.chunks = chunks;
+        this.change = change;
+        this.barrier = barrier;
+        this.group = group;
+        instruction = warp.at;
+        values = new int[4 * chunks.count()];
+    }
+
+    int bytes() {
+        return chunks.count() * Chunks.BYTES;
+    }
+
+    boolean hasRead() {
+        return hasRead;
+    }
+
+    boolean hasWritten() {
+        return hasWritten;
+    }
+
+    /// Whether the source may change again, as its issuer has waited.
+    boolean isReleased() {
+        return released;
+    }
+
+    void release() {
+        released = true;
+    }
+
+    /// Takes what there is at the source now.
+    void read() {
+        hasRead = true;
+        if (barrier == null) {
+            int[] data = warp.block.shared.data;
+            for (int i = 0; i < chunks.count(); i++) {
+                System.arraycopy(data, chunks.shared()[i] >> 2, values, 4 * i, 4);
+            }
+            return;
+        }
+        asIssued(() -> {
+            for (int i = 0; i < chunks.count(); i++) {
+                int from = chunks.from()[i];
+                int to = chunks.to()[i];
+                if (from < to) {
+                    read(4 * i, chunks.global()[i], from, to);
+                }
+            }
+        });
+    }
+
+    /// Global memory is read in the largest pieces that its alignment allows.
+    private void read(int at, long address, int from, int to) {
+        int size = piece(address, from, to);
+        for (int offset = from; offset < to; offset += size) {
+            warp.addresses[lane] = address + offset;
+            warp.block.execution.global.load(warp, 1 << lane, size, Access.ASYNC);
+            if (size < 4) {
+                values[at + (offset >> 2)] |= warp.staging[lane] << 8 * (offset & 3);
+            } else {
+                for (int i = 0; i < size >> 2; i++) {
+                    values[at + (offset >> 2) + i] = warp.staging[i * 32 + lane];
+                }
+            }
+        }
+    }
+
+    private static int piece(long address, int from, int to) {
+        int size = Chunks.BYTES;
+        while (((address | from | to) & size - 1) != 0) {
+            size >>= 1;
+        }
+        return size == 8 ? 4 : size;
+    }
+
+    /// Puts what was read to the target. Shared memory does not count as written before somebody has waited.
+    void write() {
+        hasWritten = true;
+        if (barrier != null) {
+            int[] data = warp.block.shared.data;
+            for (int i = 0; i < chunks.count(); i++) {
+                System.arraycopy(values, 4 * i, data, chunks.shared()[i] >> 2, 4);
+            }
+            return;
+        }
+        asIssued(() -> {
+            for (int i = 0; i < chunks.count(); i++) {
+                int from = chunks.from()[i];
+                int to = chunks.to()[i];
+                if (from < to) {
+                    write(4 * i, chunks.global()[i], from, to);
+                }
+            }
+        });
+    }
+
+    private void write(int at, long address, int from, int to) {
+        int size = change == Change.ADD_F32 ? 4 : change == Change.ADD_BF16 ? 2 : piece(address, from, to);
+        GlobalSpace global = warp.block.execution.global;
+        for (int offset = from; offset < to; offset += size) {
+            warp.addresses[lane] = address + offset;
+            int value = values[at + (offset >> 2)] >>> 8 * (offset & 3);
+            if (change != Change.REPLACE) {
+                global.load(warp, 1 << lane, size, Access.ASYNC | Access.STRONG);
+                warp.staging[lane] = sum(warp.staging[lane], value);
+                global.store(warp, 1 << lane, size, Access.ASYNC | Access.STRONG);
+            } else {
+                warp.staging[lane] = value;
+                for (int i = 1; i < size >> 2; i++) {
+                    warp.staging[i * 32 + lane] = values[at + (offset >> 2) + i];
+                }
+                global.store(warp, 1 << lane, size, Access.ASYNC);
+            }
+        }
+    }
+
+    private int sum(int a, int b) {
+        return change == Change.ADD_F32
+                ? Float.floatToRawIntBits(Float.intBitsToFloat(a) + Float.intBitsToFloat(b))
+                : BrainFloats.round(BrainFloats.toFloat(a) + (double) BrainFloats.toFloat(b));
+    }
+
+    /// Lets messages and the race detector see the instruction that issued the copy.
+    private void asIssued(Runnable work) {
+        int at = warp.at;
+        warp.at = instruction;
+        work.run();
+        warp.at = at;
+    }
+}
