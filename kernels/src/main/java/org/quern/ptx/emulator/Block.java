@@ -27,9 +27,11 @@ final class Block {
     final BulkCopies bulk;
     /// What its threads tell each other through shared memory.
     final Releases releases = new Releases();
-    /// By warp: how often it found a phase of an mbarrier not complete since any made progress, and of which last.
+    /// By warp: how often it waited in vain since anything made progress, and what for the last time.
     private final int[] polls;
-    private final MBarrier[] polled;
+    private final Object[] polled;
+    /// By warpgroup.
+    private final Products.Group[] products;
     private boolean polling;
     /// Index in the grid.
     int x;
@@ -49,7 +51,9 @@ final class Block {
         mbarriers = new MBarriers(this);
         bulk = new BulkCopies(this);
         polls = new int[warps.length];
-        polled = new MBarrier[warps.length];
+        polled = new Object[warps.length];
+        products = new Products.Group[(warps.length + 3) / 4];
+        Arrays.setAll(products, _ -> new Products.Group());
     }
 
     /// A named barrier; null if there is none of this name.
@@ -88,6 +92,9 @@ final class Block {
         this.firstEpoch = firstEpoch;
         shared.start();
         releases.clear();
+        for (Products.Group group : products) {
+            group.start();
+        }
         progressed();
         for (Barrier barrier : barriers) {
             if (barrier != null) {
@@ -137,6 +144,11 @@ final class Block {
         }
     }
 
+    /// What the warpgroup of a warp multiplies.
+    Products.Group products(Warp warp) {
+        return products[warp.index >> 2];
+    }
+
     /// Something happened that others may wait for.
     void progressed() {
         if (polling) {
@@ -145,10 +157,12 @@ final class Block {
         }
     }
 
-    /// A warp found a phase not complete.
-    void polled(Warp warp, MBarrier barrier) {
+    /// A warp waits in vain.
+    ///
+    /// @param what it waits for, for messages
+    void polled(Warp warp, Object what) {
         polling = true;
-        polled[warp.index] = barrier;
+        polled[warp.index] = what;
         if (++polls[warp.index] < MOST_POLLS) {
             return;
         }
@@ -169,7 +183,7 @@ final class Block {
         throw warp.fault(
                 DEADLOCK,
                 Integer.numberOfTrailingZeros(warp.active),
-                "no thread of the block can go on, because threads wait for phases that nobody completes: " + text);
+                "no thread of the block can go on, because threads wait for what nobody does: " + text);
     }
 
     private EmulatorFault stuck() {

@@ -69,7 +69,8 @@ final class BulkCopies {
     /// Starts a copy from shared memory.
     void store(Warp warp, int lane, Chunks chunks, BulkCopy.Change change) {
         for (int address : chunks.shared()) {
-            block.shared.beginBulkRead(warp, lane, address, Chunks.BYTES);
+            block.shared.requireReadable(warp, lane, address, Chunks.BYTES, 0);
+            block.shared.hold(address, Chunks.BYTES, warp.at);
         }
         BulkCopy copy = new BulkCopy(warp, lane, chunks, change, null, committed[warp.index][lane]);
         pending.add(copy);
@@ -111,7 +112,7 @@ final class BulkCopies {
         }
         if (!copy.isReleased()) {
             for (int address : copy.chunks.shared()) {
-                block.shared.endRead(copy.warp, copy.lane, address, Chunks.BYTES, copy.instruction);
+                block.shared.endRead(copy.warp, copy.lane, address, Chunks.BYTES, copy.instruction, 0);
             }
             copy.release();
         }

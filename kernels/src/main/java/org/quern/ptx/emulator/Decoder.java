@@ -36,6 +36,9 @@ final class Decoder {
             operation = BulkCopyDecoder.decode(instruction, layout);
         }
         if (operation == null) {
+            operation = MatrixProductDecoder.decode(instruction, layout);
+        }
+        if (operation == null) {
             operation = MBarrierDecoder.decode(instruction, layout);
         }
         if (operation == null) {

@@ -31,6 +31,7 @@ final class Execution {
     /// By generic address, those that bulk copies have used.
     final Map<Long, TensorMap> tensorMaps = new HashMap<>();
     final MatrixMultiply.Scratch matrices = new MatrixMultiply.Scratch();
+    final MatrixProduct.Scratch products = new MatrixProduct.Scratch();
     /// By instruction: how often it ran, and for how many lanes.
     final long[] counts;
     final long[] lanes;

@@ -3,8 +3,11 @@ package org.quern.ptx.emulator;
 import static org.quern.ptx.emulator.EmulatorFault.Kind.UNSUPPORTED;
 
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import org.quern.ptx.syntax.Operand;
 import org.quern.ptx.syntax.PtxModule;
 import org.quern.ptx.syntax.PtxModule.Entry;
 import org.quern.ptx.syntax.PtxModule.Parameter;
@@ -112,14 +115,76 @@ final class Program {
         guards = new int[instructions.length];
         flips = new int[instructions.length];
         Decoder decoder = new Decoder(layout, labels, targets);
+        Set<String> products = new HashSet<>();
+        for (Instruction instruction : instructions) {
+            if (isProduct(instruction)) {
+                instruction.operands().forEach(operand -> addRegisters(operand, products));
+            }
+        }
         for (int i = 0; i < instructions.length; i++) {
             Instruction instruction = instructions[i];
             lines[i] = instruction.line();
-            operations[i] = decoder.decode(instruction);
+            operations[i] = watched(decoder.decode(instruction), instruction, products);
             if (instruction.guard() != null) {
                 guards[i] = layout.guard(instruction);
                 flips[i] = instruction.guardNegated() ? -1 : 0;
             }
+        }
+    }
+
+    private static boolean isProduct(Instruction instruction) {
+        return instruction.opcode().equals("wgmma") && instruction.has("mma_async");
+    }
+
+    private static void addRegisters(Operand operand, Set<String> names) {
+        switch (operand) {
+            case Operand.Register register -> names.add(register.name());
+            case Operand.Vector vector -> vector.elements().forEach(element -> addRegisters(element, names));
+            case Operand.Pair pair -> {
+                addRegisters(pair.first(), names);
+                addRegisters(pair.second(), names);
+            }
+            case Operand.Address address -> {
+                addRegisters(address.base(), names);
+                address.coordinates().forEach(coordinate -> addRegisters(coordinate, names));
+            }
+            case Operand.Immediate _, Operand.Symbol _, Operand.Sink _ -> {}
+        }
+    }
+
+    /// An operation that says so before it touches registers of matrix products.
+    ///
+    /// @param products the registers that they use, by name
+    private Operation watched(Operation operation, Instruction instruction, Set<String> products) {
+        if (products.isEmpty() || isProduct(instruction)) {
+            return operation;
+        }
+        Set<String> own = new HashSet<>();
+        instruction.operands().forEach(operand -> addRegisters(operand, own));
+        own.retainAll(products);
+        int[] slots = own.stream()
+                .mapToInt(layout::word)
+                .filter(slot -> slot >= 0)
+                .sorted()
+                .toArray();
+        return slots.length == 0 ? operation : new Watched(operation, slots);
+    }
+
+    private record Watched(Operation operation, int[] slots) implements Operation {
+        @Override
+        public void execute(Warp warp, int mask) {
+            warp.products.touch(slots);
+            operation.execute(warp, mask);
+        }
+
+        @Override
+        public int flops() {
+            return operation.flops();
+        }
+
+        @Override
+        public boolean specialFunction() {
+            return operation.specialFunction();
         }
     }
 

@@ -158,6 +158,12 @@ final class RegisterLayout {
         };
     }
 
+    /// The slot of a declared register of up to 32 bits; -1 if it is of another kind.
+    int word(String name) {
+        PtxType type = types.get(name);
+        return type != null && RegisterFile.of(type) == RegisterFile.WORDS ? slots.get(name) : -1;
+    }
+
     /// Special registers that the kernel reads, with their slots. Whoever makes a warp sets them.
     Map<String, Integer> specials() {
         return Collections.unmodifiableMap(specials);

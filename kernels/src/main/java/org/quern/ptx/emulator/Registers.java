@@ -56,6 +56,11 @@ final class Registers {
         }
     }
 
+    /// What the text calls a word.
+    String name(int slot) {
+        return layout.name(RegisterFile.WORDS, slot);
+    }
+
     private EmulatorFault undefined(Warp warp, RegisterFile file, int slot, int lanes) {
         int lane = Integer.numberOfTrailingZeros(lanes);
         return warp.fault(

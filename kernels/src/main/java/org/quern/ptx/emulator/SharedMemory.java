@@ -427,24 +427,34 @@ final class SharedMemory {
         }
     }
 
-    /// Checks the start of a read by a bulk copy or a matrix product; nobody may write there until it ends.
-    void beginBulkRead(Warp warp, int lane, int address, int bytes) {
+    /// Checks a read through the asynchronous proxy.
+    ///
+    /// @param flags [Access#SEVERAL_LANES] or 0
+    void requireReadable(Warp warp, int lane, int address, int bytes, int flags) {
         warp.addresses[lane] = address;
         int first = check(warp, lane, bytes) >> 2;
-        long entry = Access.lane(warp.stamp(), lane) | Access.ASYNC;
+        long entry = Access.lane(warp.stamp(), lane) | Access.ASYNC | flags;
         for (int word = first; word < first + (bytes >> 2); word++) {
             if (defined[word] != 15) {
                 throw undefined(warp, lane, word, 15);
             }
             checkRead(warp, lane, word, 15, entry);
+        }
+    }
+
+    /// From now until [#endRead] a bulk copy or a matrix product may read, and nobody may write there.
+    void hold(int address, int bytes, int instruction) {
+        for (int word = address >> 2; word < address + bytes >> 2; word++) {
             readers[word]++;
-            reader[word] = (char) warp.at;
+            reader[word] = (char) instruction;
         }
     }
 
     /// Ends such a read: it is as if a lane read the words now.
-    void endRead(Warp warp, int lane, int address, int bytes, int instruction) {
-        long entry = Access.lane(Access.stamp(warp.epoch, instruction, warp.index), lane) | Access.ASYNC;
+    ///
+    /// @param flags [Access#SEVERAL_LANES] or 0
+    void endRead(Warp warp, int lane, int address, int bytes, int instruction, int flags) {
+        long entry = Access.lane(Access.stamp(warp.epoch, instruction, warp.index), lane) | Access.ASYNC | flags;
         long[] own = reads[warp.index];
         for (int word = address >> 2; word < address + bytes >> 2; word++) {
             readers[word]--;

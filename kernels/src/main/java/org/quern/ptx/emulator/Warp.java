@@ -27,6 +27,7 @@ public final class Warp {
     final int index;
     final Registers registers;
     final AsyncCopies copies;
+    final Products products;
     final LocalMemory local;
 
     /// For operations on memory: an address a lane, and up to four words a lane.
@@ -82,6 +83,7 @@ public final class Warp {
         clock = new int[block.execution.warps];
         proxied = new int[block.execution.warps];
         copies = new AsyncCopies(this);
+        products = new Products(this, registers.wordsDefined.length);
         local = new LocalMemory(block.execution.program.localBytes);
     }
 
@@ -105,6 +107,7 @@ public final class Warp {
         seen = null;
         acquired = null;
         copies.start();
+        products.start();
         local.start();
         clockChanged();
     }
@@ -390,6 +393,7 @@ public final class Warp {
     void exit(int mask) {
         copies.requireNone(mask);
         block.bulk.requireRead(this, mask);
+        products.requireNone();
         live &= ~mask;
         active &= ~mask;
         for (int i = 0; i < fragments; i++) {
@@ -437,6 +441,14 @@ public final class Warp {
     /// Lets the lanes that run go on in the warp's next turn, as what they asked for depends on other warps.
     void poll() {
         waiting = POLLING;
+    }
+
+    /// As [#poll], with the current instruction tried again.
+    void pollAgain() {
+        next = at;
+        waiting = POLLING;
+        block.execution.counts[at]--;
+        block.execution.lanes[at] -= Integer.bitCount(active);
     }
 
     /// Lets lanes wait in a barrier; the others go on.
