@@ -124,11 +124,36 @@ final class Program {
         for (int i = 0; i < instructions.length; i++) {
             Instruction instruction = instructions[i];
             lines[i] = instruction.line();
+            requireTarget(instruction, module);
             operations[i] = watched(decoder.decode(instruction), instruction, products);
             if (instruction.guard() != null) {
                 guards[i] = layout.guard(instruction);
                 flips[i] = instruction.guardNegated() ? -1 : 0;
             }
+        }
+    }
+
+    /// Faults if the module's target lacks an instruction.
+    private void requireTarget(Instruction instruction, PtxModule module) {
+        String needed = switch (instruction.opcode()) {
+            case "wgmma", "setmaxnreg" -> "sm_90a";
+            case "elect", "stmatrix", "mapa" -> "sm_90";
+            case "cp" -> instruction.has("bulk") ? "sm_90" : "";
+            case "fence" ->
+                instruction.has("proxy") || instruction.has("mbarrier_init") || instruction.has("cluster")
+                        ? "sm_90"
+                        : "";
+            case "mbarrier" ->
+                instruction.has("try_wait") || instruction.has("expect_tx") || instruction.has("complete_tx")
+                        ? "sm_90"
+                        : "";
+            default -> "";
+        };
+        boolean enough = needed.equals("sm_90a")
+                ? module.target().equals(needed)
+                : needed.isEmpty() || module.architecture() >= 90;
+        if (!enough) {
+            throw layout.unsupported(instruction, "needs .target %s, not %s".formatted(needed, module.target()));
         }
     }
 
