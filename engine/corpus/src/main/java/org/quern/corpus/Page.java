@@ -37,9 +37,10 @@ public record Page(
     /// @param position of its record: the offset of its first byte (of its gzip or zstd member in compressed
     ///     WARC), or
     /// the row in Parquet and the line in JSONL, from 0
+    /// @param index of the record in its member, from 0; 0 but for members that hold several
     /// @param recordId `WARC-Record-ID`, or the `id` of a row; empty if none
     /// @param payloadDigest `WARC-Payload-Digest`; empty if none
-    public record Origin(String archive, long position, String recordId, String payloadDigest) {}
+    public record Origin(String archive, long position, int index, String recordId, String payloadDigest) {}
 
     public Page {
         scores = Collections.unmodifiableSortedMap(new TreeMap<>(scores));
@@ -57,7 +58,8 @@ public record Page(
 
     /// Unique in a corpus, and the same however its inputs are divided among tasks.
     public String id() {
-        return origin.archive() + ":" + origin.position();
+        String id = origin.archive() + ":" + origin.position();
+        return origin.index() == 0 ? id : id + "." + origin.index();
     }
 
     public Page withText(String text) {
