@@ -17,6 +17,7 @@ public final class JavaProcess {
                 System.getProperty("java.home") + "/bin/java",
                 "--enable-native-access=ALL-UNNAMED",
                 "-XX:TieredStopAtLevel=1",
+                "-XX:ErrorFile=target/crash-%p.txt",
                 "-Xmx256m"));
         command.addAll(flags);
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));

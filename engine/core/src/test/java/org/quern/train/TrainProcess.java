@@ -29,6 +29,7 @@ final class TrainProcess {
                 "--add-modules=jdk.incubator.vector",
                 "--enable-native-access=ALL-UNNAMED",
                 "-XX:+UseSerialGC",
+                "-XX:ErrorFile=target/crash-%p.txt",
                 "-Xmx256m"));
         command.addAll(flags);
         command.addAll(List.of(

@@ -26,8 +26,6 @@ import org.quern.train.TrainEvent;
 final class Job {
     /// Time in which a worker may fail that others failed because of.
     private static final Duration CAUSE_LIMIT = Duration.ofMillis(1500);
-    /// A killed process is gone in less, if it ever is.
-    private static final Duration KILL_LIMIT = Duration.ofSeconds(30);
 
     /// A machine that has come.
     ///
@@ -280,7 +278,7 @@ final class Job {
         failures.addFirst(cause);
         display.accept(cause.toString());
         Duration grace = cause.hung() ? Duration.ZERO : seconds(limits.grace());
-        setDeadline(grace.plus(KILL_LIMIT));
+        setDeadline(grace.plus(NodeWorkers.KILL_LIMIT));
         tell(new NodeCommand.End(epoch, grace.toMillis()));
         endIfStopped();
     }

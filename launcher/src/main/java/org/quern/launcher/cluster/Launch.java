@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.function.IntSupplier;
@@ -109,11 +110,27 @@ public record Launch(
                 Runtime.getRuntime().halt(ExitCode.PREEMPTED.code()); // nothing has begun
             }
         });
-        node0.set(RemoteLauncher.join(
-                address, hello, token, seconds(limits.joinTimeout()), seconds(limits.timeout()), display));
-        try (NodeWorkers here = new NodeWorkers(
-                program, logs, beat(), display, _ -> {}, event -> node0.get().tell(event))) {
-            return node0.get().obey(here, display);
+        try (NodeWorkers here = new NodeWorkers(program, logs, beat(), display, _ -> {}, event -> {
+            RemoteLauncher there = node0.get();
+            if (there != null) {
+                there.tell(event);
+            }
+        })) {
+            while (true) {
+                RemoteLauncher there = RemoteLauncher.join(
+                        address, hello, token, seconds(limits.joinTimeout()), seconds(limits.timeout()), display);
+                node0.set(there);
+                OptionalInt code = there.obey(here, display);
+                node0.set(null);
+                if (code.isPresent()) {
+                    return code.getAsInt();
+                }
+                here.kill();
+                display.accept(
+                        "the workers of this node have ended; when node 0 is started again, all go on (waiting %s s:"
+                                        .formatted(limits.joinTimeout())
+                                + " workers.join_timeout)");
+            }
         }
     }
 

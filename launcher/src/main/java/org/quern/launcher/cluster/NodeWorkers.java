@@ -12,6 +12,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.quern.base.ExitCode;
+import org.quern.base.QuernException;
 import org.quern.collective.CommunicatorException;
 import org.quern.collective.SharedMemory;
 import org.quern.launcher.cluster.NodeCommand.Ask;
@@ -26,7 +27,8 @@ import org.quern.train.TrainEvent;
 
 /// The workers of this machine: does what it is commanded, and tells what happens to them.
 final class NodeWorkers implements AutoCloseable {
-    private static final int SIGNALLED = 128;
+    /// A killed process is gone in less, if it ever is.
+    static final Duration KILL_LIMIT = Duration.ofSeconds(30);
     /// Workers agree on a checkpoint with a few numbers each.
     private static final int CHECKPOINT_SLOT_BYTES = 1 << 16;
 
@@ -77,6 +79,22 @@ final class NodeWorkers implements AutoCloseable {
             case End end -> events.accept(new Stopped(end.epoch(), ExitCode.OK.code()));
             case Ping _ -> {}
             case Bye _ -> close();
+        }
+    }
+
+    /// Ends all workers at once.
+    ///
+    /// @throws QuernException if one of them does not end
+    synchronized void kill() throws InterruptedException {
+        isEnding = true;
+        workers.forEach(WorkerProcess::kill);
+        long deadline = System.nanoTime() + KILL_LIMIT.toNanos();
+        while (left > 0) {
+            long millis = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
+            if (millis <= 0) {
+                throw new QuernException(ExitCode.RETRYABLE, "a worker cannot be ended: " + workers);
+            }
+            wait(millis);
         }
     }
 
@@ -138,12 +156,13 @@ final class NodeWorkers implements AutoCloseable {
         if (worker.isGoodEnd(exit)) {
             code = Math.max(code, exit);
         } else if (!isEnding) {
-            events.accept(new Failed(epoch, failure(worker, exit)));
+            events.accept(new Failed(epoch, Failure.of(worker.toString(), exit, worker.lastLines())));
         }
         if (--left == 0) {
             workers = List.of();
             forgetMemory();
             events.accept(new Stopped(epoch, code));
+            notifyAll();
         }
     }
 
@@ -154,30 +173,6 @@ final class NodeWorkers implements AutoCloseable {
     private void forgetMemory() {
         memory.forEach(SharedMemory::close);
         memory = List.of();
-    }
-
-    private static Failure failure(WorkerProcess worker, int exit) {
-        if (exit == ExitCode.OK.code() || exit == ExitCode.PREEMPTED.code()) {
-            return new Failure(
-                    worker.toString(),
-                    "ended with exit code %d before the run was done".formatted(exit),
-                    ExitCode.RETRYABLE.code(),
-                    false,
-                    worker.lastLines());
-        }
-        String reason = exit > SIGNALLED ? "was ended by " + signal(exit - SIGNALLED) : "ended with exit code " + exit;
-        return new Failure(worker.toString(), reason, exit, false, worker.lastLines());
-    }
-
-    private static String signal(int number) {
-        return switch (number) {
-            case 6 -> "SIGABRT (a JVM's own, after a crash in native code)";
-            case 7 -> "SIGBUS";
-            case 9 -> "SIGKILL (the operating system's, if memory ran out)";
-            case 11 -> "SIGSEGV";
-            case 15 -> "SIGTERM";
-            default -> "signal " + number;
-        };
     }
 
     private synchronized void beat() {

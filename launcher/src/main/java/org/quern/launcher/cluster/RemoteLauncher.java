@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.time.Duration;
+import java.util.OptionalInt;
 import java.util.function.Consumer;
 import org.quern.base.ExitCode;
 import org.quern.base.QuernException;
@@ -91,19 +92,19 @@ final class RemoteLauncher {
 
     /// Does what node 0 commands.
     ///
-    /// @return the job's exit code
-    int obey(NodeWorkers workers, Consumer<String> display) {
+    /// @return the job's exit code, or nothing if node 0 is lost
+    OptionalInt obey(NodeWorkers workers, Consumer<String> display) {
         try (channel) {
             while (true) {
                 NodeCommand command = channel.receive(NodeCommand.class);
                 if (command instanceof Bye bye) {
-                    return bye.code();
+                    return OptionalInt.of(bye.code());
                 }
                 workers.perform(command);
             }
         } catch (IOException e) {
             display.accept("the launcher of node 0 is lost: " + (e.getMessage() == null ? "it ended" : e.getMessage()));
-            return ExitCode.RETRYABLE.code();
+            return OptionalInt.empty();
         }
     }
 }

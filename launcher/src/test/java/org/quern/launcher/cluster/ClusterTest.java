@@ -3,14 +3,10 @@ package org.quern.launcher.cluster;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
-import java.lang.ProcessBuilder.Redirect;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -21,61 +17,26 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("cluster")
 @Timeout(value = 10, unit = TimeUnit.MINUTES)
 class ClusterTest {
+    private static final int STEPS = 10;
+
     @TempDir
     private Path folder;
 
+    private TinyJob job;
+
     @BeforeEach
     void writeConfiguration() throws IOException {
-        Files.writeString(
-                folder.resolve("text.txt"),
-                IntStream.range(0, 99)
-                        .mapToObj("All work and no play makes Jack %d a dull boy."::formatted)
-                        .collect(Collectors.joining("\f")));
-        Files.writeString(folder.resolve("tiny.yaml"), """
-                model: {architecture: llama, hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2}
-                tokenizer: {train: {vocab_size: 270}}
-                data: {text: [text.txt]}
-                train: {steps: 10, global_batch: 8, sequence_length: 16}
-                optimizer: {lr: 1e-3}
-                """);
+        job = new TinyJob(folder, STEPS);
     }
 
     /// @param prefix what starts it
     private Process train(List<String> prefix, String run, String... arguments) throws IOException {
-        List<String> command = new ArrayList<>(prefix);
-        command.addAll(List.of(
-                System.getProperty("java.home") + "/bin/java",
-                "--enable-native-access=ALL-UNNAMED",
-                "--add-exports=java.base/jdk.internal.module=ALL-UNNAMED",
-                "-cp",
-                System.getProperty("java.class.path"),
-                "org.quern.launcher.Main",
-                "train",
-                folder.resolve("tiny.yaml").toString(),
-                "--run",
-                folder.resolve(run).toString()));
-        command.addAll(List.of(arguments));
-        return new ProcessBuilder(command)
-                .redirectErrorStream(true)
-                .redirectOutput(Redirect.appendTo(folder.resolve(run + ".txt").toFile()))
-                .start();
+        return job.command(prefix, run, arguments).start();
     }
 
     private void assertSucceeds(Process process, String run) throws Exception {
         int code = process.waitFor();
-        assertThat(code).as(() -> output(run)).isZero();
-    }
-
-    private String output(String run) {
-        try {
-            return Files.readString(folder.resolve(run + ".txt"));
-        } catch (IOException e) {
-            return e.toString();
-        }
-    }
-
-    private byte[] weights(String run) throws IOException {
-        return Files.readAllBytes(folder.resolve(run + "/checkpoints/step-00000010/model.safetensors"));
+        assertThat(code).as(() -> job.output(run)).isZero();
     }
 
     @Test
@@ -83,8 +44,8 @@ class ClusterTest {
         assertSucceeds(train(List.of(), "alone"), "alone");
         List<String> mpirun = List.of("mpirun", "--allow-run-as-root", "--oversubscribe", "-n", "2");
         assertSucceeds(train(mpirun, "mpi"), "mpi");
-        assertThat(output("mpi")).contains("worker 1 of 2 (OMPI_COMM_WORLD_RANK");
-        assertThat(weights("mpi")).isEqualTo(weights("alone"));
+        assertThat(job.output("mpi")).contains("worker 1 of 2 (OMPI_COMM_WORLD_RANK");
+        assertThat(job.weights("mpi", STEPS)).isEqualTo(job.weights("alone", STEPS));
     }
 
     @Test
@@ -124,7 +85,7 @@ class ClusterTest {
             run("ip netns del quern0");
             run("ip netns del quern1");
         }
-        assertThat(weights("nodes")).isEqualTo(weights("alone"));
+        assertThat(job.weights("nodes", STEPS)).isEqualTo(job.weights("alone", STEPS));
     }
 
     private static int run(String line) throws Exception {

@@ -71,7 +71,7 @@ class LaunchTest {
     @ParameterizedTest
     @CsvSource({
         "7, 7, ended with exit code 7",
-        "SEGV, 134, was ended by SIGABRT",
+        "SEGV, 139, crashed in native code: SIGSEGV",
         "KILL, 137, was ended by SIGKILL",
         "0, 76, ended with exit code 0 before the run was done"
     })

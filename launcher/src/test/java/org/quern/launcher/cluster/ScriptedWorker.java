@@ -1,10 +1,7 @@
 package org.quern.launcher.cluster;
 
-import java.io.IOException;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CountDownLatch;
 import java.util.function.BooleanSupplier;
 import org.quern.train.TrainEvent;
 
@@ -36,10 +33,10 @@ public final class ScriptedWorker {
                 System.exit(link.end(false).code());
             }
             if (step == STEPS / 2 && fails) {
-                fail(fault);
+                Fault.happen(fault);
             }
             if (step == STEPS / 2 && fault.equals("stuck") && epoch < attempts) {
-                calls.during("allReduce", ScriptedWorker::waitForever);
+                calls.during("allReduce", () -> Fault.happen(fault));
             }
             Thread.sleep(5);
             if (rank == 0 && link.save()) {
@@ -47,29 +44,5 @@ public final class ScriptedWorker {
             }
         }
         System.exit(link.end(true).code());
-    }
-
-    private static void fail(String fault) throws IOException, InterruptedException {
-        System.err.println("about to " + fault);
-        switch (fault) {
-            case "stuck" -> waitForever();
-            case "SEGV", "KILL", "STOP" ->
-                new ProcessBuilder(List.of(
-                                "kill",
-                                "-" + fault,
-                                "" + ProcessHandle.current().pid()))
-                        .start()
-                        .waitFor();
-            default -> System.exit(Integer.parseInt(fault));
-        }
-        waitForever();
-    }
-
-    private static void waitForever() {
-        try {
-            new CountDownLatch(1).await();
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
     }
 }

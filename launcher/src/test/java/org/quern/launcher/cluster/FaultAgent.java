@@ -1,0 +1,158 @@
+package org.quern.launcher.cluster;
+
+import java.io.IOException;
+import java.io.OutputStream;
+import java.lang.classfile.ClassFile;
+import java.lang.classfile.CodeBuilder;
+import java.lang.classfile.CodeElement;
+import java.lang.classfile.CodeTransform;
+import java.lang.classfile.MethodModel;
+import java.lang.classfile.MethodTransform;
+import java.lang.constant.ClassDesc;
+import java.lang.constant.ConstantDescs;
+import java.lang.constant.MethodTypeDesc;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.instrument.ClassFileTransformer;
+import java.lang.instrument.Instrumentation;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.ProtectionDomain;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.jar.Attributes;
+import java.util.jar.JarOutputStream;
+import java.util.jar.Manifest;
+import java.util.stream.Collectors;
+import org.quern.checkpoint.SavePoint;
+
+/// Makes workers of `quern train` fail, as an agent of their JVMs: in one attempt and one worker, a fault happens
+/// before a collective call of a given number, or when a save comes to one of its named moments.
+public final class FaultAgent {
+    /// By name, as agents can change no class that is there already.
+    private static final String TARGET = "org/quern/launcher/cluster/CountedCommunicator";
+
+    private static final Set<String> CALLS = Set.of("allReduce", "reduceScatter", "allGather", "broadcast", "barrier");
+    private static final String NAN = "nan";
+    private static final String SAVE = "save-";
+
+    private static final AtomicInteger CALL = new AtomicInteger();
+    private static volatile Planned planned;
+
+    private FaultAgent() {}
+
+    /// @param attempt of the run, from 0
+    /// @param rank of the worker
+    /// @param fault as [Fault#happen] knows it, or one of those below
+    /// @param number of the collective call, or of the time that the save comes there, from 1
+    record Planned(long attempt, int rank, String fault, int number) {
+        /// A gradient that is no number.
+        static Planned nan(long attempt, int rank, int number) {
+            return new Planned(attempt, rank, NAN, number);
+        }
+
+        static Planned save(long attempt, int rank, SavePoint point, int number) {
+            return new Planned(attempt, rank, SAVE + point, number);
+        }
+
+        static Planned parse(String text) {
+            String[] parts = text.split("/");
+            return new Planned(
+                    Long.parseLong(parts[0]), Integer.parseInt(parts[1]), parts[2], Integer.parseInt(parts[3]));
+        }
+
+        @Override
+        public String toString() {
+            return "%d/%d/%s/%d".formatted(attempt, rank, fault, number);
+        }
+    }
+
+    /// The flag of the JVM that makes these faults happen.
+    ///
+    /// @param folder for a jar without a class: this one is in the class path
+    static String flag(Path folder, List<Planned> faults) throws IOException {
+        Manifest manifest = new Manifest();
+        manifest.getMainAttributes().put(Attributes.Name.MANIFEST_VERSION, "1.0");
+        manifest.getMainAttributes().putValue("Premain-Class", FaultAgent.class.getName());
+        Path jar = folder.resolve("agent.jar");
+        try (OutputStream out = Files.newOutputStream(jar)) {
+            new JarOutputStream(out, manifest).close();
+        }
+        return "-javaagent:%s=%s"
+                .formatted(jar, faults.stream().map(Planned::toString).collect(Collectors.joining(",")));
+    }
+
+    public static void premain(String faults, Instrumentation instrumentation) {
+        Assignment.of(System.getenv()).ifPresent(worker -> {
+            for (String each : faults.split(",")) {
+                Planned fault = Planned.parse(each);
+                if (fault.attempt == worker.epoch() && fault.rank == worker.rank()) {
+                    plan(fault, instrumentation);
+                }
+            }
+        });
+    }
+
+    private static void plan(Planned fault, Instrumentation instrumentation) {
+        if (fault.fault.startsWith(SAVE)) {
+            System.setProperty("quern.halt", fault.fault.substring(SAVE.length()) + ":" + fault.number);
+            return;
+        }
+        planned = fault;
+        instrumentation.addTransformer(new ClassFileTransformer() {
+            @Override
+            public byte[] transform(
+                    ClassLoader loader, String name, Class<?> type, ProtectionDomain domain, byte[] bytes) {
+                return name.equals(TARGET) ? announcingCalls(bytes) : null;
+            }
+        });
+    }
+
+    private static byte[] announcingCalls(byte[] bytes) {
+        ClassFile file = ClassFile.of();
+        return file.transformClass(file.parse(bytes), (type, element) -> {
+            if (element instanceof MethodModel method
+                    && CALLS.contains(method.methodName().stringValue())) {
+                type.transformMethod(method, MethodTransform.transformingCode(new Announcement(method)));
+            } else {
+                type.with(element);
+            }
+        });
+    }
+
+    /// Calls this class before anything else.
+    private record Announcement(MethodModel method) implements CodeTransform {
+        private static final ClassDesc AGENT = ClassDesc.of(FaultAgent.class.getName());
+        private static final MethodTypeDesc CALL = MethodTypeDesc.of(ConstantDescs.CD_void);
+        private static final MethodTypeDesc SUM =
+                CALL.insertParameterTypes(0, ClassDesc.of(MemorySegment.class.getName()));
+
+        @Override
+        public void atStart(CodeBuilder code) {
+            code.invokestatic(AGENT, "beforeCall", CALL);
+            if (method.methodName().equalsString("allReduce")) {
+                code.aload(1).invokestatic(AGENT, "beforeSum", SUM);
+            }
+        }
+
+        @Override
+        public void accept(CodeBuilder code, CodeElement element) {
+            code.with(element);
+        }
+    }
+
+    /// Called by the workers.
+    public static void beforeCall() {
+        if (CALL.incrementAndGet() == planned.number && !planned.fault.equals(NAN)) {
+            Fault.happen(planned.fault);
+        }
+    }
+
+    /// Called by the workers.
+    public static void beforeSum(MemorySegment data) {
+        if (CALL.get() >= planned.number && planned.fault.equals(NAN)) {
+            data.set(ValueLayout.JAVA_FLOAT, 0, Float.NaN);
+        }
+    }
+}
