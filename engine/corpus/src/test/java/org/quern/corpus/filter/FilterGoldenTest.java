@@ -37,7 +37,7 @@ class FilterGoldenTest {
     }
 
     private static Page page(String text) {
-        return Page.ofText(new Page.Origin("golden", 0, "", ""), "", "", text);
+        return Page.ofText(new Page.Origin("golden", 0, 0, "", ""), "", "", text);
     }
 
     private static void agrees(Stage stage, String key) {
