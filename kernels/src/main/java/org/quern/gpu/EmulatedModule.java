@@ -1,6 +1,9 @@
 package org.quern.gpu;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.List;
+import org.quern.ptx.emulator.TensorMaps;
 import org.quern.ptx.syntax.PtxModule;
 import org.quern.ptx.syntax.PtxModule.Entry;
 import org.quern.ptx.syntax.PtxParser;
@@ -16,6 +19,13 @@ final class EmulatedModule extends Owned<EmulatedGpu> implements GpuModule {
         @Override
         public String name() {
             return entry.name();
+        }
+
+        @Override
+        public MemorySegment encode(TensorMap map) {
+            MemorySegment bytes = Arena.ofAuto().allocate(TensorMap.BYTES, TensorMap.BYTES);
+            TensorMaps.encode(map, bytes);
+            return bytes;
         }
     }
 

@@ -1,5 +1,6 @@
 package org.quern.gpu;
 
+import java.lang.foreign.MemorySegment;
 import java.util.List;
 import jcuda.driver.CUfunction;
 
@@ -16,6 +17,11 @@ record JCudaFunction(String name, long address, List<Integer> parameterBytes, in
             throw new GpuException("%s has %d parameters: at most %d can be launched"
                     .formatted(name, parameterBytes.size(), MOST_PARAMETERS));
         }
+    }
+
+    @Override
+    public MemorySegment encode(TensorMap map) {
+        return TensorMapCalls.encode(map);
     }
 
     /// Shows where the driver keeps it.

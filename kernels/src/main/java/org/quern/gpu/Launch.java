@@ -53,7 +53,7 @@ public final class Launch {
     /// Binds arguments.
     ///
     /// @param sharedBytes dynamic shared memory
-    /// @param values one a parameter: [DeviceMemory] (its address), Long, Integer or Float
+    /// @param values one a parameter: [DeviceMemory] (its address), Long, Integer, Float or [TensorMap]
     /// @throws GpuException if number or sizes of the values are not the kernel's, or the launch is larger than any
     ///     device or this one allows
     public Launch(GpuFunction function, Dim grid, Dim block, int sharedBytes, Object... values) {
@@ -86,7 +86,7 @@ public final class Launch {
             end = places[i] + size;
         }
         offsets = java.util.Arrays.stream(places).boxed().toList();
-        arguments = Arena.ofAuto().allocate(Math.max(end, 1), 16);
+        arguments = Arena.ofAuto().allocate(Math.max(end, 1), TensorMap.BYTES);
         for (int i = 0; i < values.length; i++) {
             set(i, values[i]);
         }
@@ -99,9 +99,11 @@ public final class Launch {
                 arguments.set(ValueLayout.JAVA_LONG, place(index, Long.BYTES), memory.address());
             case Long number -> arguments.set(ValueLayout.JAVA_LONG, place(index, Long.BYTES), number);
             case Integer number -> arguments.set(ValueLayout.JAVA_INT, place(index, Integer.BYTES), number);
+            case TensorMap map ->
+                MemorySegment.copy(function.encode(map), 0, arguments, place(index, TensorMap.BYTES), TensorMap.BYTES);
             case Float number -> arguments.set(ValueLayout.JAVA_FLOAT, place(index, Float.BYTES), number);
             default ->
-                throw new GpuException("%s: argument %d must be memory, Long, Integer or Float: got %s"
+                throw new GpuException("%s: argument %d must be memory, Long, Integer, Float or a tensor map: got %s"
                         .formatted(function.name(), index, value.getClass().getSimpleName()));
         }
     }

@@ -35,13 +35,16 @@ final class CheckDisplay {
         this.emulated = emulated;
     }
 
-    void begin(DeviceHeader header, long seed, int count) {
+    /// @param others families that the device cannot run
+    void begin(DeviceHeader header, long seed, int count, List<String> others) {
         cases = count;
         line(header.toString());
         line("");
         line("%d cases, seed %d. Errors%s as parts of what is tolerated."
                 .formatted(
                         count, seed, emulated ? "" : ", and differences from the emulator (= if bits are the same),"));
+        others.forEach(
+                other -> line("%s is left out: its kernels do not run on %s.".formatted(other, header.architecture())));
         line("");
         line(row("", "seconds", "error", "emulator", "case"));
     }

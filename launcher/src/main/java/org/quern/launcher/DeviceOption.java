@@ -20,6 +20,9 @@ import picocli.CommandLine.Spec.Target;
 /// `--device` of the verbs that run kernels.
 final class DeviceOption {
     private static final String EMULATED = "emulated";
+    /// Of the emulated device: it runs all kernels.
+    private static final Options.Device LIMITS = Options.Device.SM_90;
+
     private static final Pattern CUDA = Pattern.compile("cuda(:\\d{1,4})?");
 
     @Spec(Target.MIXEE)
@@ -52,7 +55,7 @@ final class DeviceOption {
     /// @throws org.quern.gpu.GpuException if it cannot be used, with the reason
     KernelDevice open() {
         if (isEmulated()) {
-            return emulated(new EmulatedGpu());
+            return emulated(new EmulatedGpu(Options.DEFAULT.withDevice(LIMITS)));
         }
         Gpu gpu = Gpus.open(name());
         return new KernelDevice(gpu, LoadedKernels.assembled(gpu, CubinCache.standard()));
@@ -60,21 +63,20 @@ final class DeviceOption {
 
     /// An emulator that decides by a seed what hardware is free to choose.
     static KernelDevice emulated(long seed) {
-        return emulated(seed, Options.Device.SM_80);
+        return emulated(seed, LIMITS);
     }
 
     /// An emulator for which kernels are planned as for a GPU, so that both can give the same bits.
     static KernelDevice emulated(long seed, DeviceProperties gpu) {
-        Options.Device known = Options.Device.SM_80;
         return emulated(
                 seed,
                 new Options.Device(
                         10 * gpu.major() + gpu.minor(),
                         gpu.multiprocessors(),
                         gpu.sharedBytesPerBlock(),
-                        known.sharedBytesReserved(),
-                        known.threadsPerBlock(),
-                        known.barriers()));
+                        LIMITS.sharedBytesReserved(),
+                        LIMITS.threadsPerBlock(),
+                        LIMITS.barriers()));
     }
 
     private static KernelDevice emulated(long seed, Options.Device limits) {

@@ -7,6 +7,7 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.function.Supplier;
 import org.quern.base.ExitCode;
+import org.quern.gpu.DeviceProperties;
 import org.quern.kernels.check.CaseOutcome;
 import org.quern.kernels.check.CaseOutcome.Status;
 import org.quern.kernels.check.CatalogCase;
@@ -64,14 +65,18 @@ final class KernelsCheckCommand implements Callable<Integer> {
         this(KernelCatalog::families);
     }
 
-    /// @param catalog the probes first; asked when the command runs, as every start of the program makes its commands
+    /// @param catalog the probes first; asked when the command runs, as every start of the program makes its
+    ///     commands
     KernelsCheckCommand(Supplier<List<KernelFamily>> catalog) {
         this.catalog = catalog;
     }
 
     @Override
     public Integer call() {
-        List<KernelFamily> families = catalog.get();
+        DeviceProperties properties = device.properties();
+        List<KernelFamily> all = catalog.get();
+        List<KernelFamily> families =
+                all.stream().filter(family -> family.runsOn(properties)).toList();
         List<CatalogCase> probes = families.getFirst().allCases(slow).toList();
         List<CatalogCase> rest = families.stream()
                 .skip(1)
@@ -83,8 +88,15 @@ final class KernelsCheckCommand implements Callable<Integer> {
         }
         CheckDisplay display = new CheckDisplay(
                 Terminal.error(), json ? Optional.empty() : Optional.of(System.out), device.isEmulated());
-        DeviceHeader header = device.header(spec);
-        display.begin(header, seed, probes.size() + rest.size());
+        DeviceHeader header = DeviceHeader.of(device.name(), properties, spec);
+        display.begin(
+                header,
+                seed,
+                probes.size() + rest.size(),
+                all.stream()
+                        .filter(family -> !families.contains(family))
+                        .map(KernelFamily::name)
+                        .toList());
         run(probes, display);
         boolean probesRight = outcomes.stream().allMatch(outcome -> outcome.status() == Status.OK);
         if (probesRight) {

@@ -68,7 +68,7 @@ class KernelsCommandTest {
         assertThat(Main.run("kernels", "check", "--device", "emulated", "--only", "probe"))
                 .isZero();
         assertThat(output())
-                .startsWith("emulated sm_80 (emulated, ")
+                .startsWith("emulated sm_90 (emulated, ")
                 .contains("    quern kernels check --device emulated --only probe\n")
                 .containsPattern("(?m)^ok +\\d\\.\\d{3} +0  probe ldmatrix.x4 layout$")
                 .endsWith("All 7 cases are right.\n");

@@ -3,6 +3,7 @@ package org.quern.kernels.check;
 import java.util.List;
 import java.util.stream.Stream;
 import org.quern.kernels.cuda.MatMul;
+import org.quern.kernels.cuda.WarpgroupMatMul;
 
 /// All kernels of Quern, family by family.
 public final class KernelCatalog {
@@ -14,6 +15,11 @@ public final class KernelCatalog {
                 new KernelFamily("probe", ProbeCases.variants(), ProbeCases::cases, Stream::empty),
                 new KernelFamily("approximation", List.of(), ProbeCases::approximations, Stream::empty),
                 new KernelFamily("matmul", MatMul.variants(), MatMulCases::cases, MatMulCases::slowCases),
+                new KernelFamily(
+                        "warpgroup matmul",
+                        WarpgroupMatMul.variants(),
+                        MatMulCases::warpgroupCases,
+                        MatMulCases::slowWarpgroupCases),
                 new KernelFamily(
                         "attention", AttentionCases.variants(), AttentionCases::cases, AttentionCases::slowCases),
                 new KernelFamily("norm", NormCases.variants(), NormCases::cases, NormCases::slowCases),

@@ -3,6 +3,8 @@ package org.quern.kernels.check;
 import java.util.List;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
+import org.quern.gpu.DeviceProperties;
+import org.quern.kernels.cuda.LoadedKernels;
 import org.quern.ptx.KernelVariant;
 
 /// Kernels that belong together: what ships, and what proves it.
@@ -16,6 +18,11 @@ public record KernelFamily(
         List<KernelVariant> variants,
         Supplier<Stream<KernelCase>> cases,
         Supplier<Stream<KernelCase>> slowCases) {
+
+    /// Whether a device can run all of its kernels.
+    public boolean runsOn(DeviceProperties device) {
+        return variants.stream().allMatch(variant -> LoadedKernels.runs(variant, device));
+    }
 
     /// @param slow whether with the slow ones
     public Stream<CatalogCase> allCases(boolean slow) {

@@ -69,10 +69,10 @@ public final class KernelTable {
         Map<String, Assembled> assembled = new LinkedHashMap<>();
         for (String architecture : architectures) {
             if (runsOn(variant, architecture)) {
-                Optional<Assembler> assembler =
-                        Assembler.choose(ptx, architecture).assembler();
+                String target = variant.architecture().endsWith("a") ? variant.architecture() : architecture;
+                Optional<Assembler> assembler = Assembler.choose(ptx, target).assembler();
                 assembler.ifPresent(
-                        one -> assembled.put(architecture, cache.assemble(variant.name(), ptx, architecture, one)));
+                        one -> assembled.put(architecture, cache.assemble(variant.name(), ptx, target, one)));
             }
         }
         List<Row> rows = new ArrayList<>();
@@ -108,7 +108,7 @@ public final class KernelTable {
     /// Code for an architecture with an `a` runs there only, other code also on later ones.
     private static boolean runsOn(KernelVariant variant, String architecture) {
         String least = variant.architecture();
-        return least.endsWith("a") ? least.equals(architecture) : number(least) <= number(architecture);
+        return least.endsWith("a") ? least.equals(architecture + "a") : number(least) <= number(architecture);
     }
 
     private static int number(String architecture) {

@@ -6,12 +6,14 @@ import java.util.List;
 import java.util.Locale;
 import java.util.stream.Stream;
 import org.quern.gpu.DeviceMemory;
+import org.quern.kernels.cuda.GpuKernel;
 import org.quern.kernels.cuda.MatMul;
 import org.quern.kernels.cuda.MatMul.Epilogue;
 import org.quern.kernels.cuda.MatMul.Matrix;
 import org.quern.kernels.cuda.MatMul.Shape;
 import org.quern.kernels.cuda.MatMulPlan;
 import org.quern.kernels.cuda.MatMulPlan.Tile;
+import org.quern.kernels.cuda.WarpgroupMatMul;
 
 /// Matrix products: all orientations, epilogues, tiles, accesses and splits, on sizes with tails in every dimension.
 ///
@@ -19,6 +21,7 @@ import org.quern.kernels.cuda.MatMulPlan.Tile;
 public final class MatMulCases {
     private static final int INTEGERS = 4;
     private static final double ACCUMULATION = 1e-5;
+    private static final Way PLANNED = new Way.Warps(null);
 
     private MatMulCases() {}
 
@@ -68,19 +71,41 @@ public final class MatMulCases {
         }
     }
 
-    /// @param plan null for the device's own
+    /// Which kernels compute a product, and how.
+    private sealed interface Way {
+        /// `mma.sync`.
+        ///
+        /// @param plan null for the device's own
+        record Warps(MatMulPlan plan) implements Way {
+            @Override
+            public String toString() {
+                return plan == null ? "planned" : text(plan.tile(), plan.splits());
+            }
+        }
+
+        /// `wgmma`.
+        record Warpgroups(WarpgroupMatMul.Plan plan) implements Way {
+            @Override
+            public String toString() {
+                return text(plan.tile(), plan.splits());
+            }
+        }
+
+        private static String text(Enum<?> tile, int splits) {
+            return tile + (splits == 1 ? "" : " / " + splits);
+        }
+    }
+
     /// @param operands the layout of A and B
     /// @param results that of C, residuals, pre-activations and bias
     private record Setup(
-            Shape shape,
-            MatMulPlan plan,
-            Finish finish,
-            Layout operands,
-            Layout results,
-            boolean integers,
-            float alpha) {
+            Shape shape, Way way, Finish finish, Layout operands, Layout results, boolean integers, float alpha) {
         Setup(Shape shape, MatMulPlan plan, Finish finish, Layout operands, Layout results) {
-            this(shape, plan, finish, operands, results, true, 2);
+            this(shape, new Way.Warps(plan), finish, operands, results);
+        }
+
+        Setup(Shape shape, Way way, Finish finish, Layout operands, Layout results) {
+            this(shape, way, finish, operands, results, true, 2);
         }
 
         /// With numbers that show what the epilogue does.
@@ -91,13 +116,12 @@ public final class MatMulCases {
         /// With numbers of which the sums are about 1, where GELU is neither 0 nor straight.
         Setup random() {
             float root = (float) Math.sqrt(shape.k());
-            return new Setup(shape, plan, finish, operands, results, false, 1 / root);
+            return new Setup(shape, way, finish, operands, results, false, 1 / root);
         }
 
         KernelCase toCase() {
-            String tile = plan == null ? "planned" : plan.tile() + (plan.splits() == 1 ? "" : " / " + plan.splits());
             String name =
-                    "%s %s %s %s %s%s".formatted(shape, tile, finish, operands, results, integers ? "" : " random");
+                    "%s %s %s %s %s%s".formatted(shape, way, finish, operands, results, integers ? "" : " random");
             return new KernelCase(name.toLowerCase(Locale.ROOT), device -> run(device, this));
         }
     }
@@ -129,10 +153,11 @@ public final class MatMulCases {
         setups.add(new Setup(gradient, new MatMulPlan(Tile.SMALL, 7), Finish.ACCUMULATE, Layout.BY_8, Layout.BY_8));
         setups.add(new Setup(gradient, new MatMulPlan(Tile.LARGE, 2), Finish.F32, Layout.BY_8, Layout.DENSE));
         for (Shape one : List.of(nt(1, 1, 1), nt(8, 8, 8), nt(1000, 24, 8), nt(8, 1000, 24), nt(24, 8, 1000))) {
-            setups.add(new Setup(one, null, Finish.STORE, Layout.DENSE, Layout.DENSE));
+            setups.add(new Setup(one, PLANNED, Finish.STORE, Layout.DENSE, Layout.DENSE));
         }
-        setups.add(new Setup(nt(127, 129, 1000), null, Finish.BIAS, Layout.DENSE, Layout.DENSE).random());
-        setups.add(new Setup(nt(128, 127, 129), null, Finish.IN_PLACE_RESIDUAL, Layout.DENSE, Layout.DENSE).random());
+        setups.add(new Setup(nt(127, 129, 1000), PLANNED, Finish.BIAS, Layout.DENSE, Layout.DENSE).random());
+        setups.add(
+                new Setup(nt(128, 127, 129), PLANNED, Finish.IN_PLACE_RESIDUAL, Layout.DENSE, Layout.DENSE).random());
         return setups.stream().map(Setup::toCase);
     }
 
@@ -177,6 +202,63 @@ public final class MatMulCases {
                                     layouts[turn % layouts.length],
                                     layouts[turn / layouts.length % layouts.length]);
                             setups.add(turn % 2 == 0 ? setup : setup.random());
+                        }
+                    }
+                }
+            }
+        }
+        return setups.stream().map(Setup::toCase);
+    }
+
+    /// The kernels of warpgroups: every one with whole tiles and tails, several items a block and more k tiles than
+    /// stages, wide and narrow results; splits.
+    public static Stream<KernelCase> warpgroupCases() {
+        List<Setup> setups = new ArrayList<>();
+        List<Setup> walks = new ArrayList<>();
+        for (boolean transposeA : new boolean[] {false, true}) {
+            for (boolean transposeB : new boolean[] {false, true}) {
+                for (WarpgroupMatMul.Tile tile : WarpgroupMatMul.Tile.values()) {
+                    Way way = new Way.Warpgroups(new WarpgroupMatMul.Plan(tile, 1));
+                    int depth = (tile.stages() + 1) * 64 - 15;
+                    Shape wide = new Shape(255, 2 * tile.n() - 8, depth, transposeA, transposeB);
+                    Shape byElements = new Shape(129, tile.n() + 29, 65, transposeA, transposeB);
+                    Shape tiny = new Shape(5, 7, 1, transposeA, transposeB);
+                    for (Finish finish :
+                            List.of(Finish.RESIDUAL, Finish.GELU, Finish.GELU_GRADIENT, Finish.ACCUMULATE)) {
+                        walks.add(new Setup(wide, way, finish, Layout.BY_8, Layout.BY_8).of(finish));
+                        setups.add(new Setup(byElements, way, finish, Layout.BY_8, Layout.BY_1).of(finish));
+                        setups.add(new Setup(tiny, way, finish, Layout.BY_8, Layout.DENSE).of(finish));
+                    }
+                }
+            }
+        }
+        Way thirds = new Way.Warpgroups(new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.N64, 3));
+        for (Finish finish : Finish.values()) {
+            setups.add(new Setup(nt(140, 72, 300), thirds, finish, Layout.BY_8, Layout.BY_8).of(finish));
+        }
+        // More than a band of tiles.
+        Way narrow = new Way.Warpgroups(new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.N64, 1));
+        setups.add(new Setup(nt(1025, 65, 8), narrow, Finish.STORE, Layout.BY_8, Layout.BY_8));
+        return Stream.concat(
+                walks.stream().map(setup -> setup.toCase().gridsFor(1)),
+                setups.stream().map(Setup::toCase));
+    }
+
+    /// Sweeps: every tile, orientation, epilogue and split on larger sizes, kinds of numbers in turn.
+    public static Stream<KernelCase> slowWarpgroupCases() {
+        List<Setup> setups = new ArrayList<>();
+        int[][] sizes = {{1, 1000, 127}, {127, 128, 1000}, {1000, 129, 8}, {300, 520, 257}};
+        for (WarpgroupMatMul.Tile tile : WarpgroupMatMul.Tile.values()) {
+            for (int splits : new int[] {1, 5}) {
+                for (int orientation = 0; orientation < 4; orientation++) {
+                    for (int[] size : sizes) {
+                        Shape shape =
+                                new Shape(size[0], size[1], size[2], (orientation & 1) != 0, (orientation & 2) != 0);
+                        for (Finish finish : Finish.values()) {
+                            Way way = new Way.Warpgroups(new WarpgroupMatMul.Plan(tile, splits));
+                            Layout results = Layout.values()[setups.size() % Layout.values().length];
+                            Setup setup = new Setup(shape, way, finish, Layout.BY_8, results);
+                            setups.add(setups.size() % 2 == 0 ? setup : setup.random());
                         }
                     }
                 }
@@ -231,12 +313,7 @@ public final class MatMulCases {
             case GELU_GRADIENT -> new Epilogue.GeluGradient(extraMatrix);
             case F32, ACCUMULATE -> new Epilogue.StoreF32(extraMatrix);
         };
-        MatMulPlan plan = setup.plan != null
-                ? setup.plan
-                : MatMulPlan.choose(device.library().device(), m, n, k);
-        DeviceMemory workspace = device.output(plan.workspaceBytes(m, n));
-        device.run(new MatMul(
-                device.library(), plan, shape, a.matrix, b.matrix, c.matrix, setup.alpha, epilogue, workspace));
+        device.run(product(device, setup, a.matrix, b.matrix, c.matrix, epilogue));
 
         double[] expected = new double[m * n];
         double[] preActivation = new double[m * n];
@@ -267,6 +344,25 @@ public final class MatMulCases {
         if (finish == Finish.GELU) {
             compare(device, "the pre-activation", extra, false, setup.integers, preActivation, accumulated);
         }
+    }
+
+    private static GpuKernel product(CheckDevice device, Setup setup, Matrix a, Matrix b, Matrix c, Epilogue epilogue) {
+        Shape shape = setup.shape;
+        int m = shape.m();
+        int n = shape.n();
+        return switch (setup.way) {
+            case Way.Warps(MatMulPlan given) -> {
+                MatMulPlan plan = given != null
+                        ? given
+                        : MatMulPlan.choose(device.library().device(), m, n, shape.k());
+                DeviceMemory workspace = device.output(plan.workspaceBytes(m, n));
+                yield new MatMul(device.library(), plan, shape, a, b, c, setup.alpha, epilogue, workspace);
+            }
+            case Way.Warpgroups(WarpgroupMatMul.Plan plan) -> {
+                DeviceMemory workspace = device.output(plan.workspaceBytes(m, n));
+                yield new WarpgroupMatMul(device.library(), plan, shape, a, b, c, setup.alpha, epilogue, workspace);
+            }
+        };
     }
 
     /// Compares the elements of a matrix, and that what lies between its rows is what it was.

@@ -85,8 +85,7 @@ public final class LoadedKernels implements KernelLibrary {
     /// @throws GpuException if the device cannot run the kernel
     static String architecture(KernelVariant variant, DeviceProperties device) {
         Architecture needed = Architecture.of(variant);
-        int has = 10 * device.major() + device.minor();
-        if (needed.special ? has != needed.number : has < needed.number) {
+        if (!runs(variant, device)) {
             throw new GpuException("%s needs compute capability %d.%d%s: %s has %d.%d"
                     .formatted(
                             variant.name(),
@@ -98,6 +97,13 @@ public final class LoadedKernels implements KernelLibrary {
                             device.minor()));
         }
         return needed.special ? variant.architecture() : device.architecture();
+    }
+
+    /// Whether a device has what a kernel needs.
+    public static boolean runs(KernelVariant variant, DeviceProperties device) {
+        Architecture needed = Architecture.of(variant);
+        int has = 10 * device.major() + device.minor();
+        return needed.special ? has == needed.number : has >= needed.number;
     }
 
     /// @param number 10 major + minor

@@ -12,7 +12,8 @@ import org.quern.gpu.Launch.Dim;
 import org.quern.kernels.cuda.MatMulPlan.Tile;
 import org.quern.ptx.KernelVariant;
 
-/// C = epilogue(alpha op(A) op(B)) of brain floats, accumulated in fp32; op(A) is [m, k], op(B) is [k, n], C is [m, n].
+/// C = epilogue(alpha op(A) op(B)) of brain floats, accumulated in fp32; op(A) is [m, k], op(B) is [k, n], C
+/// is [m, n].
 ///
 /// Any sizes from 1 on. Matrices are row-major with any stride: slices of columns are matrices too. Products are
 /// fastest if addresses and strides of A and B are multiples of 16 bytes; pad the stride of rows like 50257's.
@@ -27,8 +28,8 @@ public final class MatMul implements GpuKernel {
     /// Neighbours that a thread of the reduction finishes, where alignment allows it.
     private static final int REDUCTION_WIDTH = 4;
 
-    private static final List<String> EPILOGUES = List.of("bf16", "f32", "gelu", "gelu_gradient");
-    private static final Matrix NONE = new Matrix(new DeviceMemory(0, 0), 0);
+    static final List<String> EPILOGUES = List.of("bf16", "f32", "gelu", "gelu_gradient");
+    static final Matrix NONE = new Matrix(new DeviceMemory(0, 0), 0);
 
     private final Launch product;
     /// Adds the parts of a split product; else null.
@@ -178,11 +179,7 @@ public final class MatMul implements GpuKernel {
             product = product(library, tile, vector, blocks, steps, shape, a, b, c, alpha, epilogue);
             reduction = null;
         } else {
-            if ((long) shape.m * shape.n > Integer.MAX_VALUE) {
-                throw new GpuException("%s: a split product has at most %,d elements: got %,d"
-                        .formatted(shape, Integer.MAX_VALUE, (long) shape.m * shape.n));
-            }
-            checkBuffer(shape, "the workspace", workspace, plan.workspaceBytes(shape.m, shape.n), ACCESS_BYTES);
+            checkWorkspace(shape, workspace, plan.workspaceBytes(shape.m, shape.n));
             Matrix parts = new Matrix(workspace, shape.n);
             product = product(library, tile, vector, blocks, steps, shape, a, b, parts, 1, new Epilogue.StoreF32(null));
             reduction = reduction(library, workspace, splits, shape, c, alpha, epilogue);
@@ -224,7 +221,8 @@ public final class MatMul implements GpuKernel {
                 MatMulPlan.partBytes(shape.m, shape.n));
     }
 
-    private static Launch reduction(
+    /// Adds the parts of a split product, in order.
+    static Launch reduction(
             KernelLibrary library,
             DeviceMemory parts,
             int splits,
@@ -335,7 +333,7 @@ public final class MatMul implements GpuKernel {
         return KernelVariant.of("matmul_reduce.sm_80", "width", width, "epilogue", epilogue);
     }
 
-    private static String name(Epilogue epilogue) {
+    static String name(Epilogue epilogue) {
         return switch (epilogue) {
             case Epilogue.StoreBf16 _ -> "bf16";
             case Epilogue.StoreF32 _ -> "f32";
@@ -424,6 +422,15 @@ public final class MatMul implements GpuKernel {
                     && offset >= (long) other.columns * other.elementBytes
                     && offset + (long) columns * elementBytes <= row;
         }
+    }
+
+    /// Of a split product.
+    static void checkWorkspace(Shape shape, DeviceMemory workspace, long bytes) {
+        if ((long) shape.m * shape.n > Integer.MAX_VALUE) {
+            throw new GpuException("%s: a split product has at most %,d elements: got %,d"
+                    .formatted(shape, Integer.MAX_VALUE, (long) shape.m * shape.n));
+        }
+        checkBuffer(shape, "the workspace", workspace, bytes, ACCESS_BYTES);
     }
 
     private static int elementBytes(Epilogue epilogue) {

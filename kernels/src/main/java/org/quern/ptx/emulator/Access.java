@@ -32,6 +32,7 @@ final class Access {
     /// Where warp and lane are.
     private static final long WARP_SET = 0x3ffL << 8;
 
+    static final int MOST_ACTORS = 32;
     static final int MAX_EPOCH = (1 << 29) - 2;
     static final int MAX_INSTRUCTIONS = 1 << 16;
 

@@ -29,11 +29,11 @@ final class Barrier {
     private int truths;
     private int voters;
 
-    Barrier(int id, int warps) {
+    Barrier(int id, int warps, int actors) {
         this.id = id;
         lanes = new int[warps];
-        clock = new int[warps];
-        proxied = new int[warps];
+        clock = new int[actors];
+        proxied = new int[actors];
         waiting = new Warp[warps * 32];
         waitingMasks = new int[warps * 32];
         reductions = new Reduction[warps * 32];

@@ -62,7 +62,7 @@ final class Block {
             return null;
         }
         if (barriers[id] == null) {
-            barriers[id] = new Barrier(id, warps.length);
+            barriers[id] = new Barrier(id, warps.length, execution.actors);
         }
         return barriers[id];
     }
@@ -93,7 +93,7 @@ final class Block {
         shared.start();
         releases.clear();
         for (Products.Group group : products) {
-            group.start();
+            group.start(firstEpoch);
         }
         progressed();
         for (Barrier barrier : barriers) {
@@ -218,6 +218,9 @@ final class Block {
         int latest = firstEpoch;
         for (Warp warp : warps) {
             latest = Math.max(latest, warp.epoch);
+        }
+        for (Products.Group group : products) {
+            latest = Math.max(latest, group.epoch());
         }
         return latest;
     }

@@ -112,7 +112,7 @@ final class BulkCopies {
         }
         if (!copy.isReleased()) {
             for (int address : copy.chunks.shared()) {
-                block.shared.endRead(copy.warp, copy.lane, address, Chunks.BYTES, copy.instruction, 0);
+                block.shared.endRead(copy.warp, copy.lane, address, Chunks.BYTES, copy.instruction);
             }
             copy.release();
         }

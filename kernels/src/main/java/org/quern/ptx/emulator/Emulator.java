@@ -133,11 +133,11 @@ public final class Emulator {
             shared = null;
             epoch = 1;
         }
-        int warps = (int) ((block.count() + 31) / 32);
+        int actors = program.actors((int) ((block.count() + 31) / 32));
         int start = options.device().sharedBytesReserved();
         int end = start + program.sharedBytes(sharedBytes);
-        if (shared == null || !shared.fits(end, warps)) {
-            shared = new SharedMemory(start, end, warps);
+        if (shared == null || !shared.fits(end, actors)) {
+            shared = new SharedMemory(start, end, actors);
         }
         Execution execution = new Execution(
                 program,
@@ -186,6 +186,11 @@ public final class Emulator {
         long exact = product(entry.directives().get("reqntid"));
         if (exact > 0 && block.count() != exact) {
             wrong.add(".reqntid wants %d threads: got %d".formatted(exact, block.count()));
+        }
+        int actors = program.actors((int) ((block.count() + 31) / 32));
+        if (actors > Access.MOST_ACTORS) {
+            wrong.add("the emulator takes at most %d warps and warpgroups that multiply: got %d"
+                    .formatted(Access.MOST_ACTORS, actors));
         }
         if (!wrong.isEmpty()) {
             throw new EmulatorFault(LAUNCH, entry.line(), program.name + ": " + String.join("; ", wrong));

@@ -19,6 +19,8 @@ final class Execution {
     final int dynamicSharedBytes;
     /// Of a block.
     final int warps;
+    /// [Program#actors]
+    final int actors;
     final GlobalSpace global;
     final ConstantSpace parameters;
     final SplittableRandom random;
@@ -61,6 +63,7 @@ final class Execution {
         this.parameters = parameters;
         this.random = random;
         warps = (int) ((block.count() + 31) / 32);
+        actors = program.actors(warps);
         epoch = firstEpoch;
         launchLimit = Access.limit(firstEpoch);
         global = new GlobalSpace(memory, this);

@@ -38,20 +38,20 @@ final class MBarrier {
         /// Copies that ended, until somebody waits.
         private final List<BulkCopy> copies = new ArrayList<>();
 
-        Released(int warps) {
-            clock = new int[warps];
-            proxied = new int[warps];
-            lanes = new int[warps];
-            epochs = new int[warps];
+        Released(int actors) {
+            clock = new int[actors];
+            proxied = new int[actors];
+            lanes = new int[actors];
+            epochs = new int[actors];
         }
     }
 
-    MBarrier(int address, int expected, int warps) {
+    MBarrier(int address, int expected, int actors) {
         this.address = address;
         this.expected = expected;
         missing = expected;
-        arriving = new Released(warps);
-        completed = new Released(warps);
+        arriving = new Released(actors);
+        completed = new Released(actors);
     }
 
     int phase() {

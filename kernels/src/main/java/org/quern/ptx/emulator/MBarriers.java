@@ -32,7 +32,7 @@ final class MBarriers {
         }
         block.shared.claim(warp, lane);
         int address = (int) warp.addresses[lane];
-        byAddress.put(address, new MBarrier(address, count, block.warps.length));
+        byAddress.put(address, new MBarrier(address, count, block.execution.actors));
     }
 
     void invalidate(Warp warp, int lane) {

@@ -20,7 +20,8 @@ final class Products {
         final MatrixProduct.Operands operands;
         /// Warps that have issued it, a bit each.
         private int issued;
-        private boolean read;
+        /// Of the warpgroup, when the first of them had waited; 0 before.
+        private int epoch;
         /// What it reads of shared memory, by address, 16 bytes each.
         final List<int[]> pieces = new ArrayList<>();
 
@@ -168,13 +169,18 @@ final class Products {
             inFlight[slot]--;
         }
         Product product = waiting.product;
-        if (!product.read) {
-            product.read = true;
+        int actor = warp.block.warps.length + (warp.index >> 2);
+        if (product.epoch == 0) {
+            product.epoch = warp.block.products(warp).advance();
             for (int[] addresses : product.pieces) {
                 for (int address : addresses) {
-                    warp.block.shared.endRead(warp, 0, address, 16, product.instruction, Access.SEVERAL_LANES);
+                    warp.block.shared.endProduct(actor, product.epoch, address, product.instruction);
                 }
             }
+        }
+        if (warp.clock[actor] < product.epoch) {
+            warp.clock[actor] = product.epoch;
+            warp.clockChanged();
         }
     }
 
@@ -194,10 +200,21 @@ final class Products {
         private final List<Product> products = new ArrayList<>();
         /// Products that all four warps have issued.
         private int done;
+        /// Its time: products that have ended.
+        private int epoch;
 
-        void start() {
+        void start(int epoch) {
             products.clear();
             done = 0;
+            this.epoch = epoch;
+        }
+
+        int epoch() {
+            return epoch;
+        }
+
+        private int advance() {
+            return ++epoch;
         }
 
         private Product at(int index, Warp warp, MatrixProduct.Operands operands) {

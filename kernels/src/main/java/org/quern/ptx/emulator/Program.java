@@ -34,6 +34,8 @@ final class Program {
     final int localBytes;
     final int parameterBytes;
     final ConstantSpace constants;
+    /// Whether there are products of warpgroups.
+    final boolean multiplies;
 
     /// Decodes an entry.
     ///
@@ -121,6 +123,7 @@ final class Program {
                 instruction.operands().forEach(operand -> addRegisters(operand, products));
             }
         }
+        multiplies = !products.isEmpty();
         for (int i = 0; i < instructions.length; i++) {
             Instruction instruction = instructions[i];
             lines[i] = instruction.line();
@@ -219,6 +222,13 @@ final class Program {
 
     private static long align(long offset, int alignment) {
         return (offset + alignment - 1) / alignment * alignment;
+    }
+
+    /// Those whose accesses to shared memory are told apart: the warps of a block, and if it multiplies after
+    /// them its
+    /// warpgroups, for what their products read.
+    int actors(int warps) {
+        return warps + (multiplies ? Math.ceilDiv(warps, 4) : 0);
     }
 
     /// All shared memory of a block.

@@ -20,7 +20,7 @@ final class SharedMemory {
     private final byte[] defined;
     /// [Access] by word.
     private final long[] writes;
-    /// By warp, then word.
+    /// By actor, then word.
     private final long[][] reads;
     /// By word, the latest epoch of any read.
     private final int[] latestReads;
@@ -33,23 +33,23 @@ final class SharedMemory {
 
     /// @param start the first address that the kernel may use
     /// @param end the address after the last
-    SharedMemory(int start, int end, int warps) {
+    SharedMemory(int start, int end, int actors) {
         this.start = start;
         this.end = end;
         int words = (end + 3) / 4;
         data = new int[words];
         defined = new byte[words];
         writes = new long[words];
-        reads = new long[warps][words];
+        reads = new long[actors][words];
         latestReads = new int[words];
         readers = new short[words];
         reader = new char[words];
-        byteReads = new long[warps][];
+        byteReads = new long[actors][];
     }
 
     /// Whether this object serves such a block.
-    boolean fits(int end, int warps) {
-        return this.end == end && reads.length == warps;
+    boolean fits(int end, int actors) {
+        return this.end == end && reads.length == actors;
     }
 
     /// Begins a block: nothing is defined.
@@ -450,11 +450,22 @@ final class SharedMemory {
         }
     }
 
-    /// Ends such a read: it is as if a lane read the words now.
+    /// Ends such a read by a warpgroup's product.
     ///
-    /// @param flags [Access#SEVERAL_LANES] or 0
-    void endRead(Warp warp, int lane, int address, int bytes, int instruction, int flags) {
-        long entry = Access.lane(Access.stamp(warp.epoch, instruction, warp.index), lane) | Access.ASYNC | flags;
+    /// @param actor the warpgroup, behind the warps
+    /// @param epoch of its own
+    void endProduct(int actor, int epoch, int address, int instruction) {
+        long entry = Access.stamp(epoch, instruction, actor) | Access.ASYNC | Access.SEVERAL_LANES;
+        for (int word = address >> 2; word < address + Chunks.BYTES >> 2; word++) {
+            readers[word]--;
+            reads[actor][word] = entry;
+            latestReads[word] = Math.max(latestReads[word], epoch);
+        }
+    }
+
+    /// Ends such a read by a bulk copy: it is as if the lane that issued it read the words now.
+    void endRead(Warp warp, int lane, int address, int bytes, int instruction) {
+        long entry = Access.lane(Access.stamp(warp.epoch, instruction, warp.index), lane) | Access.ASYNC;
         long[] own = reads[warp.index];
         for (int word = address >> 2; word < address + bytes >> 2; word++) {
             readers[word]--;

@@ -80,8 +80,8 @@ public final class Warp {
         this.block = block;
         this.index = index;
         this.registers = registers;
-        clock = new int[block.execution.warps];
-        proxied = new int[block.execution.warps];
+        clock = new int[block.execution.actors];
+        proxied = new int[block.execution.actors];
         copies = new AsyncCopies(this);
         products = new Products(this, registers.wordsDefined.length);
         local = new LocalMemory(block.execution.program.localBytes);
@@ -496,6 +496,9 @@ public final class Warp {
     String otherThread(long access) {
         if (Access.has(access, Access.SEVERAL_WARPS)) {
             return "threads of several warps";
+        }
+        if (Access.warp(access) >= block.warps.length) {
+            return "a product of warpgroup " + (Access.warp(access) - block.warps.length);
         }
         String thread = "thread " + block.thread(Access.warp(access), Access.lane(access));
         return Access.has(access, Access.SEVERAL_LANES) ? thread + " and others" : thread;

@@ -25,10 +25,13 @@ import org.quern.ptx.emulator.Options.Schedule;
 
 /// Cases by the kernels that they run, whatever their families: who finds a fault in a kernel.
 final class Judges {
+    /// A device that runs all kernels.
+    private static final Options DEFAULT = Options.DEFAULT.withDevice(Options.Device.SM_90);
+
     private static final List<Options> CONDITIONS = List.of(
-            Options.DEFAULT.withSeed(1).withCopies(Copies.LAZY).withSchedule(Schedule.RANDOM),
-            Options.DEFAULT.withSeed(2).withCopies(Copies.EAGER).withSchedule(Schedule.ADVERSARIAL),
-            Options.DEFAULT.withSeed(3).withCopies(Copies.RANDOM).withSchedule(Schedule.RANDOM));
+            DEFAULT.withSeed(1).withCopies(Copies.LAZY).withSchedule(Schedule.RANDOM),
+            DEFAULT.withSeed(2).withCopies(Copies.EAGER).withSchedule(Schedule.ADVERSARIAL),
+            DEFAULT.withSeed(3).withCopies(Copies.RANDOM).withSchedule(Schedule.RANDOM));
 
     /// A kernel that takes so many times the instructions of a case, and so many more, does not end.
     private static final long PATIENCE = 10;
@@ -59,7 +62,7 @@ final class Judges {
     private static Judge judge(KernelCase kernelCase) {
         Set<KernelVariant> used = ConcurrentHashMap.newKeySet();
         AtomicLong instructions = new AtomicLong();
-        run(kernelCase, Options.DEFAULT, (gpu, library) -> {
+        run(kernelCase, DEFAULT, (gpu, library) -> {
             gpu.observe(launch -> instructions.addAndGet(
                     launch.instructions().values().stream().mapToLong(n -> n).sum()));
             return new Recording(library, used);

@@ -20,9 +20,9 @@ import org.quern.ptx.PtxTemplate;
 /// A few faults of each kind, so that every build shows that they are found; `MutationTest` plants thousands.
 @TestInstance(Lifecycle.PER_CLASS)
 class MutationSampleTest {
-    /// Of two kernels, small, and between them with faults of all kinds that kernels can have.
+    /// Of three kernels, small, and between them with faults of all kinds that kernels can have.
     private static final Pattern CASES =
-            Pattern.compile("matmul nn .* small residual by_8 .*|attention cached .x[19] heads .* of 16 .*");
+            Pattern.compile("matmul nn .* (small|n64) residual by_8 .*|attention cached .x[19] heads .* of 16 .*");
 
     /// In each of the kernels.
     private static final int OF_A_KIND = 4;
@@ -38,9 +38,8 @@ class MutationSampleTest {
                 .filter(one -> CASES.matcher(one.name()).matches()));
     }
 
-    /// There is no fence in the kernels.
     static Set<Kind> kinds() {
-        return EnumSet.complementOf(EnumSet.of(Kind.FENCE));
+        return EnumSet.allOf(Kind.class);
     }
 
     @ParameterizedTest

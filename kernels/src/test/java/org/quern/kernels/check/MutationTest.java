@@ -20,7 +20,8 @@ import org.quern.kernels.check.Mutations.Mutation;
 import org.quern.ptx.KernelVariant;
 import org.quern.ptx.PtxTemplate;
 
-/// Plants faults into the kernels, one at a time, and asks whether the emulator or a comparison with a reference finds
+/// Plants faults into the kernels, one at a time, and asks whether the emulator or a comparison with a
+/// reference finds
 /// them. Writes `target/mutations/MUTATIONS.md`, whose copy is `kernels/MUTATIONS.md`.
 ///
 /// `-Dmutations.templates=norm.*` looks at some templates; the page keeps what earlier runs found in the others.
@@ -91,7 +92,7 @@ class MutationTest {
         List<Mutation> planted = new ArrayList<>();
         Mutations.of(kernel).forEach((kind, all) -> {
             boolean whole = switch (kind) {
-                case BARRIER, WAIT, COMMIT, FENCE, ZERO_FILL -> true;
+                case BARRIER, WAIT, ARRIVAL, COMMIT, FENCE, ZERO_FILL, DESCRIPTOR -> true;
                 case SWIZZLE, STRIDE, OFFSET, FRAGMENT, SHUFFLE, GUARD -> false;
             };
             planted.addAll(whole ? all : Mutations.sample(all, SAMPLE, SEED + kind.ordinal()));

@@ -18,10 +18,12 @@ final class Mutations {
     /// Kinds of faults.
     enum Kind {
         BARRIER("a barrier deleted"),
-        WAIT("a wait for copies deleted, or one group too few waited for"),
-        COMMIT("a commit of copies deleted"),
+        WAIT("a wait for copies, products or a phase deleted, or one group too few waited for"),
+        ARRIVAL("an arrival at an mbarrier deleted, or another number of arrivals or bytes expected"),
+        COMMIT("a commit of copies or products deleted"),
         FENCE("a fence deleted"),
         ZERO_FILL("bytes beyond the edge copied instead of filled with zeros"),
+        DESCRIPTOR("another offset or swizzle in the descriptor of a matrix, or another sign or major"),
         SWIZZLE("a swizzle or another exclusive or left out"),
         STRIDE("a stride, shift, mask or bound changed"),
         OFFSET("an offset within an address changed"),
@@ -107,6 +109,38 @@ final class Mutations {
         String opcode = match.group(2);
         if (opcode.startsWith("bar.") || opcode.startsWith("barrier.")) {
             add(found, Kind.BARRIER, kernel, match, "");
+        } else if (opcode.startsWith("mbarrier.try_wait")) {
+            add(
+                    found,
+                    Kind.WAIT,
+                    kernel,
+                    match,
+                    whole.replaceFirst("mbarrier[^ ]*\\s+(%\\w+),.*;", "setp.eq.u32 $1, 0, 0;"));
+        } else if (opcode.startsWith("mbarrier.arrive")) {
+            add(found, Kind.ARRIVAL, kernel, match, "");
+            add(found, Kind.ARRIVAL, kernel, match, incremented(whole, ",\\s*(\\d+)\\s*;", 16));
+        } else if (opcode.startsWith("mbarrier.init")) {
+            add(found, Kind.ARRIVAL, kernel, match, incremented(whole, ",\\s*(\\d+)\\s*;", 1));
+        } else if (opcode.startsWith("wgmma.wait_group")) {
+            add(found, Kind.WAIT, kernel, match, "");
+            add(found, Kind.WAIT, kernel, match, incremented(whole, "(\\d+)\\s*;", 1));
+        } else if (opcode.startsWith("wgmma.commit_group")) {
+            add(found, Kind.COMMIT, kernel, match, "");
+        } else if (opcode.startsWith("wgmma.fence")) {
+            add(found, Kind.FENCE, kernel, match, "");
+        } else if (opcode.startsWith("wgmma.mma_async")) {
+            add(found, Kind.FRAGMENT, kernel, match, swapped(whole, 0));
+            add(found, Kind.DESCRIPTOR, kernel, match, whole.replaceFirst("1, (\\d), (\\d);$", "-1, $1, $2;"));
+            for (int flag = 1; flag <= 2; flag++) {
+                add(found, Kind.DESCRIPTOR, kernel, match, flipped(whole, flag));
+            }
+        } else if (opcode.equals("or.b64") && whole.contains("0x4")) {
+            for (long field : new long[] {1L << 16, 1L << 32, 3L << 62}) {
+                add(found, Kind.DESCRIPTOR, kernel, match, exchanged(whole, field));
+            }
+        } else if (opcode.startsWith("cp.async.bulk.tensor")) {
+            add(found, Kind.OFFSET, kernel, match, incremented(whole, "\\+\\s*(\\d+)\\s*]", 128));
+            add(found, Kind.OFFSET, kernel, match, whole.replaceFirst("\\{(%\\w+), (%\\w+)}", "{$2, $1}"));
         } else if (opcode.startsWith("cp.async.wait")) {
             add(found, Kind.WAIT, kernel, match, "");
             if (opcode.equals("cp.async.wait_group")) {
@@ -165,6 +199,29 @@ final class Mutations {
         return instruction.substring(0, matcher.start(1))
                 + change.applyAsLong(Long.parseLong(matcher.group(1)))
                 + instruction.substring(matcher.end(1));
+    }
+
+    /// With a bit of a literal in hexadecimal digits, or two, turned round.
+    private static String exchanged(String instruction, long bits) {
+        Matcher matcher = Pattern.compile("0x[0-9a-f]{16}").matcher(instruction);
+        if (!matcher.find()) {
+            return instruction;
+        }
+        long value = Long.parseUnsignedLong(matcher.group().substring(2), 16) ^ bits;
+        return instruction.substring(0, matcher.start())
+                + "0x%016x".formatted(value)
+                + instruction.substring(matcher.end());
+    }
+
+    /// With the last flag but `from` - 1 turned round.
+    private static String flipped(String instruction, int from) {
+        Matcher matcher = Pattern.compile("([01])((?:,\\s*[01]){%d}\\s*;)$".formatted(from - 1))
+                .matcher(instruction);
+        return matcher.find()
+                ? instruction.substring(0, matcher.start())
+                        + (matcher.group(1).equals("0") ? "1" : "0")
+                        + matcher.group(2)
+                : instruction;
     }
 
     /// With the first two registers of a vector in each other's place.

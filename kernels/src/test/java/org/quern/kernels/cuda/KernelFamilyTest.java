@@ -16,6 +16,7 @@ import org.quern.kernels.check.KernelCase;
 import org.quern.kernels.check.KernelCatalog;
 import org.quern.kernels.check.KernelFamily;
 import org.quern.ptx.KernelVariant;
+import org.quern.ptx.emulator.Options;
 import org.quern.ptx.emulator.Statistics;
 
 /// Runs a family of the catalog on the emulator, each case in all the ways that hardware may choose.
@@ -25,11 +26,17 @@ abstract class KernelFamilyTest {
     private final List<KernelVariant> shipped = KernelCatalog.families().stream()
             .flatMap(candidate -> candidate.variants().stream())
             .toList();
-    final List<EmulatedKernels> devices =
-            EmulatedKernels.CHOICES.stream().map(EmulatedKernels::new).toList();
+    final List<EmulatedKernels> devices;
 
     /// @param name of the family
     KernelFamilyTest(String name) {
+        this(name, Options.Device.SM_80);
+    }
+
+    KernelFamilyTest(String name, Options.Device device) {
+        devices = EmulatedKernels.CHOICES.stream()
+                .map(options -> new EmulatedKernels(options.withDevice(device)))
+                .toList();
         family = KernelCatalog.families().stream()
                 .filter(candidate -> candidate.name().equals(name))
                 .findFirst()

@@ -1,0 +1,203 @@
+package org.quern.kernels.cuda;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.quern.gpu.DeviceMemory;
+import org.quern.gpu.DeviceProperties;
+import org.quern.gpu.GpuException;
+import org.quern.gpu.GpuStream;
+import org.quern.gpu.Launch;
+import org.quern.gpu.Launch.Dim;
+import org.quern.gpu.TensorMap;
+import org.quern.kernels.cuda.MatMul.Epilogue;
+import org.quern.kernels.cuda.MatMul.Matrix;
+import org.quern.kernels.cuda.MatMul.Shape;
+import org.quern.ptx.KernelVariant;
+
+/// [MatMul] for compute capability 9.0: products of warpgroups from tiles that tensor maps copy. The same sizes,
+/// epilogues and results, up to the order of sums, if addresses and strides of A and B are multiples of 16 bytes.
+public final class WarpgroupMatMul implements GpuKernel {
+    private static final int TILE_M = 128;
+    private static final int TILE_K = 64;
+    private static final int THREADS = 384;
+    /// Rows or columns of a box of a matrix whose rows are not along k.
+    private static final int BOX = 64;
+    /// Each warp's part of the epilogue, and a stage's two mbarriers.
+    private static final int AREA_BYTES = 16 * 160;
+    private static final int WARPS = 8;
+    private static final int BARRIER_BYTES = 16;
+    private static final int ALIGNMENT = 16;
+
+    private final Launch product;
+    /// Adds the parts of a split product; else null.
+    private final Launch reduction;
+
+    /// Columns of a block's part of C, and how many k tiles are under way.
+    public enum Tile {
+        N256(256, 4),
+        N128(128, 6),
+        N64(64, 8);
+
+        private final int n;
+        private final int stages;
+
+        Tile(int n, int stages) {
+            this.n = n;
+            this.stages = stages;
+        }
+
+        public int n() {
+            return n;
+        }
+
+        public int stages() {
+            return stages;
+        }
+
+        int sharedBytes() {
+            return stages * ((TILE_M + n) * TILE_K * Short.BYTES + BARRIER_BYTES) + WARPS * AREA_BYTES;
+        }
+    }
+
+    /// @param splits parts of k that are summed into fp32 workspace, and then added in order
+    public record Plan(Tile tile, int splits) {
+        /// The workspace for an [m, n] result.
+        public long workspaceBytes(int m, int n) {
+            return splits == 1 ? 0 : splits * MatMulPlan.partBytes(m, n);
+        }
+    }
+
+    /// A product by a given plan.
+    ///
+    /// @param workspace at least [Plan#workspaceBytes], or null if that is 0
+    /// @throws GpuException if a size is below 1, or a buffer is too small, not aligned, or written
+    ///     while it is read
+    public WarpgroupMatMul(
+            KernelLibrary library,
+            Plan plan,
+            Shape shape,
+            Matrix a,
+            Matrix b,
+            Matrix c,
+            float alpha,
+            Epilogue epilogue,
+            DeviceMemory workspace) {
+        MatMul.check(shape, a, b, c, epilogue);
+        checkAligned(shape, "A", a);
+        checkAligned(shape, "B", b);
+        int allSteps = Math.ceilDiv(shape.k(), TILE_K);
+        int steps = Math.ceilDiv(allSteps, plan.splits);
+        int splits = Math.ceilDiv(allSteps, steps);
+        if (splits == 1) {
+            product = product(library, plan.tile, steps, splits, shape, a, b, c, alpha, epilogue);
+            reduction = null;
+        } else {
+            MatMul.checkWorkspace(shape, workspace, plan.workspaceBytes(shape.m(), shape.n()));
+            Matrix parts = new Matrix(workspace, shape.n());
+            product = product(library, plan.tile, steps, splits, shape, a, b, parts, 1, new Epilogue.StoreF32(null));
+            reduction = MatMul.reduction(library, workspace, splits, shape, c, alpha, epilogue);
+        }
+    }
+
+    private static Launch product(
+            KernelLibrary library,
+            Tile tile,
+            int steps,
+            int splits,
+            Shape shape,
+            Matrix a,
+            Matrix b,
+            Matrix c,
+            float alpha,
+            Epilogue epilogue) {
+        DeviceProperties device = library.device();
+        long items = (long) Math.ceilDiv(shape.m(), TILE_M) * Math.ceilDiv(shape.n(), tile.n) * splits;
+        if (items > Integer.MAX_VALUE) {
+            throw new GpuException(
+                    "%s: a product has at most %,d tiles: it needs %,d".formatted(shape, Integer.MAX_VALUE, items));
+        }
+        Matrix extra = epilogue.extra() == null ? MatMul.NONE : epilogue.extra();
+        return new Launch(
+                library.function(
+                        variant(tile, shape.transposeA(), shape.transposeB(), MatMul.name(epilogue)), "matmul"),
+                Dim.of((int) Math.min(items, device.multiprocessors())),
+                Dim.of(THREADS),
+                tile.sharedBytes(),
+                map(a, !shape.transposeA(), shape.m(), shape.k(), TILE_M),
+                map(b, shape.transposeB(), shape.n(), shape.k(), tile.n),
+                c.memory(),
+                shape.m(),
+                shape.n(),
+                shape.k(),
+                c.stride(),
+                alpha,
+                epilogue.bias() == null ? MatMul.NONE.memory() : epilogue.bias(),
+                extra.memory(),
+                extra.stride(),
+                splits,
+                steps,
+                MatMulPlan.partBytes(shape.m(), shape.n()));
+    }
+
+    /// The boxes of an operand.
+    ///
+    /// @param alongK whether rows are along k
+    /// @param free its size along m or n
+    private static TensorMap map(Matrix matrix, boolean alongK, int free, int k, int tile) {
+        return TensorMap.matrix(
+                TensorMap.Element.BFLOAT16,
+                matrix.memory(),
+                alongK ? free : k,
+                alongK ? k : free,
+                (long) matrix.stride() * Short.BYTES,
+                alongK ? tile : TILE_K,
+                alongK ? TILE_K : BOX,
+                TensorMap.Swizzle.BYTES_128);
+    }
+
+    private static void checkAligned(Shape shape, String name, Matrix matrix) {
+        if ((matrix.memory().address() | (long) matrix.stride() * Short.BYTES) % ALIGNMENT != 0) {
+            throw new GpuException("%s: address and stride of %s must be multiples of %d bytes: got 0x%x and %,d"
+                    .formatted(
+                            shape, name, ALIGNMENT, matrix.memory().address(), (long) matrix.stride() * Short.BYTES));
+        }
+    }
+
+    @Override
+    public void launch(GpuStream stream) {
+        stream.launch(product);
+        if (reduction != null) {
+            stream.launch(reduction);
+        }
+    }
+
+    /// All kernels of the family, but for the reduction of split products, which is [MatMul]'s.
+    public static List<KernelVariant> variants() {
+        List<KernelVariant> variants = new ArrayList<>();
+        for (String epilogue : MatMul.EPILOGUES) {
+            for (boolean transposeA : new boolean[] {false, true}) {
+                for (boolean transposeB : new boolean[] {false, true}) {
+                    for (Tile tile : Tile.values()) {
+                        variants.add(variant(tile, transposeA, transposeB, epilogue));
+                    }
+                }
+            }
+        }
+        return variants;
+    }
+
+    private static KernelVariant variant(Tile tile, boolean transposeA, boolean transposeB, String epilogue) {
+        return KernelVariant.of(
+                "matmul.sm_90a",
+                "tile_n",
+                tile.n,
+                "stages",
+                tile.stages,
+                "transpose_a",
+                transposeA,
+                "transpose_b",
+                transposeB,
+                "epilogue",
+                epilogue);
+    }
+}
