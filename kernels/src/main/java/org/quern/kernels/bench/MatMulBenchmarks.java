@@ -1,5 +1,6 @@
 package org.quern.kernels.bench;
 
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -12,6 +13,9 @@ import org.quern.kernels.cuda.MatMul;
 import org.quern.kernels.cuda.MatMul.Epilogue;
 import org.quern.kernels.cuda.MatMul.Matrix;
 import org.quern.kernels.cuda.MatMul.Shape;
+import org.quern.kernels.cuda.WarpgroupMatMul;
+import org.quern.kernels.cuda.WarpgroupMatMul.Plan;
+import org.quern.kernels.cuda.WarpgroupMatMul.Tile;
 
 /// Matrix products of linear layers, forward and backward, and of squares.
 final class MatMulBenchmarks {
@@ -103,17 +107,29 @@ final class MatMulBenchmarks {
                 Map.of("op", "matmul", "layout", layout, "m", m, "n", n, "k", k, "epilogue", rivals(ending)));
     }
 
-    /// Those that have such an epilogue.
+    /// cuBLAS where it has such an epilogue, and the kernels of warpgroups, which run on `sm_90` alone.
     private static Map<String, Setup> libraries(Shape shape, Ending ending) {
-        return switch (ending) {
+        Map<String, Setup> libraries = new LinkedHashMap<>();
+        switch (ending) {
             case NONE, ACCUMULATE ->
-                Map.of("cuBLAS", (_, memory) -> {
+                libraries.put("cuBLAS", (_, memory) -> {
                     Buffers buffers = Buffers.of(shape, ending, memory);
                     DeviceMemory workspace = memory.output(CuBlas.WORKSPACE_BYTES);
                     return new LibraryMatMul(shape, buffers.a, buffers.b, buffers.c, 1, buffers.epilogue, workspace);
                 });
-            case BIAS, GELU, GELU_GRADIENT, RESIDUAL -> Map.of();
-        };
+            case BIAS, GELU, GELU_GRADIENT, RESIDUAL -> {}
+        }
+        for (Tile tile : List.of(Tile.N256, Tile.N128)) {
+            libraries.put("wgmma " + tile.n(), (kernels, memory) -> {
+                Buffers buffers = Buffers.of(shape, ending, memory);
+                Plan plan = Plan.choose(kernels.device(), tile, shape);
+                long workspace = plan.workspaceBytes(shape.m(), shape.n());
+                DeviceMemory parts = workspace == 0 ? null : memory.output(workspace);
+                return new WarpgroupMatMul(
+                        kernels, plan, shape, buffers.a, buffers.b, buffers.c, 1, buffers.epilogue, parts);
+            });
+        }
+        return libraries;
     }
 
     private record Buffers(Matrix a, Matrix b, Matrix c, Epilogue epilogue) {

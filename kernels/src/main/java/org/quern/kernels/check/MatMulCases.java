@@ -222,12 +222,13 @@ public final class MatMulCases {
                     int depth = (tile.stages() + 1) * 64 - 15;
                     Shape wide = new Shape(255, 2 * tile.n() - 8, depth, transposeA, transposeB);
                     Shape byElements = new Shape(129, tile.n() + 29, 65, transposeA, transposeB);
-                    Shape tiny = new Shape(5, 7, 1, transposeA, transposeB);
+                    // More than a band of tiles.
+                    Shape thin = new Shape(1029, 7, 1, transposeA, transposeB);
                     for (Finish finish :
                             List.of(Finish.RESIDUAL, Finish.GELU, Finish.GELU_GRADIENT, Finish.ACCUMULATE)) {
                         walks.add(new Setup(wide, way, finish, Layout.BY_8, Layout.BY_8).of(finish));
                         setups.add(new Setup(byElements, way, finish, Layout.BY_8, Layout.BY_1).of(finish));
-                        setups.add(new Setup(tiny, way, finish, Layout.BY_8, Layout.DENSE).of(finish));
+                        setups.add(new Setup(thin, way, finish, Layout.BY_8, Layout.BY_8).of(finish));
                     }
                 }
             }
@@ -236,9 +237,6 @@ public final class MatMulCases {
         for (Finish finish : Finish.values()) {
             setups.add(new Setup(nt(140, 72, 300), thirds, finish, Layout.BY_8, Layout.BY_8).of(finish));
         }
-        // More than a band of tiles.
-        Way narrow = new Way.Warpgroups(new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.N64, 1));
-        setups.add(new Setup(nt(1025, 65, 8), narrow, Finish.STORE, Layout.BY_8, Layout.BY_8));
         return Stream.concat(
                 walks.stream().map(setup -> setup.toCase().gridsFor(1)),
                 setups.stream().map(Setup::toCase));

@@ -8,11 +8,12 @@ import org.quern.gpu.Launch;
 /// @param splits parts of k that are summed by different blocks into fp32 workspace, and then added in order
 public record MatMulPlan(Tile tile, int splits) {
     /// The most that the parts of a split product may take.
-    private static final long WORKSPACE_LIMIT = 128L << 20;
+    static final long WORKSPACE_LIMIT = 128L << 20;
 
-    private static final int MOST_SPLITS = 32;
+    static final int MOST_SPLITS = 32;
 
-    /// Multiply-adds that a multiprocessor does in the time in which it moves a float to or from memory: about 1000 a
+    /// Multiply-adds that a multiprocessor does in the time in which it moves a float to or from memory: about
+    /// 1000 a
     /// clock against 20 bytes a clock.
     private static final double PER_FLOAT = 200;
 
@@ -38,7 +39,8 @@ public record MatMulPlan(Tile tile, int splits) {
         final int warpsN;
         final int stages;
         final int resident;
-        /// Part of the tensor cores' rate that the main loop is taken to reach, relative to the best tile: an estimate.
+        /// Part of the tensor cores' rate that the main loop is taken to reach, relative to the best tile: an
+        /// estimate.
         private final double efficiency;
         /// Steps along k that start and end of a block are taken to last: an estimate.
         private final int overhead;
@@ -79,7 +81,8 @@ public record MatMulPlan(Tile tile, int splits) {
             return stages * (m + n) * k * Short.BYTES;
         }
 
-        /// Part of its efficiency that is left where shared memory has no room for the 8 warps that hide each other's
+        /// Part of its efficiency that is left where shared memory has no room for the 8 warps that hide each
+        /// other's
         /// waits: an estimate.
         private double busy(DeviceProperties device) {
             int blocks = Math.min(resident, device.sharedBytesPerMultiprocessor() / (sharedBytes() + SYSTEM_BYTES));
@@ -130,8 +133,12 @@ public record MatMulPlan(Tile tile, int splits) {
         double rounds = Math.ceilDiv(tile.tiles(m, n) * splits, multiprocessors);
         int steps = Math.ceilDiv(Math.ceilDiv(k, tile.k), splits) * tile.k;
         double block = (double) tile.m * tile.n * (steps + tile.overhead) / (tile.efficiency * tile.busy(device));
-        double reduction = PER_LAUNCH + (2.0 * splits + 1) * m * n * PER_FLOAT / multiprocessors;
-        return rounds * block + (splits == 1 ? 0 : reduction);
+        return rounds * block + reductionCost(device, splits, m, n);
+    }
+
+    /// What adding the parts of a split product costs, in multiply-adds of a multiprocessor.
+    static double reductionCost(DeviceProperties device, int splits, int m, int n) {
+        return splits == 1 ? 0 : PER_LAUNCH + (2.0 * splits + 1) * m * n * PER_FLOAT / device.multiprocessors();
     }
 
     /// The workspace for an [m, n] result.

@@ -61,6 +61,30 @@ public final class WarpgroupMatMul implements GpuKernel {
 
     /// @param splits parts of k that are summed into fp32 workspace, and then added in order
     public record Plan(Tile tile, int splits) {
+        /// k that start and end of an item are taken to last: an estimate.
+        private static final int OVERHEAD = 192;
+
+        /// The plan of the least cost for a tile, reckoned as [MatMulPlan#choose] does: blocks take items in rounds.
+        public static Plan choose(DeviceProperties device, Tile tile, Shape shape) {
+            Plan best = new Plan(tile, 1);
+            int most = Math.min(MatMulPlan.MOST_SPLITS, Math.ceilDiv(shape.k(), TILE_K));
+            for (int splits = 2; splits <= most; splits++) {
+                Plan plan = new Plan(tile, splits);
+                if (plan.cost(device, shape) < best.cost(device, shape)
+                        && plan.workspaceBytes(shape.m(), shape.n()) <= MatMulPlan.WORKSPACE_LIMIT) {
+                    best = plan;
+                }
+            }
+            return best;
+        }
+
+        private double cost(DeviceProperties device, Shape shape) {
+            int steps = Math.ceilDiv(Math.ceilDiv(shape.k(), TILE_K), splits);
+            double rounds = Math.ceilDiv(items(tile, splits, shape), device.multiprocessors());
+            double item = (double) TILE_M * tile.n * (steps * TILE_K + OVERHEAD);
+            return rounds * item + MatMulPlan.reductionCost(device, splits, shape.m(), shape.n());
+        }
+
         /// The workspace for an [m, n] result.
         public long workspaceBytes(int m, int n) {
             return splits == 1 ? 0 : splits * MatMulPlan.partBytes(m, n);
@@ -111,7 +135,7 @@ public final class WarpgroupMatMul implements GpuKernel {
             float alpha,
             Epilogue epilogue) {
         DeviceProperties device = library.device();
-        long items = (long) Math.ceilDiv(shape.m(), TILE_M) * Math.ceilDiv(shape.n(), tile.n) * splits;
+        long items = items(tile, splits, shape);
         if (items > Integer.MAX_VALUE) {
             throw new GpuException(
                     "%s: a product has at most %,d tiles: it needs %,d".formatted(shape, Integer.MAX_VALUE, items));
@@ -137,6 +161,10 @@ public final class WarpgroupMatMul implements GpuKernel {
                 splits,
                 steps,
                 MatMulPlan.partBytes(shape.m(), shape.n()));
+    }
+
+    private static long items(Tile tile, int splits, Shape shape) {
+        return (long) Math.ceilDiv(shape.m(), TILE_M) * Math.ceilDiv(shape.n(), tile.n) * splits;
     }
 
     /// The boxes of an operand.

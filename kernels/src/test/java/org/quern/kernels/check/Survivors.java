@@ -83,6 +83,15 @@ final class Survivors {
                     "add.u32 %t, %(n0|write), |add.u32 %tiles_n, %n,",
                     "a bound that is compared with multiples of a tile or a stage, or another way to the same results"),
             same("matmul", "add.u32 %row, %row, ", "the last of a series of advances, whose result is not used"),
+            same(
+                    "matmul",
+                    "or.b64 %desc_[ab]0, %desc_[ab]0, 0x4000004000010000;",
+                    "the leading offset of a swizzled matrix with its rows along k, which has no meaning"),
+            same(
+                    "matmul",
+                    "add.u32 %k, %k, 63;|add.u32 %tiles_m, %m, 127;|add.u32 %t, %column, \\d+;",
+                    "tiles of zeros more, or of which nothing is stored; a bound compared with multiples of the vector"),
+            same("matmul", "and.b32 %t, %band, 1;", "another order of the tiles"),
             missed(
                     "matmul",
                     "shl.b32 %tile_m, %band, 3;|add.u32 %t, %element, ",
