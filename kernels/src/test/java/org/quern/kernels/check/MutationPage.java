@@ -30,7 +30,7 @@ final class MutationPage {
             %s
             Of each template up to %d variants are looked at, spread evenly over those that ship. In each, every barrier,
             wait, commit, fence and zero-filling copy gets its fault, and %d places of each other kind, drawn by chance
-            with seed %d. (There is no fence in these kernels: what blocks tell each other goes from launch to launch.)
+            with seed %d. (Kernels for sm_80 have no fence: what blocks tell each other goes from launch to launch.)
             A cell says how many faults were found of how many. Faults that make no difference to any input are
             equivalent; the score, which a test keeps at 95 %% or more, is that of the others. As of %s, by
 
