@@ -72,7 +72,10 @@ final class BenchCpuCommand implements Callable<Integer> {
     @Option(names = "--text", paramLabel = "FILE", description = "The text that encode and train-tokenizer take.")
     private Optional<Path> text = Optional.empty();
 
-    @Option(names = "--ranks", paramLabel = "FILE", description = "The tiktoken ranks (cl100k) that encode takes.")
+    @Option(
+            names = "--ranks",
+            paramLabel = "FILE",
+            description = "What encode takes: a tokenizer.json or a rank file of tiktoken.")
     private Optional<Path> ranks = Optional.empty();
 
     @Option(names = "--json", description = "Print the measurements as JSON.")

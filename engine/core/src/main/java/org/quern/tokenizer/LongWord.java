@@ -5,7 +5,7 @@ package org.quern.tokenizer;
 final class LongWord {
     private static final int DEAD = -1;
 
-    private final PairTable merges;
+    private final MergeTable merges;
     private final int[] byteIds;
 
     private int[] ids = new int[0];
@@ -14,7 +14,7 @@ final class LongWord {
     private long[] heap;
     private int heapSize;
 
-    LongWord(PairTable merges, int[] byteIds) {
+    LongWord(MergeTable merges, int[] byteIds) {
         this.merges = merges;
         this.byteIds = byteIds;
     }
@@ -44,7 +44,7 @@ final class LongWord {
                 continue;
             }
             int right = following[left];
-            long merge = merges.get(PairTable.pair(ids[left], ids[right]), -1);
+            long merge = merges.get(ids[left], ids[right]);
             if (merge >>> 32 != top >>> 32) {
                 continue;
             }
@@ -65,8 +65,8 @@ final class LongWord {
     }
 
     private void offer(int left, int right) {
-        long merge = merges.get(PairTable.pair(ids[left], ids[right]), -1);
-        if (merge < 0) {
+        long merge = merges.get(ids[left], ids[right]);
+        if (merge == MergeTable.NONE) {
             return;
         }
         long entry = merge >>> 32 << 32 | left;

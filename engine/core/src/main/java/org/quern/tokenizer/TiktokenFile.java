@@ -2,16 +2,56 @@ package org.quern.tokenizer;
 
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.Iterator;
 import java.util.List;
 import org.quern.base.QuernException;
 
-/// tiktoken's rank files: a line is a token in base64, a space and its rank, which is its id and its urgency at once.
+/// tiktoken's rank files: a line is a token in base64, a space and its rank, which is its id and its urgency
+/// at once.
 /// Any two adjacent tokens merge whose bytes together are a token.
 final class TiktokenFile {
     private TiktokenFile() {}
+
+    /// Reads one of the published files, which its name tells.
+    static Tokenizer read(Path file) {
+        String name = file.getFileName().toString();
+        if (name.contains("o200k")) {
+            return read(file, SplitPattern.O200K, specials("<|endoftext|>", 199_999, "<|endofprompt|>", 200_018));
+        }
+        if (name.contains("cl100k")) {
+            return read(
+                    file,
+                    SplitPattern.CL100K,
+                    specials(
+                            "<|endoftext|>",
+                            100_257,
+                            "<|fim_prefix|>",
+                            100_258,
+                            "<|fim_middle|>",
+                            100_259,
+                            "<|fim_suffix|>",
+                            100_260,
+                            "<|endofprompt|>",
+                            100_276));
+        }
+        if (name.contains("50k") || name.contains("gpt2")) {
+            return read(file, SplitPattern.GPT2, specials("<|endoftext|>", 50_256));
+        }
+        throw QuernException.data(
+                "%s: a tiktoken file does not say how text is split; its name must hold gpt2, r50k, p50k, cl100k or o200k"
+                        .formatted(file));
+    }
+
+    private static List<AddedToken> specials(Object... namesAndIds) {
+        List<AddedToken> specials = new ArrayList<>();
+        for (int i = 0; i < namesAndIds.length; i += 2) {
+            specials.add(AddedToken.special((int) namesAndIds[i + 1], (String) namesAndIds[i]));
+        }
+        return specials;
+    }
 
     static Tokenizer read(Path file, SplitPattern pattern, List<AddedToken> specials) {
         Vocabulary vocabulary = new Vocabulary(file.toString());

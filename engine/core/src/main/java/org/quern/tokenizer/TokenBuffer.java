@@ -45,9 +45,9 @@ public final class TokenBuffer {
         size = n + 4 + (to[n + 1] >> 31) + (to[n + 2] >> 31) + (to[n + 3] >> 31);
     }
 
-    void addAll(int[] more, int count) {
+    void addAll(int[] more, int from, int count) {
         reserve(count);
-        System.arraycopy(more, 0, ids, size, count);
+        System.arraycopy(more, from, ids, size, count);
         size += count;
     }
 

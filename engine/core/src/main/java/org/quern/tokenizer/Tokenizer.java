@@ -5,6 +5,7 @@ import java.nio.CharBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -19,7 +20,8 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import org.quern.base.QuernException;
 
-/// A byte-level BPE vocabulary: text to ids and back. Every byte has a token of its own, so any text can be encoded and
+/// A byte-level BPE vocabulary: text to ids and back. Every byte has a token of its own, so any text can be
+/// encoded and
 /// `decodeBytes(encode(x))` is `x`. Immutable and thread-safe; for much text take an [#encoder] for each thread.
 ///
 /// It reads and writes `tokenizer.json` of Hugging Face tokenizers (and gives the same ids), tiktoken rank files and
@@ -39,7 +41,7 @@ public final class Tokenizer {
 
     /// The bytes of each id, null where there is none.
     private final byte[][] contents;
-    private final PairTable mergeTable;
+    private final MergeTable mergeTable;
     private final int[] byteIds = new int[256];
     private final AddedTokenFinder[] plainAdded;
     private final AddedTokenFinder[] allAdded;
@@ -92,7 +94,7 @@ public final class Tokenizer {
                                 .formatted(vocabulary.source(), b));
             }
         }
-        mergeTable = merges.table();
+        mergeTable = new MergeTable(merges, byteIds);
         plainAdded = finders(added.stream().filter(t -> !t.special()).toList());
         allAdded = finders(added);
     }
@@ -126,6 +128,15 @@ public final class Tokenizer {
         return finders.toArray(AddedTokenFinder[]::new);
     }
 
+    /// Reads what a user names: a `tokenizer.json`, a folder that has one, or a published rank file of tiktoken
+    /// (`r50k_base.tiktoken`, `p50k_base`, `cl100k_base`, `o200k_base`).
+    public static Tokenizer open(Path place) {
+        if (place.getFileName() != null && place.getFileName().toString().endsWith(".tiktoken")) {
+            return TiktokenFile.read(place);
+        }
+        return read(Files.isDirectory(place) ? place.resolve("tokenizer.json") : place);
+    }
+
     /// Reads a `tokenizer.json`. What we cannot follow exactly (normalizers, other models, unknown split
     /// expressions) is refused.
     public static Tokenizer read(Path tokenizerJson) {
@@ -154,7 +165,8 @@ public final class Tokenizer {
         return new String(TokenizerJson.json(this), StandardCharsets.UTF_8);
     }
 
-    /// The text of the `tokenizer_config.json` with which transformers' AutoTokenizer reads the `tokenizer.json` beside
+    /// The text of the `tokenizer_config.json` with which transformers' AutoTokenizer reads the
+    /// `tokenizer.json` beside
     /// it.
     public String toConfigJson(int contextLength) {
         return new String(TokenizerJson.configJson(this, contextLength), StandardCharsets.UTF_8);
@@ -344,7 +356,14 @@ public final class Tokenizer {
         return ignoreMerges;
     }
 
-    PairTable mergeTable() {
+    /// Whether a word that is a token becomes that token before any merge is tried: as tiktoken does it, where
+    /// the most
+    /// urgent merge is that of the smallest id, and where a file asks for it.
+    boolean wholeWords() {
+        return ignoreMerges || merges.byResult();
+    }
+
+    MergeTable mergeTable() {
         return mergeTable;
     }
 

@@ -11,13 +11,17 @@ final class WordTable {
 
     private byte[] bytes = new byte[1 << 12];
     private int[] ends = new int[1 << 8];
-    private int[] hashes = new int[1 << 8];
-    /// Word number plus 1, or 0.
-    private int[] slots = new int[1 << 9];
+    /// `hash << 32 | (word number plus 1)`, or 0.
+    private long[] slots = new long[1 << 9];
     private int size;
 
     int size() {
         return size;
+    }
+
+    /// The bytes of memory that it takes.
+    long memory() {
+        return bytes.length + (long) Integer.BYTES * ends.length + (long) Long.BYTES * slots.length;
     }
 
     byte[] bytes() {
@@ -34,7 +38,7 @@ final class WordTable {
 
     /// The number of a byte string, or -1.
     int find(byte[] text, int from, int to) {
-        return slots[slot(hash(text, from, to), text, from, to)] - 1;
+        return (int) slots[slot(hash(text, from, to), text, from, to)] - 1;
     }
 
     /// The number of a byte string, which is given one if it has none.
@@ -42,7 +46,7 @@ final class WordTable {
         int hash = hash(text, from, to);
         int slot = slot(hash, text, from, to);
         if (slots[slot] != 0) {
-            return slots[slot] - 1;
+            return (int) slots[slot] - 1;
         }
         int start = size == 0 ? 0 : ends[size - 1];
         int end = Math.addExact(start, to - from);
@@ -52,11 +56,9 @@ final class WordTable {
         System.arraycopy(text, from, bytes, start, to - from);
         if (size == ends.length) {
             ends = Arrays.copyOf(ends, 2 * size);
-            hashes = Arrays.copyOf(hashes, 2 * size);
         }
         ends[size] = end;
-        hashes[size] = hash;
-        slots[slot] = ++size;
+        slots[slot] = (long) hash << 32 | ++size;
         if (2 * size > slots.length) {
             enlarge();
         }
@@ -64,22 +66,26 @@ final class WordTable {
     }
 
     private void enlarge() {
-        slots = new int[2 * slots.length];
-        for (int word = 0; word < size; word++) {
-            int slot = hashes[word] & slots.length - 1;
-            while (slots[slot] != 0) {
-                slot = slot + 1 & slots.length - 1;
+        long[] old = slots;
+        slots = new long[2 * old.length];
+        int mask = slots.length - 1;
+        for (long entry : old) {
+            if (entry != 0) {
+                int slot = (int) (entry >>> 32) & mask;
+                while (slots[slot] != 0) {
+                    slot = slot + 1 & mask;
+                }
+                slots[slot] = entry;
             }
-            slots[slot] = word + 1;
         }
     }
 
     private int slot(int hash, byte[] text, int from, int to) {
         int mask = slots.length - 1;
         int slot = hash & mask;
-        for (int entry = slots[slot]; entry != 0; entry = slots[slot]) {
-            int word = entry - 1;
-            if (hashes[word] == hash && Arrays.equals(bytes, start(word), ends[word], text, from, to)) {
+        for (long entry = slots[slot]; entry != 0; entry = slots[slot]) {
+            int word = (int) entry - 1;
+            if ((int) (entry >>> 32) == hash && Arrays.equals(bytes, start(word), ends[word], text, from, to)) {
                 break;
             }
             slot = slot + 1 & mask;

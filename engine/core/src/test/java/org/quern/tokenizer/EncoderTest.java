@@ -83,6 +83,34 @@ class EncoderTest {
     }
 
     @Test
+    void remembersLongWordsAndWordsOfManyTokens() {
+        Encoder encoder = tokenizer.encoder();
+        TokenBuffer ids = new TokenBuffer();
+        for (String word : List.of("qxzqxzqxzqxzqxz", "qxzqxz", "qx".repeat(40), "qx".repeat(60))) {
+            byte[] text = word.getBytes(StandardCharsets.UTF_8);
+            for (int round = 0; round < 3; round++) {
+                ids.clear();
+                encoder.encode(text, 0, text.length, ids);
+                assertThat(IntStream.of(ids.toArray()).boxed().toList()).isEqualTo(mergePlainly(text));
+            }
+        }
+    }
+
+    @Test
+    void keepsABoundedNumberOfWords() {
+        Encoder encoder = tokenizer.encoder();
+        TokenBuffer ids = new TokenBuffer();
+        for (int i = 0; i < 400_000; i++) {
+            String text =
+                    " qxzqxz" + Integer.toString(i, 26).replaceAll("[0-9]", "x") + (i % 2 == 0 ? "qxzqxzqxz" : "");
+            byte[] utf8 = text.getBytes(StandardCharsets.UTF_8);
+            ids.clear();
+            encoder.encode(utf8, 0, utf8.length, ids);
+            assertThat(tokenizer.decodeBytes(ids.toArray())).isEqualTo(utf8);
+        }
+    }
+
+    @Test
     void encodesPartOfAnArray() {
         byte[] text = ("xx" + TEXT + "yy").getBytes(StandardCharsets.UTF_8);
         TokenBuffer ids = new TokenBuffer();
@@ -105,7 +133,7 @@ class EncoderTest {
 
     @Test
     void takesAMegabyteOfOneLetterInItsStride() {
-        for (String letter : List.of("a", "^", "ab")) {
+        for (String letter : List.of("a", "^", "ab", " ", "\u00E9")) {
             String word = letter.repeat(1_000_000 / letter.length());
 
             assertThat(tokenizer.decode(tokenizer.encode(word))).isEqualTo(word);

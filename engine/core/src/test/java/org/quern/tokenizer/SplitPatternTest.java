@@ -2,6 +2,8 @@ package org.quern.tokenizer;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -63,7 +65,17 @@ class SplitPatternTest {
         "`",
         "@",
         "{",
-        "z\u00FFz"
+        "z\u00FFz",
+        "camelCase",
+        "HTMLPage",
+        "A",
+        "bC",
+        "\u01C5",
+        "\u02B0",
+        "\u0903",
+        "\u0301A!",
+        "/",
+        "\n/\r"
     };
 
     private static List<String> split(SplitPattern pattern, byte[] text, int from, int to) {
@@ -98,6 +110,31 @@ class SplitPatternTest {
             }
             assertThat(split(pattern, text)).isEqualTo(expected);
         }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void findsShortWordsAsItFindsAll(SplitPattern pattern) {
+        Random random = new Random(2);
+        int found = 0;
+        for (int n = 0; n < 20_000; n++) {
+            StringBuilder built = new StringBuilder();
+            while (built.length() < 40) {
+                built.append(PIECES[random.nextInt(PIECES.length)]);
+            }
+            byte[] text = built.toString().getBytes(StandardCharsets.UTF_8);
+            ByteBuffer bytes = ByteBuffer.wrap(text).order(ByteOrder.LITTLE_ENDIAN);
+            for (int start = 0; start + 16 <= text.length; ) {
+                int end = pattern.next(text, start, text.length);
+                int length = pattern.shortWord(bytes.getLong(start), bytes.getLong(start + 8));
+                if (length > 0) {
+                    found++;
+                    assertThat(length).as(built.substring(0)).isEqualTo(end - start);
+                }
+                start = end;
+            }
+        }
+        assertThat(found).isGreaterThan(20_000);
     }
 
     @ParameterizedTest

@@ -124,7 +124,7 @@ class TokenizerFilesTest {
             /pre_tokenizer                                 | {"type":"Whitespace"} | pre_tokenizer.type: expected
             /pre_tokenizer                                 | {"type":"ByteLevel","add_prefix_space":true} | add_prefix_space: expected false
             /pre_tokenizer/pretokenizers/0/behavior        | "Removed"       | behavior: expected "Isolated"
-            /pre_tokenizer/pretokenizers/0/pattern/Regex   | "x+"            | Regex: expected the split expression of [GPT2, CL100K, LLAMA3], found "x+"
+            /pre_tokenizer/pretokenizers/0/pattern/Regex   | "x+"            | Regex: expected the split expression of [GPT2, CL100K, LLAMA3, O200K], found "x+"
             /added_tokens/0/lstrip                         | true            | added_tokens[0].lstrip: expected false
             /added_tokens/0/id                             | 2000000000      | has id 2000000000
             /added_tokens/0/content                        | ""              | expected some content

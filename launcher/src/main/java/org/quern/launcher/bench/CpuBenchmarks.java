@@ -3,6 +3,8 @@ package org.quern.launcher.bench;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -13,6 +15,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import java.util.stream.IntStream;
 import org.quern.base.QuernException;
 import org.quern.executor.CpuExecutor;
@@ -49,7 +52,7 @@ public final class CpuBenchmarks {
         MATMUL,
         /// A training step of GPT-2 124M: forward, backward, AdamW; 4 sequences of 64 tokens.
         STEP,
-        /// Encoding a text with the ranks of a tiktoken file, one thread.
+        /// Encoding a text in one thread: cold, that is with an encoder that has met no word yet, and warm.
         ENCODE,
         /// Training a vocabulary of 32,768 tokens on a text.
         TRAIN_TOKENIZER;
@@ -90,6 +93,7 @@ public final class CpuBenchmarks {
     private static final int LENGTH = 64;
     private static final int VOCABULARY = 32768;
     private static final double WARM_UP_SECONDS = 1.5;
+    private static final ThreadMXBean THREADS = ManagementFactory.getThreadMXBean();
 
     private final List<Kind> kinds;
     private final Optional<Integer> threads;
@@ -115,7 +119,7 @@ public final class CpuBenchmarks {
                     }
                 }
                 case STEP -> each.accept(step(all));
-                case ENCODE -> each.accept(encode());
+                case ENCODE -> encode(each);
                 case TRAIN_TOKENIZER -> each.accept(trainTokenizer(all));
             }
         }
@@ -189,19 +193,22 @@ public final class CpuBenchmarks {
         }
     }
 
-    private Measurement encode() {
+    private void encode(Consumer<Measurement> each) {
         byte[] utf8 = readText();
-        Path file = ranks.orElseThrow(() -> QuernException.data("encode needs --ranks, a tiktoken file"));
-        Encoder encoder =
-                Tokenizer.readTiktoken(file, SplitPattern.CL100K, List.of()).encoder();
+        Tokenizer tokenizer =
+                Tokenizer.open(ranks.orElseThrow(() -> QuernException.data("encode needs --ranks, a tokenizer")));
         TokenBuffer tokens = new TokenBuffer();
-        double seconds = seconds(
-                () -> {
-                    tokens.clear();
-                    encoder.encode(utf8, 0, utf8.length, tokens);
-                },
-                5);
-        return new Measurement("encode", 1, utf8.length / 1e6 / seconds, "MB/s");
+        Encoder warm = tokenizer.encoder();
+        for (boolean cold : new boolean[] {true, false}) {
+            double seconds = seconds(
+                    () -> {
+                        tokens.clear();
+                        (cold ? tokenizer.encoder() : warm).encode(utf8, 0, utf8.length, tokens);
+                    },
+                    5,
+                    THREADS::getCurrentThreadCpuTime);
+            each.accept(new Measurement("encode " + (cold ? "cold" : "warm"), 1, utf8.length / 1e6 / seconds, "MB/s"));
+        }
     }
 
     private Measurement trainTokenizer(int threads) {
@@ -226,15 +233,19 @@ public final class CpuBenchmarks {
 
     /// The median seconds of some calls, after enough to warm up.
     private static double seconds(Runnable work, int repetitions) {
+        return seconds(work, repetitions, System::nanoTime);
+    }
+
+    private static double seconds(Runnable work, int repetitions, LongSupplier clock) {
         long began = System.nanoTime();
         do {
             work.run();
         } while (System.nanoTime() - began < WARM_UP_SECONDS * 1e9);
         double[] seconds = new double[repetitions];
         for (int i = 0; i < repetitions; i++) {
-            long start = System.nanoTime();
+            long start = clock.getAsLong();
             work.run();
-            seconds[i] = (System.nanoTime() - start) / 1e9;
+            seconds[i] = (clock.getAsLong() - start) / 1e9;
         }
         Arrays.sort(seconds);
         return seconds[repetitions / 2];
