@@ -29,9 +29,11 @@ import tools.jackson.core.json.JsonFactory;
 
 /// Streams the documents of text files, in the order of the files and of the documents in them.
 ///
-/// - `.jsonl`, `.jsonl.gz`: an object a line; `text` is the document and `title`, else `id`, its name. Blank lines are
+/// - `.jsonl`, `.jsonl.gz`: an object a line; `text` is the document and `title`, else `id`, its name. Blank
+/// lines are
 ///   passed over.
-/// - `.txt`, `.txt.gz`: one document, or several with a form feed between them; line breaks beside a form feed belong
+/// - `.txt`, `.txt.gz`: one document, or several with a form feed between them; line breaks beside a form feed
+/// belong
 ///   to neither.
 ///
 /// A byte-order mark is dropped, and so are empty documents. What is not valid UTF-8 or JSON, lacks its text or ends
@@ -41,6 +43,9 @@ public final class CorpusReader implements Iterator<Document>, AutoCloseable {
     public static final List<String> SUFFIXES = List.of(".jsonl", ".jsonl.gz", ".txt", ".txt.gz");
 
     private static final int MAX_DOCUMENT_BYTES = 1 << 30;
+    /// Long texts come in parts of about this size where they may.
+    private static final int PART_BYTES = 1 << 20;
+
     private static final JsonFactory JSON = JsonFactory.builder()
             .streamReadConstraints(StreamReadConstraints.builder()
                     .maxStringLength(MAX_DOCUMENT_BYTES)
@@ -55,6 +60,9 @@ public final class CorpusReader implements Iterator<Document>, AutoCloseable {
     private byte[] record = new byte[1 << 16];
     private int recordLength;
     private int nextFile;
+    /// Whether a text may come in parts.
+    private boolean inParts;
+
     private long bytesOfClosedFiles;
 
     private Path file;
@@ -95,8 +103,13 @@ public final class CorpusReader implements Iterator<Document>, AutoCloseable {
         return document;
     }
 
-    /// The texts alone of the documents to come.
+    /// The texts alone of the documents to come, to count their words: a long one of a `.txt` comes in parts,
+    /// so that
+    /// it need not fit into memory. A part ends with a line and before a letter of ASCII, where no tokenizer
+    /// has a word
+    /// across.
     public Iterator<byte[]> texts() {
+        inParts = true;
         return new Iterator<>() {
             @Override
             public boolean hasNext() {
@@ -191,14 +204,19 @@ public final class CorpusReader implements Iterator<Document>, AutoCloseable {
             }
             any = true;
             int end = bufferAt;
-            while (end < bufferEnd && buffer[end] != separator) {
+            boolean endOfPart = false;
+            while (end < bufferEnd && buffer[end] != separator && !endOfPart) {
                 if (buffer[end] == '\n') {
                     nextLine++;
                 }
                 end++;
+                endOfPart = inParts && !lines && recordLength + end - bufferAt >= PART_BYTES && endsPart(end);
             }
             append(bufferAt, end);
             bufferAt = end;
+            if (endOfPart) {
+                return true;
+            }
             if (end < bufferEnd) {
                 bufferAt++;
                 if (lines) {
@@ -207,6 +225,17 @@ public final class CorpusReader implements Iterator<Document>, AutoCloseable {
                 return true;
             }
         }
+    }
+
+    /// Whether a visible sign and a line end come before `i` in the buffer, and a letter behind them.
+    private boolean endsPart(int i) {
+        return i >= 2
+                && i < bufferEnd
+                && buffer[i - 1] == '\n'
+                && buffer[i - 2] > ' '
+                && buffer[i - 2] < 0x7F
+                && (buffer[i] | 0x20) >= 'a'
+                && (buffer[i] | 0x20) <= 'z';
     }
 
     private void append(int from, int to) {

@@ -1,14 +1,11 @@
 package org.quern.tokenizer;
 
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
-import org.quern.base.ExitCode;
+import java.util.function.Supplier;
 import org.quern.base.QuernException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -26,10 +23,22 @@ public record BpeTrainer(SplitPattern pattern, int vocabSize, List<String> speci
     private static final Logger LOG = LoggerFactory.getLogger(BpeTrainer.class);
     private static final int BYTES = 256;
 
-    /// Told how far the merges are, for a progress bar.
+    /// What counting words may take of the heap before they are written to a temporary file.
+    private static final int COUNTING_SHARE = 4;
+
+    /// What the words that merges are learnt from may take.
+    private static final int LEARNING_SHARE = 2;
+
+    /// Told how far it is, for a progress bar.
     @FunctionalInterface
     public interface Progress {
+        /// By the thread that trains.
         void merged(int done, int total);
+
+        /// By one of the counting threads at a time.
+        ///
+        /// @param bytes of the documents that were taken so far
+        default void counted(long bytes) {}
     }
 
     public BpeTrainer {
@@ -47,46 +56,46 @@ public record BpeTrainer(SplitPattern pattern, int vocabSize, List<String> speci
         }
     }
 
-    /// Trains on documents in UTF-8. The iterator is used by one thread at a time.
+    /// Trains on documents in UTF-8, as many as there are: what does not fit into a part of the heap goes to
+    /// temporary
+    /// files. The iterator is used by one thread at a time.
     public Tokenizer train(Iterator<byte[]> documents, Progress progress) {
-        return merge(count(documents), progress);
+        long heap = Runtime.getRuntime().maxMemory();
+        return train(documents, progress, heap / LEARNING_SHARE, heap / COUNTING_SHARE / threads);
     }
 
-    private WordCounts count(Iterator<byte[]> documents) {
-        List<Future<WordCounts>> parts = new ArrayList<>();
-        try (ExecutorService pool = Executors.newFixedThreadPool(threads)) {
-            for (int i = 0; i < threads; i++) {
-                parts.add(pool.submit(() -> {
-                    WordCounts counts = new WordCounts(pattern);
-                    for (byte[] text = next(documents); text != null; text = next(documents)) {
-                        counts.count(text);
-                    }
-                    return counts;
-                }));
+    /// @param memory the bytes to learn in
+    /// @param memoryOfThread those for each thread to count in
+    Tokenizer train(Iterator<byte[]> documents, Progress progress, long memory, long memoryOfThread) {
+        WordList words;
+        try (WordCounter counter = new WordCounter(pattern, memoryOfThread, progress)) {
+            counter.count(documents, threads);
+            words = WordList.read(counter::cursor, memory);
+        }
+        return merge(words, progress);
+    }
+
+    /// Counts the words of documents into a file, so that several machines can count parts of a corpus, for
+    /// [#trainOnCounts].
+    public static void count(
+            Iterator<byte[]> documents, SplitPattern pattern, int threads, Path file, Progress progress) {
+        long memory = Runtime.getRuntime().maxMemory() / COUNTING_SHARE / threads;
+        try (WordCounter counter = new WordCounter(pattern, memory, progress)) {
+            counter.count(documents, threads);
+            try (WordCursor words = counter.cursor()) {
+                WordCountFile.write(file, pattern, words);
             }
-            WordCounts all = parts.getFirst().get();
-            for (Future<WordCounts> part : parts.subList(1, threads)) {
-                all.add(part.get());
-            }
-            return all;
-        } catch (ExecutionException e) {
-            if (e.getCause() instanceof RuntimeException failure) {
-                throw failure;
-            }
-            throw new IllegalStateException(e.getCause());
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new QuernException(ExitCode.RETRYABLE, "interrupted while counting words", e);
         }
     }
 
-    private static byte[] next(Iterator<byte[]> documents) {
-        synchronized (documents) {
-            return documents.hasNext() ? documents.next() : null;
-        }
+    /// Trains on what [#count] wrote: the same tokenizer as from all the documents at once.
+    public Tokenizer trainOnCounts(List<Path> files, Progress progress) {
+        Supplier<WordCursor> all = () -> new MergedWords(
+                files.stream().map(file -> WordCountFile.open(file, pattern)).toList());
+        return merge(WordList.read(all, Runtime.getRuntime().maxMemory() / LEARNING_SHARE), progress);
     }
 
-    private Tokenizer merge(WordCounts counts, Progress progress) {
+    private Tokenizer merge(WordList words, Progress progress) {
         Vocabulary vocabulary = new Vocabulary("trained vocabulary");
         List<AddedToken> specials = new ArrayList<>();
         for (String content : specialTokens) {
@@ -96,7 +105,7 @@ public record BpeTrainer(SplitPattern pattern, int vocabSize, List<String> speci
         for (byte b : ByteAlphabet.inOrder()) {
             vocabulary.add(new byte[] {b}, vocabulary.size());
         }
-        Merges merges = new MergeLearner(counts, vocabulary).learn(vocabSize, progress);
+        Merges merges = new MergeLearner(words, vocabulary).learn(vocabSize, progress);
         if (vocabulary.size() < vocabSize) {
             LOG.warn(
                     "The text has no more pairs to merge: the vocabulary has {} tokens rather than {}",

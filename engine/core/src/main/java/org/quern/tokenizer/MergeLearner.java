@@ -23,30 +23,26 @@ final class MergeLearner {
     private final long[] weights;
 
     /// @param vocabulary holds the single bytes, at ids without gaps, and gets the new tokens
-    MergeLearner(WordCounts words, Vocabulary vocabulary) {
+    MergeLearner(WordList words, Vocabulary vocabulary) {
         this.vocabulary = vocabulary;
         merges = new Merges.Builder(vocabulary);
         int[] byteIds = new int[256];
         for (int b = 0; b < byteIds.length; b++) {
             byteIds[b] = vocabulary.find(new byte[] {(byte) b});
         }
-        int[] order = words.sorted();
-        WordTable table = words.words();
-        byte[] bytes = table.bytes();
-        starts = new int[order.length];
-        lengths = new int[order.length];
-        weights = new long[order.length];
-        symbols = new int[order.length == 0 ? 0 : table.end(order.length - 1)];
-        int n = 0;
-        for (int w = 0; w < order.length; w++) {
-            int from = table.start(order[w]);
-            int to = table.end(order[w]);
-            starts[w] = n;
-            lengths[w] = to - from;
-            weights[w] = words.count(order[w]);
-            for (int i = from; i < to; i++) {
-                symbols[n++] = byteIds[bytes[i] & 0xFF];
-            }
+        byte[] bytes = words.bytes();
+        int count = words.size();
+        starts = new int[count];
+        lengths = new int[count];
+        weights = new long[count];
+        symbols = new int[count == 0 ? 0 : words.end(count - 1)];
+        for (int w = 0; w < count; w++) {
+            starts[w] = words.start(w);
+            lengths[w] = words.end(w) - starts[w];
+            weights[w] = words.count(w);
+        }
+        for (int i = 0; i < symbols.length; i++) {
+            symbols[i] = byteIds[bytes[i] & 0xFF];
         }
     }
 

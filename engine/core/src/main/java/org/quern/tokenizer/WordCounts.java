@@ -1,7 +1,6 @@
 package org.quern.tokenizer;
 
 import java.util.Arrays;
-import java.util.stream.IntStream;
 
 /// How often each word occurs.
 final class WordCounts {
@@ -17,45 +16,54 @@ final class WordCounts {
         int start = 0;
         while (start < text.length) {
             int end = pattern.next(text, start, text.length);
-            add(text, start, end, 1);
+            int word = words.add(text, start, end);
+            if (word == counts.length) {
+                counts = Arrays.copyOf(counts, 2 * word);
+            }
+            counts[word]++;
             start = end;
         }
-    }
-
-    void add(WordCounts other) {
-        for (int word = 0; word < other.size(); word++) {
-            add(other.words.bytes(), other.words.start(word), other.words.end(word), other.counts[word]);
-        }
-    }
-
-    private void add(byte[] text, int from, int to, long count) {
-        int word = words.add(text, from, to);
-        if (word == counts.length) {
-            counts = Arrays.copyOf(counts, 2 * word);
-        }
-        counts[word] += count;
     }
 
     int size() {
         return words.size();
     }
 
-    long count(int word) {
-        return counts[word];
+    /// The bytes of memory that it takes.
+    long memory() {
+        return words.memory() + (long) Long.BYTES * counts.length;
     }
 
-    WordTable words() {
-        return words;
-    }
+    /// The words in order.
+    WordCursor cursor() {
+        int[] order = new WordOrder(words).sorted();
+        return new WordCursor() {
+            private int at = -1;
 
-    /// The words in the order of their bytes, so that nothing depends on which thread met them first.
-    int[] sorted() {
-        byte[] bytes = words.bytes();
-        return IntStream.range(0, size())
-                .boxed()
-                .sorted((a, b) -> Arrays.compareUnsigned(
-                        bytes, words.start(a), words.end(a), bytes, words.start(b), words.end(b)))
-                .mapToInt(Integer::intValue)
-                .toArray();
+            @Override
+            public boolean next() {
+                return ++at < order.length;
+            }
+
+            @Override
+            public byte[] bytes() {
+                return words.bytes();
+            }
+
+            @Override
+            public int from() {
+                return words.start(order[at]);
+            }
+
+            @Override
+            public int to() {
+                return words.end(order[at]);
+            }
+
+            @Override
+            public long count() {
+                return counts[order[at]];
+            }
+        };
     }
 }

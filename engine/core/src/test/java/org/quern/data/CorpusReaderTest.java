@@ -67,6 +67,25 @@ class CorpusReaderTest {
     }
 
     @Test
+    void givesTheTextOfALongFileInParts() throws IOException {
+        StringBuilder text = new StringBuilder();
+        for (int i = 0; text.length() < 3_500_000; i++) {
+            text.append(i % 3 == 0 ? "A line.\n" : i % 3 == 1 ? "  another \n\n" : "1, 2; \u00E9;\n");
+        }
+        Path file = write("a.txt", text + "\f\nthe second");
+        List<String> parts = new ArrayList<>();
+        try (CorpusReader reader = new CorpusReader(List.of(file))) {
+            reader.texts().forEachRemaining(part -> parts.add(new String(part, UTF_8)));
+        }
+
+        String whole = text.substring(0, text.length() - 1);
+        assertThat(String.join("", parts)).isEqualTo(whole + "the second");
+        assertThat(parts).hasSizeBetween(4, 5).last().isEqualTo("the second");
+        assertThat(parts.subList(1, parts.size() - 1)).allMatch(part -> part.startsWith("A"));
+        assertThat(texts(file)).containsExactly(whole, "the second");
+    }
+
+    @Test
     void dividesATextFileAtFormFeeds() throws IOException {
         Path file = write("a.txt", "one\n\f\ntwo\r\n\f\r\n\nthree\f\f\n\ffour\n");
         assertThat(texts(file)).containsExactly("one", "two", "\nthree", "four\n");
