@@ -7,6 +7,7 @@ import org.quern.gpu.DeviceMemory;
 import org.quern.kernels.cuda.Attention;
 import org.quern.kernels.cuda.Attention.Shape;
 import org.quern.kernels.cuda.CachedAttention;
+import org.quern.kernels.cuda.WarpgroupAttention;
 
 /// Causal attention, forward and backward, and attention of one new token over a cache.
 final class AttentionBenchmarks {
@@ -78,7 +79,15 @@ final class AttentionBenchmarks {
                                 memory.output(2 * out),
                                 memory.output(4 * lse),
                                 shape),
-                        Map.of(),
+                        Map.of(
+                                "wgmma",
+                                (kernels, memory) -> new WarpgroupAttention(
+                                        kernels,
+                                        memory.bf16(fused, 1),
+                                        memory.indices(rows, 1),
+                                        memory.output(2 * out),
+                                        memory.output(4 * lse),
+                                        shape)),
                         question("attention", question)),
                 new KernelBenchmark(
                         "attention backward " + sizes,

@@ -7,6 +7,9 @@ import org.quern.gpu.DeviceMemory;
 import org.quern.kernels.cuda.Attention;
 import org.quern.kernels.cuda.Attention.Shape;
 import org.quern.kernels.cuda.CachedAttention;
+import org.quern.kernels.cuda.GpuKernel;
+import org.quern.kernels.cuda.KernelLibrary;
+import org.quern.kernels.cuda.WarpgroupAttention;
 import org.quern.ptx.KernelVariant;
 
 /// Attention, its gradient, and attention over a cache, against softmax(q k^T / sqrt(D)) v and its gradient
@@ -45,7 +48,15 @@ public final class AttentionCases {
     /// @param deviation of the inputs: 4.5 gives scores of up to about 80
     private record Setup(Shape shape, Documents documents, double deviation) {
         KernelCase forward() {
-            return new KernelCase("attention forward " + this, device -> AttentionCases.forward(device, this));
+            return new KernelCase(
+                    "attention forward " + this,
+                    device -> AttentionCases.forward(device, this, Attention.Forward::new));
+        }
+
+        KernelCase warpgroups() {
+            return new KernelCase(
+                    "attention forward by warpgroups " + this,
+                    device -> AttentionCases.forward(device, this, WarpgroupAttention::new));
         }
 
         KernelCase backward() {
@@ -120,6 +131,22 @@ public final class AttentionCases {
                         logits.stream().map(Setup::backward),
                         decodes())
                 .flatMap(cases -> cases);
+    }
+
+    /// The kernels of warpgroups, for heads of 64 and 128.
+    public static Stream<KernelCase> warpgroupCases() {
+        return Stream.of(64, 128)
+                .flatMap(headDim -> Stream.of(
+                        setup(1, 5, 1, 1, headDim, 0, Documents.NONE),
+                        setup(2, 130, 2, 1, headDim, 0, Documents.MIXED),
+                        setup(1, 300, 1, 1, headDim, 0, Documents.NONE),
+                        setup(1, 270, 2, 1, headDim, 100, Documents.NONE),
+                        setup(2, 129, 1, 1, headDim, 17, Documents.MIXED),
+                        setup(1, 130, 2, 2, headDim, 0, Documents.LAST),
+                        setup(1, 65, 1, 1, headDim, 0, Documents.TOKENS),
+                        setup(1, 640, 1, 1, headDim, 0, Documents.NONE),
+                        new Setup(new Shape(1, 70, 1, 1, headDim, 0), Documents.NONE, 4.5)))
+                .map(Setup::warpgroups);
     }
 
     private static Stream<KernelCase> decodes() {
@@ -298,7 +325,19 @@ public final class AttentionCases {
         return starts;
     }
 
-    private static void forward(CheckDevice device, Setup setup) {
+    /// Makes a kernel.
+    @FunctionalInterface
+    private interface Forward {
+        GpuKernel bind(
+                KernelLibrary library,
+                DeviceMemory qkv,
+                DeviceMemory starts,
+                DeviceMemory out,
+                DeviceMemory lse,
+                Shape shape);
+    }
+
+    private static void forward(CheckDevice device, Setup setup, Forward kernel) {
         Shape shape = setup.shape;
         int headDim = shape.headDim();
         Fused qkv = new Fused(device.normalBf16(rows(shape) * width(shape), setup.deviation), shape);
@@ -306,8 +345,7 @@ public final class AttentionCases {
         int count = rows(shape) * shape.heads();
         DeviceMemory out = device.outputBf16((long) count * headDim);
         DeviceMemory lse = device.outputF32(count);
-        device.run(
-                new Attention.Forward(device.library(), device.bf16(qkv.values), device.i32(starts), out, lse, shape));
+        device.run(kernel.bind(device.library(), device.bf16(qkv.values), device.i32(starts), out, lse, shape));
 
         double[] expected = new double[count * headDim];
         double[] tolerance = new double[expected.length];

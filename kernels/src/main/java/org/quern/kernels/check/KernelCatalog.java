@@ -3,6 +3,7 @@ package org.quern.kernels.check;
 import java.util.List;
 import java.util.stream.Stream;
 import org.quern.kernels.cuda.MatMul;
+import org.quern.kernels.cuda.WarpgroupAttention;
 import org.quern.kernels.cuda.WarpgroupMatMul;
 
 /// All kernels of Quern, family by family.
@@ -22,6 +23,11 @@ public final class KernelCatalog {
                         MatMulCases::slowWarpgroupCases),
                 new KernelFamily(
                         "attention", AttentionCases.variants(), AttentionCases::cases, AttentionCases::slowCases),
+                new KernelFamily(
+                        "warpgroup attention",
+                        WarpgroupAttention.variants(),
+                        AttentionCases::warpgroupCases,
+                        Stream::empty),
                 new KernelFamily("norm", NormCases.variants(), NormCases::cases, NormCases::slowCases),
                 new KernelFamily(
                         "activation", ActivationCases.variants(), ActivationCases::cases, ActivationCases::slowCases),
