@@ -149,6 +149,16 @@ public final class AttentionCases {
                 .map(Setup::warpgroups);
     }
 
+    /// The same on long sequences.
+    public static Stream<KernelCase> slowWarpgroupCases() {
+        return Stream.of(64, 128)
+                .flatMap(headDim -> Stream.of(
+                        setup(1, 1025, 4, 2, headDim, 0, Documents.MIXED),
+                        setup(2, 1000, 2, 2, headDim, 300, Documents.NONE),
+                        setup(1, 2048, 1, 1, headDim, 0, Documents.NONE)))
+                .map(Setup::warpgroups);
+    }
+
     private static Stream<KernelCase> decodes() {
         return Stream.of(
                 cached(new Shape(1, 1, 1, 1, 16, 0), 0, 1),

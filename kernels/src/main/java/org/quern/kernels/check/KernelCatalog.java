@@ -27,7 +27,7 @@ public final class KernelCatalog {
                         "warpgroup attention",
                         WarpgroupAttention.variants(),
                         AttentionCases::warpgroupCases,
-                        Stream::empty),
+                        AttentionCases::slowWarpgroupCases),
                 new KernelFamily("norm", NormCases.variants(), NormCases::cases, NormCases::slowCases),
                 new KernelFamily(
                         "activation", ActivationCases.variants(), ActivationCases::cases, ActivationCases::slowCases),

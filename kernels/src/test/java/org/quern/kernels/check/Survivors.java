@@ -60,7 +60,7 @@ final class Survivors {
             same(
                     "attention_.*",
                     "bar.warp.sync 0xffffffff; // all lanes",
-                    "the rows were read by matrix loads, each an operation of the whole warp, which no lane runs ahead of"),
+                    "the rows were read by operations of the whole warp, which no lane runs ahead of"),
             same(
                     "attention_.*",
                     "mad.wide.u32 (pointer|keys|values|queries|offset), (\\w+_)?step, 1,|add.s32 (load_row|copy_row|row), ",
@@ -84,8 +84,8 @@ final class Survivors {
                     "a bound that is compared with multiples of a tile or a stage, or another way to the same results"),
             same("matmul", "add.u32 %row, %row, ", "the last of a series of advances, whose result is not used"),
             same(
-                    "matmul",
-                    "or.b64 %desc_[ab]0, %desc_[ab]0, 0x4000004000010000;",
+                    "matmul|attention_forward",
+                    "or.b64 (%desc_[ab]0, %desc_[ab]0|\\w+_matrix, wide), 0x4000004000010000;",
                     "the leading offset of a swizzled matrix with its rows along k, which has no meaning"),
             same(
                     "matmul",
