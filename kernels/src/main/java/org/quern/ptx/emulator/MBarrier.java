@@ -34,6 +34,11 @@ final class MBarrier {
         /// By warp, the lanes that arrived, and when the first of them did.
         private final int[] lanes;
         private final int[] epochs;
+        /// By warp, the lanes that have waited.
+        private final int[] waited;
+        /// Who waited first, and when, so that copies count as its writes; or null.
+        private Warp observer;
+        private int observed;
         private NavigableMap<Integer, int[]> acquired;
         /// Copies that ended, until somebody waits.
         private final List<BulkCopy> copies = new ArrayList<>();
@@ -43,6 +48,7 @@ final class MBarrier {
             proxied = new int[actors];
             lanes = new int[actors];
             epochs = new int[actors];
+            waited = new int[actors];
         }
     }
 
@@ -89,22 +95,28 @@ final class MBarrier {
     ///
     /// @param lanes that waited
     void acquire(Warp warp, int lanes) {
-        if (!completed.copies.isEmpty()) {
-            for (BulkCopy copy : completed.copies) {
+        Released past = completed;
+        if (!past.copies.isEmpty()) {
+            for (BulkCopy copy : past.copies) {
                 warp.block.bulk.observed(copy, warp, Integer.numberOfTrailingZeros(lanes));
             }
-            completed.copies.clear();
-            completed.clock[warp.index] = Math.max(completed.clock[warp.index], warp.epoch);
-            if (lanes == warp.live) {
-                warp.metAt(warp.epoch);
-            }
+            past.copies.clear();
+            past.observer = warp;
+            past.observed = warp.epoch;
+            past.clock[warp.index] = Math.max(past.clock[warp.index], warp.epoch);
             warp.advance();
         }
-        warp.join(completed.clock);
-        Access.join(warp.proxied, completed.proxied);
-        warp.acquired = Releases.union(warp.acquired, completed.acquired);
-        if (lanes == warp.live && completed.lanes[warp.index] == lanes) {
-            warp.metAt(completed.epochs[warp.index]);
+        warp.join(past.clock);
+        Access.join(warp.proxied, past.proxied);
+        warp.acquired = Releases.union(warp.acquired, past.acquired);
+        past.waited[warp.index] |= lanes;
+        if (past.waited[warp.index] == warp.live) {
+            if (past.observer == warp) {
+                warp.metAt(past.observed);
+            }
+            if (past.lanes[warp.index] == warp.live) {
+                warp.metAt(past.epochs[warp.index]);
+            }
         }
     }
 

@@ -187,7 +187,6 @@ final class MBarrierDecoder {
             resolve(warp, mask, address);
             int complete = 0;
             MBarrier awaited = null;
-            MBarrier completed = null;
             // A wait may time out, and says so by a false.
             boolean late = maySuspend
                     && warp.block.execution.options.schedule() == Schedule.RANDOM
@@ -197,24 +196,36 @@ final class MBarrierDecoder {
                 int lane = Integer.numberOfTrailingZeros(rest);
                 barriers[lane] = warp.block.mbarriers.at(warp, lane);
             }
-            for (int rest = mask; rest != 0; rest &= rest - 1) {
-                int lane = Integer.numberOfTrailingZeros(rest);
-                MBarrier barrier = barriers[lane];
-                if (barrier.awaitsCopies()) {
-                    warp.block.bulk.awaited(barrier, warp, lane);
+            // Lanes that ask for one mbarrier get one answer.
+            for (int rest = mask; rest != 0; ) {
+                int first = Integer.numberOfTrailingZeros(rest);
+                MBarrier barrier = barriers[first];
+                int asking = 0;
+                for (int others = rest; others != 0; others &= others - 1) {
+                    int lane = Integer.numberOfTrailingZeros(others);
+                    asking |= barriers[lane] == barrier ? 1 << lane : 0;
                 }
-                boolean done = parity
-                        ? barrier.isComplete(parity(warp, lane, registers.words[phase * 32 + lane]))
-                        : barrier.phase() > registers.longs[phase * 32 + lane];
-                if (done && !late) {
-                    complete |= 1 << lane;
-                    if (acquires && barrier != completed) {
-                        barrier.acquire(warp, mask);
-                        completed = barrier;
-                    }
-                } else if (!done) {
+                if (barrier.awaitsCopies()) {
+                    warp.block.bulk.awaited(barrier, warp, first);
+                }
+                int done = 0;
+                for (int others = asking; others != 0; others &= others - 1) {
+                    int lane = Integer.numberOfTrailingZeros(others);
+                    boolean over = parity
+                            ? barrier.isComplete(parity(warp, lane, registers.words[phase * 32 + lane]))
+                            : barrier.phase() > registers.longs[phase * 32 + lane];
+                    done |= over ? 1 << lane : 0;
+                }
+                if (done != asking) {
                     awaited = barrier;
                 }
+                if (done != 0 && !late) {
+                    complete |= done;
+                    if (acquires) {
+                        barrier.acquire(warp, done);
+                    }
+                }
+                rest &= ~asking;
             }
             registers.predicates[result] = registers.predicates[result] & ~mask | complete;
             registers.predicatesDefined[result] |= mask;
