@@ -61,7 +61,8 @@ public record RunConfig(
 
     /// What computes on a GPU.
     ///
-    /// @param provider of matrix products: `ptx`, Quern's own kernels, or `library`, NVIDIA's cuBLAS
+    /// @param provider of matrix products: `ptx`, Quern's own kernels; `library`, NVIDIA's cuBLAS; or `warpgroups`,
+    ///     Quern's own for compute capability 9.0, with attention's forward pass
     public record Kernels(@Default("ptx") KernelProvider provider) {}
 
     /// The data: texts, a folder of token shards, or llm.c's `.bin` shards.
@@ -389,6 +390,11 @@ public record RunConfig(
         }
         if (kernels.provider() == KernelProvider.LIBRARY && !Devices.isGpu(run.device())) {
             problems.add("kernels.provider must be ptx without a GPU in run.device: got library on " + run.device());
+        }
+        boolean emulated = run.device().equals(Devices.EMULATED);
+        if (kernels.provider() == KernelProvider.WARPGROUPS && !Devices.isGpu(run.device()) && !emulated) {
+            problems.add("kernels.provider must be ptx if run.device is neither cuda nor emulated: got warpgroups on "
+                    + run.device());
         }
         scheduleProblems(problems);
         shareProblems(problems);

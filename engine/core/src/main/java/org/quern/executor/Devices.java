@@ -5,11 +5,13 @@ import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.quern.base.QuernException;
+import org.quern.gpu.DeviceProperties;
 import org.quern.gpu.EmulatedGpu;
 import org.quern.gpu.Gpu;
 import org.quern.gpu.Gpus;
 import org.quern.kernels.cuda.LoadedKernels;
 import org.quern.ptx.CubinCache;
+import org.quern.ptx.emulator.Options;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -58,21 +60,30 @@ public final class Devices {
             chosen = CPU;
             reason = AUTO_REASON;
         }
-        Executor executor =
-                isGpu(chosen) ? gpu(chosen, provider) : chosen.equals(EMULATED) ? emulated() : new CpuExecutor(threads);
+        Executor executor = isGpu(chosen)
+                ? gpu(chosen, provider)
+                : chosen.equals(EMULATED) ? emulated(provider) : new CpuExecutor(threads);
         LOG.info("device: {} ({})", executor.description(), reason);
         return executor;
     }
 
     private static Executor gpu(String name, KernelProvider provider) {
         Gpu gpu = Gpus.open(name);
+        DeviceProperties properties = gpu.properties();
+        if (provider == KernelProvider.WARPGROUPS && properties.major() != 9) {
+            gpu.close();
+            throw QuernException.data("kernels.provider warpgroups needs compute capability 9.0: %s has %d.%d (try ptx)"
+                    .formatted(properties.name(), properties.major(), properties.minor()));
+        }
         return new GpuExecutor(gpu, LoadedKernels.assembled(gpu, CubinCache.standard()), provider.matMuls());
     }
 
-    private static Executor emulated() {
-        EmulatedGpu gpu = new EmulatedGpu();
+    /// The oldest GPU that has the provider's kernels.
+    private static Executor emulated(KernelProvider provider) {
+        Options.Device limits = provider == KernelProvider.WARPGROUPS ? Options.Device.SM_90 : Options.Device.SM_80;
+        EmulatedGpu gpu = new EmulatedGpu(Options.DEFAULT.withDevice(limits));
         Optional.ofNullable(System.getProperty(FAIL)).ifPresent(fault -> fail(gpu, fault));
-        return new GpuExecutor(gpu, LoadedKernels.asText(gpu));
+        return new GpuExecutor(gpu, LoadedKernels.asText(gpu), provider.matMuls());
     }
 
     private static void fail(EmulatedGpu gpu, String fault) {

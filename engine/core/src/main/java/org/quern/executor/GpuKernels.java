@@ -216,7 +216,7 @@ final class GpuKernels {
                         frequencies.positions());
             }
             case Op.Attention op ->
-                new Attention.Forward(library, in(node, 0), in(node, 1), out(node, 0), out(node, 1), shape(node, op));
+                matMuls.attention(library, in(node, 0), in(node, 1), out(node, 0), out(node, 1), shape(node, op));
             case Op.AttentionGradient(Op.Attention op) ->
                 new Attention.Backward(
                         library,

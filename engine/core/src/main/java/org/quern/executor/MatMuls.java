@@ -3,13 +3,14 @@ package org.quern.executor;
 import org.quern.gpu.DeviceMemory;
 import org.quern.gpu.DeviceProperties;
 import org.quern.gpu.GpuStream;
+import org.quern.kernels.cuda.Attention;
 import org.quern.kernels.cuda.GpuKernel;
 import org.quern.kernels.cuda.KernelLibrary;
 import org.quern.kernels.cuda.MatMul.Epilogue;
 import org.quern.kernels.cuda.MatMul.Matrix;
 import org.quern.kernels.cuda.MatMul.Shape;
 
-/// Makes matrix products.
+/// Makes matrix products, and attention, which is two of them.
 interface MatMuls {
     /// C = epilogue(op(A) op(B)), as [org.quern.kernels.cuda.MatMul] has it.
     ///
@@ -23,6 +24,17 @@ interface MatMuls {
             Matrix c,
             Epilogue epilogue,
             DeviceMemory workspace);
+
+    /// Causal attention, as [Attention.Forward] has it.
+    default GpuKernel attention(
+            KernelLibrary library,
+            DeviceMemory qkv,
+            DeviceMemory starts,
+            DeviceMemory out,
+            DeviceMemory lse,
+            Attention.Shape shape) {
+        return new Attention.Forward(library, qkv, starts, out, lse, shape);
+    }
 
     long workspaceBytes(DeviceProperties device, Shape shape);
 

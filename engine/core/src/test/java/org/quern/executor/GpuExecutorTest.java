@@ -24,6 +24,7 @@ import org.quern.kernels.cuda.LoadedKernels;
 import org.quern.kernels.cuda.MatMul;
 import org.quern.kernels.cuda.MatMul.Epilogue;
 import org.quern.kernels.cuda.MatMul.Matrix;
+import org.quern.ptx.emulator.Options;
 
 /// The emulated GPU, with lowering, schedule, memory plan and epilogues, against the reference in double precision.
 class GpuExecutorTest {
@@ -120,13 +121,23 @@ class GpuExecutorTest {
         assertThatThrownBy(gpu::stream).as("the device was given back").hasMessageContaining("closed");
     }
 
+    @ParameterizedTest
+    @MethodSource("cases")
+    void computesTheSameWithWarpgroups(OpCases.Case op) {
+        computes(op, KernelProvider.WARPGROUPS.matMuls(), Options.Device.SM_90);
+    }
+
     private static void computes(OpCases.Case op, MatMuls matMuls) {
+        computes(op, matMuls, Options.Device.SM_80);
+    }
+
+    private static void computes(OpCases.Case op, MatMuls matMuls, Options.Device limits) {
         for (boolean accumulate : new boolean[] {false, true}) {
             Graph graph = op.graph(accumulate);
             ReferenceExecutor reference = GradientsTest.filled(op, graph);
             reference.run(graph);
             reference.run(graph);
-            EmulatedGpu device = new EmulatedGpu();
+            EmulatedGpu device = new EmulatedGpu(Options.DEFAULT.withDevice(limits));
             try (GpuExecutor gpu = new GpuExecutor(device, LoadedKernels.asText(device), matMuls)) {
                 Program program = gpu.prepare(graph);
                 CpuExecutorTest.fill(gpu.tensors(), op, graph);

@@ -34,16 +34,19 @@ public final class WarpgroupMatMul implements GpuKernel {
 
     /// Columns of a block's part of C, and how many k tiles are under way.
     public enum Tile {
-        N256(256, 4),
-        N128(128, 6),
-        N64(64, 8);
+        N256(256, 4, 1),
+        N128(128, 6, 0.85),
+        N64(64, 8, 0.6);
 
         private final int n;
         private final int stages;
+        /// Part of the best tile's rate that the main loop is taken to reach: an estimate.
+        private final double efficiency;
 
-        Tile(int n, int stages) {
+        Tile(int n, int stages, double efficiency) {
             this.n = n;
             this.stages = stages;
+            this.efficiency = efficiency;
         }
 
         public int n() {
@@ -64,6 +67,16 @@ public final class WarpgroupMatMul implements GpuKernel {
         /// k that start and end of an item are taken to last: an estimate.
         private static final int OVERHEAD = 192;
 
+        /// The plan of the least cost for a device.
+        public static Plan choose(DeviceProperties device, Shape shape) {
+            Plan best = null;
+            for (Tile tile : Tile.values()) {
+                Plan plan = choose(device, tile, shape);
+                best = best == null || plan.cost(device, shape) < best.cost(device, shape) ? plan : best;
+            }
+            return best;
+        }
+
         /// The plan of the least cost for a tile, reckoned as [MatMulPlan#choose] does: blocks take items in rounds.
         public static Plan choose(DeviceProperties device, Tile tile, Shape shape) {
             Plan best = new Plan(tile, 1);
@@ -81,7 +94,7 @@ public final class WarpgroupMatMul implements GpuKernel {
         private double cost(DeviceProperties device, Shape shape) {
             int steps = Math.ceilDiv(Math.ceilDiv(shape.k(), TILE_K), splits);
             double rounds = Math.ceilDiv(items(tile, splits, shape), device.multiprocessors());
-            double item = (double) TILE_M * tile.n * (steps * TILE_K + OVERHEAD);
+            double item = (double) TILE_M * tile.n * (steps * TILE_K + OVERHEAD) / tile.efficiency;
             return rounds * item + MatMulPlan.reductionCost(device, splits, shape.m(), shape.n());
         }
 
@@ -183,8 +196,13 @@ public final class WarpgroupMatMul implements GpuKernel {
                 TensorMap.Swizzle.BYTES_128);
     }
 
+    /// Whether a matrix is aligned as the kernels need A and B to be.
+    public static boolean takes(Matrix matrix) {
+        return (matrix.memory().address() | (long) matrix.stride() * Short.BYTES) % ALIGNMENT == 0;
+    }
+
     private static void checkAligned(Shape shape, String name, Matrix matrix) {
-        if ((matrix.memory().address() | (long) matrix.stride() * Short.BYTES) % ALIGNMENT != 0) {
+        if (!takes(matrix)) {
             throw new GpuException("%s: address and stride of %s must be multiples of %d bytes: got 0x%x and %,d"
                     .formatted(
                             shape, name, ALIGNMENT, matrix.memory().address(), (long) matrix.stride() * Short.BYTES));
