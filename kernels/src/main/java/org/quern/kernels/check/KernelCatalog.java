@@ -15,6 +15,8 @@ public final class KernelCatalog {
         return List.of(
                 new KernelFamily("probe", ProbeCases.variants(), ProbeCases::cases, Stream::empty),
                 new KernelFamily("approximation", List.of(), ProbeCases::approximations, Stream::empty),
+                new KernelFamily(
+                        "warpgroup probe", WarpgroupProbeCases.variants(), WarpgroupProbeCases::cases, Stream::empty),
                 new KernelFamily("matmul", MatMul.variants(), MatMulCases::cases, MatMulCases::slowCases),
                 new KernelFamily(
                         "warpgroup matmul",
