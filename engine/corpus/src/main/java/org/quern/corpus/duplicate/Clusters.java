@@ -5,8 +5,7 @@ import java.util.Arrays;
 import org.quern.base.QuernException;
 
 /// Which pages are the same: of each cluster the one with the smallest number is kept. Immutable, shared by
-/// threads; 24
-/// bytes for each page that has a duplicate.
+/// threads; 24 bytes for each page that has a duplicate.
 ///
 /// Its file is that of a bucket with one hash ([SignatureFile]): the page, and the page kept for it.
 public final class Clusters {

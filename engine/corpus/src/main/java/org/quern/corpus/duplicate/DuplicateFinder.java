@@ -14,9 +14,11 @@ import java.util.concurrent.Future;
 import java.util.stream.Stream;
 import org.quern.base.QuernException;
 
-/// Merges the signature files of all tasks, a bucket at a time, and joins the pages that have equal records.
+/// Merges the signature files of all tasks, a bucket at a time, and joins the pages that have equal
+/// records.
 ///
-/// Memory: the buffers of the files merged at once, and 40 bytes for each page that is a duplicate or has one.
+/// Memory: the buffers of the files merged at once, and 40 bytes for each page that is a duplicate or has
+/// one.
 public final class DuplicateFinder {
     private static final int MOST_FILES = 256;
 
@@ -39,7 +41,8 @@ public final class DuplicateFinder {
     /// Finds the pages to keep.
     ///
     /// @param folder of the signatures of the pages in question
-    /// @param known folders of signatures of earlier runs: pages that are the same as one of theirs are not kept
+    /// @param known folders of signatures of earlier runs: pages that are the same as one of theirs are not
+    ///     kept
     /// @throws QuernException naming the file, when one is damaged or of another scheme
     public Clusters find(Path folder, List<Path> known) {
         Joining joining = new Joining();
@@ -78,7 +81,8 @@ public final class DuplicateFinder {
         }
     }
 
-    /// A folder's files of a bucket, merged to larger ones in `work` while there are more than are to be open.
+    /// A folder's files of a bucket, merged to larger ones in `work` while there are more than are to be
+    /// open.
     private List<Path> files(Path folder, int bucket, Path work, List<Path> merged) {
         List<Path> files;
         try (Stream<Path> listed = Files.list(bucketFolder(folder, bucket))) {

@@ -8,8 +8,7 @@ import org.quern.corpus.Verdict;
 /// Drops pages for which another is kept, and notes on the kept ones how many there were.
 ///
 /// The reason of a drop is `duplicate` (the evidence is the kept page's number) or `known` (a page of an
-/// earlier run is
-/// the same); the value is the size of the cluster.
+/// earlier run is the same); the value is the size of the cluster.
 ///
 /// @param name of the stage and of the score that is kept (`near_duplicates`)
 /// @param number of a page, as its signature was written with

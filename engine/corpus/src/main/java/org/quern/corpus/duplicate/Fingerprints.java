@@ -4,10 +4,10 @@ import org.quern.base.Philox;
 
 /// Computes the signatures of texts: one thread's.
 ///
-/// MinHash keeps, for each of many hash functions, the smallest hash among a text's n-grams; two texts agree in one
-/// with the probability that is the share of n-grams they have in common (Broder, 1997). The functions are
-/// (a x + b) mod 2^61 - 1 of a 61-bit hash of the n-gram. (datatrove lets the product overflow 64 bits before the
-/// remainder; here it is exact.)
+/// MinHash keeps, for each of many hash functions, the smallest hash among a text's n-grams; two texts
+/// agree in one with the probability that is the share of n-grams they have in common (Broder, 1997). The
+/// functions are (a x + b) mod 2^61 - 1 of a 61-bit hash of the n-gram. (datatrove lets the product
+/// overflow 64 bits before the remainder; here it is exact.)
 public final class Fingerprints {
     private static final long PRIME = (1L << 61) - 1;
     private static final int STREAM_MULTIPLIER = 1;
@@ -33,8 +33,8 @@ public final class Fingerprints {
     /// Writes the signature of a text, bucket after bucket.
     ///
     /// @param signature [Scheme#size()] longs, not negative
-    /// @return false, with nothing written, for a text with fewer words than an n-gram, which is a duplicate of
-    none
+    /// @return false, with nothing written, for a text with fewer words than an n-gram, which is a
+    ///     duplicate of
     public boolean sign(CharSequence page, long[] signature) {
         text.read(page);
         if (text.count() < Math.max(1, scheme.words())) {

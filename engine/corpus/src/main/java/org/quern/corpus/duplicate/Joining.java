@@ -2,9 +2,8 @@ package org.quern.corpus.duplicate;
 
 import java.util.Arrays;
 
-/// Joins pages to clusters: a union-find over page numbers, in which the smallest number of a cluster is its
-/// root. What
-/// comes out does not depend on the order of the pairs, so several threads may bring them.
+/// Joins pages to clusters: a union-find over page numbers, in which the smallest number of a cluster is
+/// its root. What comes out does not depend on the order of the pairs, so several threads may bring them.
 final class Joining {
     private static final long FREE = Long.MIN_VALUE;
     private static final long SPREAD = 0x9e3779b97f4a7c15L;

@@ -4,9 +4,9 @@ import java.text.Normalizer;
 import java.util.Arrays;
 import org.quern.corpus.filter.Characters;
 
-/// The words of a text as duplicates are compared by: in lower case, without punctuation and diacritics, every
-/// number
-/// a zero (as FineWeb has it). Only a hash of each is kept. In scripts written without spaces each letter is a word.
+/// The words of a text as duplicates are compared by: in lower case, without punctuation and diacritics,
+/// every number a zero (as FineWeb has it). Only a hash of each is kept. In scripts written without spaces
+/// each letter is a word.
 ///
 /// One thread's: the buffer is kept for the next text.
 final class NormalText {
@@ -19,7 +19,8 @@ final class NormalText {
     private static final int VOWELS = 21;
     private static final int TAILS = 28;
 
-    /// What each character is without case and diacritics: another, [#REMOVED], or [#LONGER] for more than one.
+    /// What each character is without case and diacritics: another, [#REMOVED], or [#LONGER] for more than
+    /// one.
     private static final char[] FOLDED = new char[Character.MAX_VALUE + 1];
 
     static {

@@ -9,7 +9,8 @@ import org.quern.base.QuernException;
 /// @param words in the n-grams that are hashed; 0 for the hash of the whole text
 /// @param seed of the hash functions
 public record Scheme(int buckets, int hashes, int words, long seed) {
-    /// FineWeb's: pages whose sets of 5-grams have 75 % in common are found with 77 %, with 85 % in common 98.8 %.
+    /// FineWeb's: pages whose sets of 5-grams have 75 % in common are found with 77 %, with 85 % in common
+    /// 98.8 %.
     public static final Scheme MINHASH = new Scheme(14, 8, 5, 1);
 
     /// The same words in the same order; 128 bits.

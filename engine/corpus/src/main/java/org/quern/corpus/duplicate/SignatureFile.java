@@ -14,8 +14,8 @@ import org.quern.base.QuernException;
 /// A file of one bucket's records in ascending order: the hashes, then the page's number.
 ///
 /// Little-endian longs: magic, version, buckets, bucket, hashes, words, seed, records; `records` times
-/// (hashes, number);
-/// CRC-32C of all before. Order, number of records and checksum are verified by whoever reads it.
+/// (hashes, number); CRC-32C of all before. Order, number of records and checksum are verified by whoever
+/// reads it.
 final class SignatureFile {
     private static final long MAGIC = 0x4749534e52455551L;
     private static final long VERSION = 1;

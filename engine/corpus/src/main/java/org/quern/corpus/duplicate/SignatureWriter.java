@@ -4,8 +4,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 
 /// Collects the signatures of a task's pages and writes them sorted, a file a bucket:
-/// `bucket-007/TASK-000.sig`. When its
-/// memory is full it writes what it has and begins `TASK-001.sig`.
+/// `bucket-007/TASK-000.sig`. When its memory is full it writes what it has and begins `TASK-001.sig`.
 public final class SignatureWriter {
     private static final int BUFFER_BYTES = 1 << 16;
 
@@ -17,7 +16,8 @@ public final class SignatureWriter {
     private int count;
     private int files;
 
-    /// @param task unique among the tasks that write to this folder; a task that is done again replaces its files
+    /// @param task unique among the tasks that write to this folder; a task that is done again replaces its
+    ///     files
     /// @param memoryBytes what signatures may take
     public SignatureWriter(Path folder, String task, Scheme scheme, long memoryBytes) {
         this.folder = folder;
@@ -29,7 +29,8 @@ public final class SignatureWriter {
         rows = new long[row * Math.clamp(pages, 1, (Integer.MAX_VALUE - 8) / row)];
     }
 
-    /// @param page the page's number, not negative; of pages that are the same the one with the smallest is kept
+    /// @param page the page's number, not negative; of pages that are the same the one with the smallest is
+    ///     kept
     public void add(long page, long[] signature) {
         if ((count + 1) * row > rows.length) {
             flush();
@@ -39,9 +40,8 @@ public final class SignatureWriter {
         count++;
     }
 
-    /// Writes what is left. Every bucket has a file, even of no pages, so that a task that wrote none is told
-    /// from one
-    /// that had none.
+    /// Writes what is left. Every bucket has a file, even of no pages, so that a task that wrote none is
+    /// told from one that had none.
     public void finish() {
         if (count > 0 || files == 0) {
             flush();

@@ -9,13 +9,12 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.quern.base.QuernException;
 
-/// A supervised fastText model, immutable and shared by threads; each thread applies it by a [TextClassifier]
-/// of its own.
+/// A supervised fastText model, immutable and shared by threads; each thread applies it by a
+/// [TextClassifier] of its own.
 ///
-/// File (little-endian): magic, version 11 or 12, thirteen arguments, the dictionary with the n-grams that a
-/// quantised
-/// model keeps, the input matrix (a row a word, then a row an n-gram bucket), the output matrix (a row a label).
-/// Source: the readers and writers in fastText 0.9.2.
+/// File (little-endian): magic, version 11 or 12, thirteen arguments, the dictionary with the n-grams that
+/// a quantised model keeps, the input matrix (a row a word, then a row an n-gram bucket), the output matrix
+/// (a row a label). Source: the readers and writers in fastText 0.9.2.
 public final class FastTextModel {
     private static final int MAGIC = 793712314;
     private static final int OLDEST_VERSION = 11;

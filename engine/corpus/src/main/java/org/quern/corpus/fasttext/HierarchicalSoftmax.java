@@ -2,9 +2,8 @@ package org.quern.corpus.fasttext;
 
 import java.util.Arrays;
 
-/// A Huffman tree over the labels, built from how often each was seen: a label's score is the product of the
-/// decisions on
-/// its path, and branches that cannot beat the best so far are not entered.
+/// A Huffman tree over the labels, built from how often each was seen: a label's score is the product of
+/// the decisions on its path, and branches that cannot beat the best so far are not entered.
 final class HierarchicalSoftmax implements OutputLayer {
     /// More than any count: a node whose children are not known yet.
     static final long UNBUILT = 1_000_000_000_000_000L;

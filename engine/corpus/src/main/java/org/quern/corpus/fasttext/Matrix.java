@@ -1,7 +1,7 @@
 package org.quern.corpus.fasttext;
 
-/// A dense row-major matrix. Quantised ones are expanded when read: a product of the same floats, in less time
-/// later.
+/// A dense row-major matrix. Quantised ones are expanded when read: a product of the same floats, in less
+/// time later.
 record Matrix(int rows, int columns, float[] values) {
     private static final int CENTROIDS = 256;
 
@@ -41,9 +41,8 @@ record Matrix(int rows, int columns, float[] values) {
                 "a matrix of " + rows + " x " + columns);
     }
 
-    /// A product quantiser: each row is cut into parts of `width` columns (the last may be narrower), and each
-    /// part is
-    /// one of 256 centroids.
+    /// A product quantiser: each row is cut into parts of `width` columns (the last may be narrower), and
+    /// each part is one of 256 centroids.
     private record Centroids(int columns, int parts, int width, int lastWidth, float[] values) {
         static Centroids read(ModelFile file, int columns) {
             int dimension = file.readInt();

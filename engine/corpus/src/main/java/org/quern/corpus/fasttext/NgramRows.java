@@ -3,8 +3,7 @@ package org.quern.corpus.fasttext;
 import java.util.Arrays;
 
 /// Which row of the input matrix an n-gram has: hashed into a fixed number of buckets, of which a quantised
-/// model keeps
-/// only some.
+/// model keeps only some.
 sealed interface NgramRows {
     /// The row of a bucket, or -1 when it was not kept.
     int row(int bucket);
@@ -25,9 +24,8 @@ sealed interface NgramRows {
         }
     }
 
-    /// A set of buckets: a bit each, how many bits are set before each long, and the rows in the order of the
-    /// bits. Most
-    /// n-grams of a text are answered by the bits alone, which stay in the cache.
+    /// A set of buckets: a bit each, how many bits are set before each long, and the rows in the order of
+    /// the bits. Most n-grams of a text are answered by the bits alone, which stay in the cache.
     record Kept(long[] bits, int[] before, int[] rowOfRank) implements NgramRows {
         private static final int MOST_BUCKETS = 1 << 28;
 

@@ -1,7 +1,7 @@
 package org.quern.corpus.fasttext;
 
-/// Labels scored each on its own (trained one against all, or by negative sampling), by the table of 512 steps on
-/// [-8, 8] that fastText uses.
+/// Labels scored each on its own (trained one against all, or by negative sampling), by the table of 512
+/// steps on [-8, 8] that fastText uses.
 record Sigmoids(Matrix weights) implements OutputLayer {
     private static final int STEPS = 512;
     private static final int LIMIT = 8;

@@ -37,8 +37,7 @@ public final class TextClassifier {
     }
 
     /// Finds the best label of a text, which is taken as one line: line breaks are spaces. False when the
-    /// model knows no
-    /// part of it.
+    /// model knows no part of it.
     public boolean classify(CharSequence line) {
         encode(line);
         Arrays.fill(hidden, 0);
@@ -72,7 +71,8 @@ public final class TextClassifier {
         return (float) Math.exp(best.logarithm());
     }
 
-    /// UTF-8 with a question mark for half a surrogate pair and a line break at the end; the length is in `end`.
+    /// UTF-8 with a question mark for half a surrogate pair and a line break at the end; the length is in
+    /// `end`.
     private void encode(CharSequence line) {
         int length = line.length();
         if (text.length < 3L * length + 1) {

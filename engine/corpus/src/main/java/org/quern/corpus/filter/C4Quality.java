@@ -8,8 +8,8 @@ import org.quern.corpus.Page;
 import org.quern.corpus.Stage;
 import org.quern.corpus.Verdict;
 
-/// Removes lines that are not content and drops pages with too little left, by the rules of "Exploring the Limits of
-/// Transfer Learning with a Unified Text-to-Text Transformer" (Raffel et al., 2020).
+/// Removes lines that are not content and drops pages with too little left, by the rules of "Exploring the
+/// Limits of Transfer Learning with a Unified Text-to-Text Transformer" (Raffel et al., 2020).
 public final class C4Quality implements Stage {
     /// Marks of Wikipedia: `[12]`, `[edit]`, `[citation needed]`.
     private static final Pattern CITATION =
@@ -21,7 +21,8 @@ public final class C4Quality implements Stage {
     private final Settings settings;
 
     /// @param removeCitations removes `[12]`, `[edit]` and `[citation needed]` from lines
-    /// @param requireTerminalPunctuation removes lines that do not end in `.`, `?`, `!` or a quote, or end in `...`
+    /// @param requireTerminalPunctuation removes lines that do not end in `.`, `?`, `!` or a quote, or end
+    ///     in `...`
     /// @param minLineWords lines with fewer words between spaces are removed
     /// @param maxWordLength lines with a longer word, in code points, are removed
     /// @param removeJavascript removes lines that mention it

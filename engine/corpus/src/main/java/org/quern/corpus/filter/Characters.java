@@ -26,7 +26,8 @@ public final class Characters {
             11641-11642 1173c-1173e 11944 11946 11a42-11a43 11a9b-11a9c 11c41-11c42 11ef7-11ef8
             11f43-11f44 16a6e-16a6f 16af5 16b37-16b38 16b44 16e98 1bc9f 1da88
             """;
-    /// What Common Crawl's cleaning (CCNet) takes for punctuation, beside sentence ends and control characters.
+    /// What Common Crawl's cleaning (CCNet) takes for punctuation, beside sentence ends and control
+    /// characters.
     private static final String PUNCTUATION_MARKS =
             "\"#$%&'()*+,-/:;<=>@[\\]^_`{|}~\u00ab\u00b4\u00bb\u2013\u2014\u2019\u201c\u201d"
                     + "\u201e\u2026\u2236\u2501\u25ba\u3001\u3008\u3009\u300a\u300b\u300c\u300d\u3010\u3011\uff05\uff08\uff09\uff0c\uff11"

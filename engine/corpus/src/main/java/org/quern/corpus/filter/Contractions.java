@@ -4,7 +4,8 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 
-/// English words that are two (`don't`, `I'm`, `cannot`), and the units that follow a number without a space.
+/// English words that are two (`don't`, `I'm`, `cannot`), and the units that follow a number without a
+/// space.
 final class Contractions {
     private static final String[] PRONOUNS = {"i", "you", "he", "she", "it", "we", "they"};
     private static final String[] QUESTIONS = {"who", "what", "when", "where", "why", "how", "there", "that"};

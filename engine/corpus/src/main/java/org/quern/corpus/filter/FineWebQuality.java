@@ -6,8 +6,8 @@ import org.quern.corpus.Stage;
 import org.quern.corpus.Verdict;
 
 /// Drops pages made of lists and fragments, by the rules that "The FineWeb Datasets" (Penedo et al., 2024)
-/// found by comparing
-/// good crawls with bad ones. Lines end in `\n`, and those of white space alone do not count.
+/// found by comparing good crawls with bad ones. Lines end in `\n`, and those of white space alone do not
+/// count.
 public final class FineWebQuality implements Stage {
     private static final ThreadLocal<Repeats> REPEATS = ThreadLocal.withInitial(Repeats::new);
     private static final ThreadLocal<Spans> LINES = ThreadLocal.withInitial(Spans::new);

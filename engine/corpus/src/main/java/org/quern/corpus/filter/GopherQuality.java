@@ -7,8 +7,7 @@ import org.quern.corpus.Stage;
 import org.quern.corpus.Verdict;
 
 /// Drops pages that do not read like prose, by the rules of "Scaling Language Models: Methods, Analysis &
-/// Insights from
-/// Training Gopher" (Rae et al., 2021).
+/// Insights from Training Gopher" (Rae et al., 2021).
 public final class GopherQuality implements Stage {
     private final Settings settings;
     private final List<char[]> stopWords;

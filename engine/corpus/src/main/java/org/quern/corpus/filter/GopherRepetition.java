@@ -6,9 +6,8 @@ import org.quern.corpus.Page;
 import org.quern.corpus.Stage;
 import org.quern.corpus.Verdict;
 
-/// Drops pages that repeat themselves, by table A1 of "Scaling Language Models: Methods, Analysis & Insights
-/// from Training
-/// Gopher" (Rae et al., 2021).
+/// Drops pages that repeat themselves, by table A1 of "Scaling Language Models: Methods, Analysis &
+/// Insights from Training Gopher" (Rae et al., 2021).
 public final class GopherRepetition implements Stage {
     private static final int SHORTEST_TOP = 2;
     private static final int SHORTEST_REPEATED = 5;
@@ -18,16 +17,16 @@ public final class GopherRepetition implements Stage {
     private final Settings settings;
 
     /// Shares above which a page is dropped; empty ones are not looked at. Shares of characters are of all
-    /// code points of
-    /// the text.
+    /// code points of the text.
     ///
     /// @param duplicateParagraphs paragraphs (divided by blank lines) that stand before already
     /// @param duplicateParagraphCharacters code points in them
     /// @param duplicateLines lines that stand before already
     /// @param duplicateLineCharacters code points in them
-    /// @param topNgrams code points in all occurrences of the most frequent 2-, 3- and 4-gram of words; shorter for
-    ///     fewer rules
-    /// @param duplicateNgrams code points in 5-, 6-, ... 10-grams of words that stand before already; likewise
+    /// @param topNgrams code points in all occurrences of the most frequent 2-, 3- and 4-gram of words;
+    ///     shorter for fewer rules
+    /// @param duplicateNgrams code points in 5-, 6-, ... 10-grams of words that stand before already;
+    ///     likewise
     public record Settings(
             Optional<Double> duplicateParagraphs,
             Optional<Double> duplicateParagraphCharacters,

@@ -3,8 +3,7 @@ package org.quern.corpus.filter;
 import java.util.Arrays;
 
 /// How much of a text is said more than once. Parts are compared by 64-bit hashes, not by their characters.
-/// One thread's:
-/// the tables are kept for the next text.
+/// One thread's: the tables are kept for the next text.
 final class Repeats {
     /// A Mersenne prime, so that a remainder is a shift and an addition.
     private static final long PRIME = (1L << 61) - 1;
@@ -60,8 +59,7 @@ final class Repeats {
     }
 
     /// The code points of the most frequent n-gram, with single spaces in it, times its count; of equally
-    /// frequent ones the
-    /// first counts. 0 without n-grams.
+    /// frequent ones the first counts. 0 without n-grams.
     long mostFrequent(Words words, int n) {
         int grams = words.spans().count() - n + 1;
         clear(grams);

@@ -4,9 +4,8 @@ import java.util.Optional;
 import org.quern.corpus.Page;
 import org.quern.corpus.Verdict;
 
-/// Bounds on measures of a page, of which the first that is broken drops it. An empty bound is a rule that is
-/// off, and a
-/// measure that is not a number breaks none.
+/// Bounds on measures of a page, of which the first that is broken drops it. An empty bound is a rule that
+/// is off, and a measure that is not a number breaks none.
 final class Rules {
     private Verdict.Dropped dropped;
 

@@ -2,17 +2,13 @@ package org.quern.corpus.filter;
 
 import java.util.Arrays;
 
-/// The words of a text, as spaces and the marks at the edges of words divide it: `"Well-known," she said.` is
-/// `"`, `Well`,
-/// `-`, `known`, `,`, `"`, `she`, `said`, `.`
+/// The words of a text, as spaces and the marks at the edges of words divide it: `"Well-known," she said.`
+/// is `"`, `Well`, `-`, `known`, `,`, `"`, `she`, `said`, `.`
 ///
-/// FineWeb counts the tokens of spaCy's rules for the page's language. These are the rules that matter there
-/// (marks at the
-/// edges, hyphens and slashes inside, English contractions, units after numbers, web addresses whole) without
-/// its lists of
-/// abbreviations and emoticons, and for every language alike. In scripts written without spaces each letter is
-/// a word,
-/// instead of what a dictionary says.
+/// FineWeb counts the tokens of spaCy's rules for the page's language. These are the rules that matter
+/// there (marks at the edges, hyphens and slashes inside, English contractions, units after numbers, web
+/// addresses whole) without its lists of abbreviations and emoticons, and for every language alike. In
+/// scripts written without spaces each letter is a word, instead of what a dictionary says.
 ///
 /// Buffers are kept for the next text: one thread's.
 final class Words {

@@ -17,7 +17,8 @@ public final class LanguageIdentifier {
         classifier = new TextClassifier(model);
     }
 
-    /// Reads a language identification model, of which `lid.176.ftz` (176 languages, 0.9 MB) is the usual one.
+    /// Reads a language identification model, of which `lid.176.ftz` (176 languages, 0.9 MB) is the usual
+    /// one.
     ///
     /// @throws QuernException when it is missing (with the command that gets it) or damaged
     public static FastTextModel readModel(Path path) {

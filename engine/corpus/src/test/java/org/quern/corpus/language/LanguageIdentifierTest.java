@@ -20,8 +20,8 @@ import org.quern.base.QuernException;
 import org.quern.corpus.language.LanguageIdentifier.Identified;
 
 /// Paragraphs of the Declaration of Human Rights and what fastText says of them
-/// (src/test/python/golden_fasttext.py), with
-/// lid.176.ftz where the environment's QUERN_LANGUAGE_MODEL says it is.
+/// (src/test/python/golden_fasttext.py), with lid.176.ftz where the environment's QUERN_LANGUAGE_MODEL says
+/// it is.
 class LanguageIdentifierTest {
     private record Paragraph(String language, String identified, float score, String text) {}
 
