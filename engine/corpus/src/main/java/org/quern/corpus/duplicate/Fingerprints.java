@@ -1,6 +1,7 @@
 package org.quern.corpus.duplicate;
 
 import org.quern.base.Philox;
+import org.quern.corpus.filter.NormalText;
 
 /// Computes the signatures of texts: one thread's.
 ///
@@ -12,7 +13,6 @@ public final class Fingerprints {
     private static final long PRIME = (1L << 61) - 1;
     private static final int STREAM_MULTIPLIER = 1;
     private static final int STREAM_SUMMAND = 2;
-    private static final long NGRAM_BASE = 0x9fb21c651e98df25L;
 
     private final Scheme scheme;
     private final NormalText text = new NormalText();
@@ -33,8 +33,7 @@ public final class Fingerprints {
     /// Writes the signature of a text, bucket after bucket.
     ///
     /// @param signature [Scheme#size()] longs, not negative
-    /// @return false, with nothing written, for a text with fewer words than an n-gram, which is a
-    ///     duplicate of
+    /// @return false, with nothing written, for a text with fewer words than an n-gram
     public boolean sign(CharSequence page, long[] signature) {
         text.read(page);
         if (text.count() < Math.max(1, scheme.words())) {
@@ -59,11 +58,7 @@ public final class Fingerprints {
             ngrams = new long[2 * count];
         }
         for (int i = 0; i < count; i++) {
-            long hash = 0;
-            for (int word = i; word < i + scheme.words(); word++) {
-                hash = hash * NGRAM_BASE + text.word(word);
-            }
-            ngrams[i] = NormalText.mix(hash) >>> 3;
+            ngrams[i] = text.ngram(i, scheme.words()) >>> 3;
         }
         return count;
     }

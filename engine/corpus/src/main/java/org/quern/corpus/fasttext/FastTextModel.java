@@ -79,8 +79,8 @@ public final class FastTextModel {
         return new FastTextModel(settings, dictionary, input, new Softmax(output));
     }
 
-    /// Writes a model of our own as a dense `.bin` that fastText reads too.
-    void write(Path path) {
+    /// Writes a model that [ClassifierTrainer] made as a dense `.bin`, which fastText reads too.
+    public void write(Path path) {
         Softmax softmax = (Softmax) output;
         try (DataOutputStream out = new DataOutputStream(new BufferedOutputStream(Files.newOutputStream(path)))) {
             writeInts(out, MAGIC, VERSION);
@@ -124,6 +124,18 @@ public final class FastTextModel {
     /// The labels without `__label__`, most frequent in training first.
     public Stream<String> labels() {
         return IntStream.range(0, dictionary.labels()).mapToObj(dictionary::label);
+    }
+
+    /// A label's number among [#labels()].
+    ///
+    /// @throws QuernException when the model has no such label
+    public int labelNumber(String label) {
+        int number = labels().toList().indexOf(label);
+        if (number < 0) {
+            throw QuernException.data("the model has no label '" + label + "', but "
+                    + labels().limit(20).toList());
+        }
+        return number;
     }
 
     Settings settings() {

@@ -12,6 +12,7 @@ final class HierarchicalSoftmax implements OutputLayer {
     private final int labels;
     private final int[] left;
     private final int[] right;
+    private final int[] parent;
 
     HierarchicalSoftmax(Matrix weights, Dictionary dictionary) {
         this.weights = weights;
@@ -19,6 +20,7 @@ final class HierarchicalSoftmax implements OutputLayer {
         int nodes = 2 * labels - 1;
         left = new int[nodes];
         right = new int[nodes];
+        parent = new int[nodes];
         long[] counts = new long[nodes];
         Arrays.fill(counts, UNBUILT);
         for (int label = 0; label < labels; label++) {
@@ -32,12 +34,25 @@ final class HierarchicalSoftmax implements OutputLayer {
             left[node] = leaf >= 0 && counts[leaf] < counts[inner] ? leaf-- : inner++;
             right[node] = leaf >= 0 && counts[leaf] < counts[inner] ? leaf-- : inner++;
             counts[node] = counts[left[node]] + counts[right[node]];
+            parent[left[node]] = node;
+            parent[right[node]] = node;
         }
     }
 
     @Override
     public void best(float[] hidden, Best best) {
         descend(2 * labels - 2, 0, hidden, best);
+    }
+
+    @Override
+    public float logarithm(float[] hidden, int label) {
+        float score = 0;
+        for (int node = label; node < 2 * labels - 2; node = parent[node]) {
+            float rightward = OutputLayer.sigmoid(OutputLayer.dot(weights, parent[node] - labels, hidden));
+            boolean isRight = right[parent[node]] == node;
+            score += OutputLayer.log(isRight ? rightward : (float) (1.0 - rightward));
+        }
+        return score;
     }
 
     private void descend(int node, float score, float[] hidden, Best best) {

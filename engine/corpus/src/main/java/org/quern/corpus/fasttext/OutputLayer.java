@@ -5,6 +5,9 @@ sealed interface OutputLayer permits HierarchicalSoftmax, Softmax, Sigmoids {
     /// Finds the best label of a vector; of equal ones the last, as fastText does.
     void best(float[] hidden, Best best);
 
+    /// The logarithm of one label's score.
+    float logarithm(float[] hidden, int label);
+
     /// A float logarithm with fastText's floor: scores are its exponents, and may exceed 1 by 1e-5.
     static float log(float value) {
         return (float) Math.log(value + 1e-5);

@@ -17,8 +17,13 @@ record Sigmoids(Matrix weights) implements OutputLayer {
     @Override
     public void best(float[] hidden, Best best) {
         for (int label = 0; label < weights.rows(); label++) {
-            best.offer(label, OutputLayer.log(sigmoid(OutputLayer.dot(weights, label, hidden))));
+            best.offer(label, logarithm(hidden, label));
         }
+    }
+
+    @Override
+    public float logarithm(float[] hidden, int label) {
+        return OutputLayer.log(sigmoid(OutputLayer.dot(weights, label, hidden)));
     }
 
     private static float sigmoid(float x) {

@@ -22,4 +22,14 @@ record Softmax(Matrix weights) implements OutputLayer {
         }
         best.offer(winner, OutputLayer.log(top / sum));
     }
+
+    @Override
+    public float logarithm(float[] hidden, int label) {
+        float sum = 0;
+        float own = OutputLayer.dot(weights, label, hidden);
+        for (int other = 0; other < weights.rows(); other++) {
+            sum += (float) Math.exp(OutputLayer.dot(weights, other, hidden) - own);
+        }
+        return OutputLayer.log(1 / sum);
+    }
 }

@@ -7,50 +7,29 @@ import jdk.incubator.vector.VectorSpecies;
 /// Applies a model to texts: one thread's, with buffers that grow to the longest text and are used again.
 public final class TextClassifier {
     private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
-    private static final int WORD_NGRAM_FACTOR = 116049371;
     private static final String[] NO_LABELS = {};
 
-    private final Dictionary dictionary;
-    private final NgramRows ngrams;
-    private final FastTextModel.Settings settings;
+    private final Features features;
     private final float[] rows;
     private final OutputLayer output;
     private final String[] labels;
-    private final long bucketReciprocal;
     private final float[] hidden;
     private final OutputLayer.Best best = new OutputLayer.Best();
-    private byte[] text = new byte[1 << 12];
-    private byte[] bracketed = new byte[256];
-    private int[] wordHashes = new int[1 << 8];
-    private int tokens;
-    private long rowsAdded;
 
     public TextClassifier(FastTextModel model) {
-        dictionary = model.dictionary();
-        ngrams = dictionary.ngrams();
-        settings = model.settings();
+        features = new Features(model.dictionary(), model.settings());
         rows = model.input().values();
         output = model.output();
         labels = model.labels().toList().toArray(NO_LABELS);
-        hidden = new float[settings.dimension()];
-        bucketReciprocal = settings.buckets() == 0 ? 0 : Long.divideUnsigned(-1, settings.buckets()) + 1;
+        hidden = new float[model.settings().dimension()];
     }
 
     /// Finds the best label of a text, which is taken as one line: line breaks are spaces. False when the
     /// model knows no part of it.
     public boolean classify(CharSequence line) {
-        encode(line);
-        Arrays.fill(hidden, 0);
-        tokens = 0;
-        rowsAdded = 0;
         best.clear();
-        addLine();
-        if (rowsAdded == 0) {
+        if (!average(line)) {
             return false;
-        }
-        float scale = (float) (1.0 / rowsAdded);
-        for (int i = 0; i < hidden.length; i++) {
-            hidden[i] *= scale;
         }
         output.best(hidden, best);
         return true;
@@ -61,158 +40,33 @@ public final class TextClassifier {
         return labels[best.label()];
     }
 
-    /// The number of that label in the model.
-    public int labelIndex() {
-        return best.label();
-    }
-
     /// The score of that label, in 0 to 1 (as in fastText, up to 1.00002).
     public float score() {
         return (float) Math.exp(best.logarithm());
     }
 
-    /// UTF-8 with a question mark for half a surrogate pair and a line break at the end; the length is in
-    /// `end`.
-    private void encode(CharSequence line) {
-        int length = line.length();
-        if (text.length < 3L * length + 1) {
-            text = new byte[Math.toIntExact(3L * length + 1 + length / 2)];
-        }
-        byte[] out = text;
-        int at = 0;
-        for (int i = 0; i < length; i++) {
-            char c = line.charAt(i);
-            if (c < 0x80) {
-                out[at++] = (byte) (c == '\n' ? ' ' : c);
-            } else if (c < 0x800) {
-                out[at++] = (byte) (0xc0 | c >> 6);
-                out[at++] = (byte) (0x80 | c & 0x3f);
-            } else if (!Character.isSurrogate(c)) {
-                out[at++] = (byte) (0xe0 | c >> 12);
-                out[at++] = (byte) (0x80 | c >> 6 & 0x3f);
-                out[at++] = (byte) (0x80 | c & 0x3f);
-            } else if (Character.isHighSurrogate(c) && i + 1 < length && Character.isLowSurrogate(line.charAt(i + 1))) {
-                int point = Character.toCodePoint(c, line.charAt(++i));
-                out[at++] = (byte) (0xf0 | point >> 18);
-                out[at++] = (byte) (0x80 | point >> 12 & 0x3f);
-                out[at++] = (byte) (0x80 | point >> 6 & 0x3f);
-                out[at++] = (byte) (0x80 | point & 0x3f);
-            } else {
-                out[at++] = '?';
-            }
-        }
-        out[at] = '\n';
+    /// The score of one label for a text; 0 when the model knows no part of it.
+    ///
+    /// @param label its number among [FastTextModel#labels()]
+    public float score(CharSequence line, int label) {
+        return average(line) ? (float) Math.exp(output.logarithm(hidden, label)) : 0;
     }
 
-    /// Ends at the line break or, as fastText does, at a word that is the name of the end.
-    private void addLine() {
-        byte[] end = Dictionary.END_OF_SENTENCE;
-        int at = 0;
-        while (text[at] != '\n') {
-            int start = at;
-            while (text[at] != '\n' && !isBlank(text[at])) {
-                at++;
-            }
-            if (Arrays.equals(text, start, at, end, 0, end.length)) {
-                break;
-            }
-            if (at > start) {
-                addWord(text, start, at);
-            }
-            while (isBlank(text[at])) {
-                at++;
-            }
+    /// The mean of a text's rows, or false when it has none.
+    private boolean average(CharSequence line) {
+        features.read(line);
+        Arrays.fill(hidden, 0);
+        for (int i = 0; i < features.count(); i++) {
+            addRow(features.row(i));
         }
-        addWord(end, 0, end.length);
-        addWordNgrams();
-    }
-
-    private static boolean isBlank(byte b) {
-        return b == ' ' || b == '\t' || b == '\r' || b == 0x0b || b == '\f' || b == 0;
-    }
-
-    private void addWord(byte[] bytes, int start, int end) {
-        int hash = Dictionary.hash(bytes, start, end);
-        int id = dictionary.find(bytes, start, end, hash);
-        if (id >= dictionary.words() || id < 0 && Dictionary.startsWithLabelPrefix(bytes, start, end)) {
-            return;
+        float scale = (float) (1.0 / features.count());
+        for (int i = 0; i < hidden.length; i++) {
+            hidden[i] *= scale;
         }
-        if (id >= 0) {
-            addRow(id);
-        }
-        if (bytes != Dictionary.END_OF_SENTENCE) {
-            addCharacterNgrams(bytes, start, end);
-        }
-        if (settings.wordNgrams() > 1) {
-            if (tokens == wordHashes.length) {
-                wordHashes = Arrays.copyOf(wordHashes, 2 * tokens);
-            }
-            wordHashes[tokens] = hash;
-        }
-        tokens++;
-    }
-
-    /// The n-grams of a word between `<` and `>`; a bracket alone is none.
-    private void addCharacterNgrams(byte[] bytes, int start, int end) {
-        int longest = settings.longest();
-        int shortest = settings.shortest();
-        if (longest == 0) {
-            return;
-        }
-        int length = end - start + 2;
-        if (bracketed.length < length) {
-            bracketed = new byte[2 * length];
-        }
-        byte[] word = bracketed;
-        word[0] = '<';
-        System.arraycopy(bytes, start, word, 1, end - start);
-        word[length - 1] = '>';
-        for (int i = 0; i < length; i++) {
-            if (isContinuation(word[i])) {
-                continue;
-            }
-            int hash = Dictionary.emptyHash();
-            int j = i;
-            for (int n = 1; n <= longest && j < length; n++) {
-                hash = Dictionary.extend(hash, word[j++]);
-                while (j < length && isContinuation(word[j])) {
-                    hash = Dictionary.extend(hash, word[j++]);
-                }
-                if (n >= shortest && (n > 1 || i != 0 && j != length)) {
-                    addNgram(bucket(hash));
-                }
-            }
-        }
-    }
-
-    private static boolean isContinuation(byte b) {
-        return (b & 0xc0) == 0x80;
-    }
-
-    /// An unsigned remainder by two multiplications (Lemire, Kaser and Kurz, 2019), exact for 32 bits.
-    private int bucket(int hash) {
-        return (int) Math.unsignedMultiplyHigh(bucketReciprocal * (hash & 0xffffffffL), settings.buckets());
-    }
-
-    private void addWordNgrams() {
-        for (int i = 0; i < tokens && settings.wordNgrams() > 1; i++) {
-            long hash = wordHashes[i];
-            for (int j = i + 1; j < tokens && j < i + settings.wordNgrams(); j++) {
-                hash = hash * WORD_NGRAM_FACTOR + wordHashes[j];
-                addNgram((int) Long.remainderUnsigned(hash, settings.buckets()));
-            }
-        }
-    }
-
-    private void addNgram(int bucket) {
-        int row = ngrams.row(bucket);
-        if (row >= 0) {
-            addRow(row);
-        }
+        return features.count() > 0;
     }
 
     private void addRow(int row) {
-        rowsAdded++;
         int from = row * hidden.length;
         int i = 0;
         for (; i <= hidden.length - SPECIES.length(); i += SPECIES.length()) {

@@ -1,16 +1,16 @@
-package org.quern.corpus.duplicate;
+package org.quern.corpus.filter;
 
 import java.text.Normalizer;
 import java.util.Arrays;
-import org.quern.corpus.filter.Characters;
 
 /// The words of a text as duplicates are compared by: in lower case, without punctuation and diacritics,
 /// every number a zero (as FineWeb has it). Only a hash of each is kept. In scripts written without spaces
 /// each letter is a word.
 ///
 /// One thread's: the buffer is kept for the next text.
-final class NormalText {
+public final class NormalText {
     private static final long MULTIPLIER = 0x9e3779b97f4a7c15L;
+    private static final long NGRAM_BASE = 0x9fb21c651e98df25L;
     private static final char REMOVED = 0;
     private static final char LONGER = 0xffff;
     private static final String DECIMAL_SEPARATORS = ".,\u060c\u066b\u2396\u2397\u2398";
@@ -36,7 +36,7 @@ final class NormalText {
     private boolean inWord;
 
     /// Replaces the words by those of another text.
-    void read(CharSequence text) {
+    public void read(CharSequence text) {
         count = 0;
         inWord = false;
         hash = 0;
@@ -61,16 +61,18 @@ final class NormalText {
         endWord();
     }
 
-    int count() {
+    /// The number of words.
+    public int count() {
         return count;
     }
 
-    long word(int index) {
+    /// The hash of a word.
+    public long word(int index) {
         return words[index];
     }
 
     /// A hash of the whole text; lanes are independent.
-    long hash(long lane) {
+    public long hash(long lane) {
         long whole = lane;
         for (int i = 0; i < count; i++) {
             whole = (Long.rotateLeft(whole, 5) ^ words[i]) * MULTIPLIER;
@@ -78,8 +80,17 @@ final class NormalText {
         return mix(whole + count);
     }
 
+    /// A hash of so many words in a row.
+    public long ngram(int first, int words) {
+        long ngram = 0;
+        for (int word = first; word < first + words; word++) {
+            ngram = ngram * NGRAM_BASE + this.words[word];
+        }
+        return mix(ngram);
+    }
+
     /// Every bit of the result depends on every bit of the value (MurmurHash3's end).
-    static long mix(long value) {
+    private static long mix(long value) {
         long mixed = value;
         mixed = (mixed ^ mixed >>> 33) * 0xff51afd7ed558ccdL;
         mixed = (mixed ^ mixed >>> 33) * 0xc4ceb9fe1a85ec53L;
