@@ -10,7 +10,7 @@ import jcuda.driver.CUfunction;
 record JCudaFunction(String name, long address, List<Integer> parameterBytes, int maxSharedBytes)
         implements GpuFunction {
     /// Streams keep room for so many.
-    static final int MOST_PARAMETERS = 64;
+    static final int MOST_PARAMETERS = 128;
 
     JCudaFunction {
         if (parameterBytes.size() > MOST_PARAMETERS) {
