@@ -1,17 +1,30 @@
 /*
- * A stand-in for libnccl.so.2: ranks are threads of one process and data are on the host. Its calls never block: a
- * call is done, by whoever comes last, when all ranks have made it, and until then it is "in progress".
+ * A stand-in for libnccl.so.2: ranks are threads or processes of one machine, and data are in memory that the host
+ * reads, as those of the driver of gpu/driver.c are. Ranks meet in a file beside the library. Calls never block: a
+ * call that a rank has made is "in progress" until all ranks have made theirs of the same number, and then each rank
+ * computes its own result, in the order of the ranks.
  */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define RANKS 8
-#define CALLS 256
+#define AHEAD 4
+#define QUEUE 256
+#define SLOT_BYTES (1 << 20)
 #define ID_BYTES 128
 
-enum { SUCCESS = 0, INTERNAL_ERROR = 3, INVALID_ARGUMENT = 4, IN_PROGRESS = 7 };
+enum { SUCCESS = 0, SYSTEM_ERROR = 2, INTERNAL_ERROR = 3, INVALID_ARGUMENT = 4, IN_PROGRESS = 7 };
 enum kind { ALL_REDUCE, REDUCE_SCATTER, ALL_GATHER, REDUCE, BROADCAST };
 
 typedef struct {
@@ -25,6 +38,15 @@ struct config {
     int blocking;
 };
 
+/* What all ranks see. */
+struct group {
+    _Atomic int joined;
+    /* Calls handed over and calls that are done, by rank. */
+    _Atomic uint64_t given[RANKS];
+    _Atomic uint64_t done[RANKS];
+    uint8_t slots[RANKS][AHEAD][SLOT_BYTES];
+};
+
 struct call {
     enum kind kind;
     const uint8_t *send;
@@ -34,25 +56,15 @@ struct call {
     int root;
 };
 
-struct group {
-    char id[ID_BYTES];
-    int joined;
-    int made[RANKS];
-    int done;
-    struct call calls[RANKS][CALLS];
-};
-
 struct communicator {
     struct group *group;
     int rank;
     int world;
+    uint64_t made;
+    struct call calls[QUEUE];
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct group groups[32];
-static struct communicator communicators[128];
-static int group_count;
-static int communicator_count;
 static int id_count;
 
 /* What tests look at and set. */
@@ -60,6 +72,29 @@ int stub_aborts;
 int stub_destroys;
 int stub_grouped;
 int stub_error; /* what every communicator is said to suffer from */
+
+/* Says in the file $NCCL_CALLS, if there is one, what is asked for. */
+static void note(const char *name, size_t count) {
+    const char *path = getenv("NCCL_CALLS");
+    if (path != NULL) {
+        FILE *file = fopen(path, "a");
+        fprintf(file, "%s %zu\n", name, count);
+        fclose(file);
+    }
+}
+
+/* Ends the process once, in the rank and with the number of the call that $NCCL_DIE says: "RANK CALL FILE". The file
+ * is there from then on. */
+static void die_where_told(int rank, uint64_t number) {
+    const char *where = getenv("NCCL_DIE");
+    int of;
+    unsigned long long at;
+    char path[256];
+    if (where != NULL && sscanf(where, "%d %llu %255s", &of, &at, path) == 3 && of == rank && at == number &&
+        open(path, O_CREAT | O_EXCL | O_WRONLY, 0600) >= 0) {
+        raise(SIGKILL);
+    }
+}
 
 int ncclGetVersion(int *version) {
     *version = 23007;
@@ -76,11 +111,16 @@ const char *ncclGetLastError(void *communicator) {
 }
 
 int ncclGetUniqueId(unique_id *id) {
-    memset(id, 7, sizeof *id);
+    memset(id, 0, sizeof *id);
+    Dl_info self;
+    dladdr(&lock, &self);
     pthread_mutex_lock(&lock);
-    id->internal[0] = (char)++id_count;
+    snprintf(id->internal, ID_BYTES, "%s-%d-%d", self.dli_fname, (int)getpid(), ++id_count);
     pthread_mutex_unlock(&lock);
-    return SUCCESS;
+    int file = open(id->internal, O_RDWR | O_CREAT | O_EXCL, 0600);
+    int status = file < 0 || ftruncate(file, sizeof(struct group)) != 0 ? SYSTEM_ERROR : SUCCESS;
+    close(file);
+    return status;
 }
 
 int ncclCommInitRankConfig(struct communicator **out, int world, unique_id id, int rank, struct config *config) {
@@ -88,20 +128,26 @@ int ncclCommInitRankConfig(struct communicator **out, int world, unique_id id, i
         config->blocking != 0 || rank >= world || world > RANKS) {
         return INVALID_ARGUMENT;
     }
-    pthread_mutex_lock(&lock);
-    struct group *group = NULL;
-    for (int i = 0; i < group_count && group == NULL; i++) {
-        group = memcmp(groups[i].id, id.internal, ID_BYTES) == 0 ? &groups[i] : NULL;
+    note("init", (size_t)rank);
+    int file = open(id.internal, O_RDWR);
+    struct group *group =
+        file < 0 ? MAP_FAILED : mmap(NULL, sizeof *group, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    close(file);
+    if (group == MAP_FAILED) {
+        return SYSTEM_ERROR;
     }
-    if (group == NULL) {
-        group = &groups[group_count++];
-        memcpy(group->id, id.internal, ID_BYTES);
+    *out = calloc(1, sizeof **out);
+    (*out)->group = group;
+    (*out)->rank = rank;
+    (*out)->world = world;
+    if (++group->joined == world) {
+        unlink(id.internal);
     }
-    group->joined++;
-    *out = &communicators[communicator_count++];
-    **out = (struct communicator){group, rank, world};
-    pthread_mutex_unlock(&lock);
     return IN_PROGRESS;
+}
+
+static size_t width(int type) {
+    return type == 7 ? 4 : type == 9 ? 2 : 1;
 }
 
 static float read_element(const void *data, int type, size_t i) {
@@ -125,102 +171,131 @@ static void write_element(void *data, int type, size_t i, float value) {
     }
 }
 
-static void perform(struct group *group, int world, int number) {
-    struct call *first = &group->calls[0][number];
-    size_t width = first->type == 7 ? 4 : first->type == 9 ? 2 : 1;
-    if (first->kind == ALL_GATHER || first->kind == BROADCAST) {
-        for (int from = 0; from < world; from++) {
-            if (first->kind == BROADCAST && from != first->root) {
-                continue;
-            }
-            for (int to = 0; to < world; to++) {
-                size_t offset = first->kind == ALL_GATHER ? (size_t)from * first->count * width : 0;
-                memmove(group->calls[to][number].receive + offset, group->calls[from][number].send,
-                        first->count * width);
-            }
+static uint8_t *slot(struct communicator *own, int rank, uint64_t number) {
+    return own->group->slots[rank][number % AHEAD];
+}
+
+static void sum(struct communicator *own, uint64_t number, const struct call *call, size_t from) {
+    for (size_t i = 0; i < call->count; i++) {
+        float total = read_element(slot(own, 0, number), call->type, from + i);
+        for (int rank = 1; rank < own->world; rank++) {
+            total += read_element(slot(own, rank, number), call->type, from + i);
         }
-        return;
-    }
-    size_t count = first->kind == REDUCE_SCATTER ? first->count * (size_t)world : first->count;
-    for (size_t i = 0; i < count; i++) {
-        float sum = 0;
-        for (int rank = 0; rank < world; rank++) {
-            sum += read_element(group->calls[rank][number].send, first->type, i);
-        }
-        for (int rank = 0; rank < world; rank++) {
-            struct call *call = &group->calls[rank][number];
-            if (first->kind == ALL_REDUCE || (first->kind == REDUCE && rank == first->root)) {
-                write_element(call->receive, first->type, i, sum);
-            } else if (first->kind == REDUCE_SCATTER && i / first->count == (size_t)rank) {
-                write_element(call->receive, first->type, i % first->count, sum);
-            }
-        }
+        write_element(call->receive, call->type, i, total);
     }
 }
 
-int ncclCommGetAsyncError(struct communicator *communicator, int *error) {
-    struct group *group = communicator->group;
-    pthread_mutex_lock(&lock);
-    int world = communicator->world;
-    int made = group->made[0];
-    for (int rank = 1; rank < world; rank++) {
-        made = group->made[rank] < made ? group->made[rank] : made;
+static void perform(struct communicator *own, uint64_t number) {
+    struct call *call = &own->calls[number % QUEUE];
+    size_t bytes = call->count * width(call->type);
+    switch (call->kind) {
+        case ALL_REDUCE: sum(own, number, call, 0); break;
+        case REDUCE_SCATTER: sum(own, number, call, (size_t)own->rank * call->count); break;
+        case REDUCE:
+            if (own->rank == call->root) {
+                sum(own, number, call, 0);
+            }
+            break;
+        case ALL_GATHER:
+            for (int rank = 0; rank < own->world; rank++) {
+                memcpy(call->receive + (size_t)rank * bytes, slot(own, rank, number), bytes);
+            }
+            break;
+        case BROADCAST: memcpy(call->receive, slot(own, call->root, number), bytes); break;
     }
-    while (group->done < made) {
-        perform(group, world, group->done++);
+}
+
+static uint64_t least(struct communicator *own, _Atomic uint64_t *counters) {
+    uint64_t least = counters[0];
+    for (int rank = 1; rank < own->world; rank++) {
+        uint64_t count = counters[rank];
+        least = count < least ? count : least;
     }
-    *error = stub_error != 0                                                             ? stub_error
-             : group->joined < world || group->done < group->made[communicator->rank] ? IN_PROGRESS
-                                                                                         : SUCCESS;
-    pthread_mutex_unlock(&lock);
+    return least;
+}
+
+/* Hands over what was made, and does what all have handed over. */
+static void progress(struct communicator *own) {
+    struct group *group = own->group;
+    while (group->given[own->rank] < own->made && group->given[own->rank] < least(own, group->done) + AHEAD) {
+        uint64_t number = group->given[own->rank];
+        struct call *call = &own->calls[number % QUEUE];
+        size_t parts = call->kind == REDUCE_SCATTER ? (size_t)own->world : 1;
+        memcpy(slot(own, own->rank, number), call->send, parts * call->count * width(call->type));
+        group->given[own->rank]++;
+    }
+    while (group->done[own->rank] < least(own, group->given)) {
+        perform(own, group->done[own->rank]);
+        group->done[own->rank]++;
+    }
+}
+
+int ncclCommGetAsyncError(struct communicator *own, int *error) {
+    if (own->group->joined < own->world) {
+        *error = IN_PROGRESS;
+    } else {
+        uint64_t before;
+        do {
+            before = own->group->done[own->rank];
+            progress(own);
+        } while (own->group->done[own->rank] != before);
+        *error = before < own->made ? IN_PROGRESS : SUCCESS;
+    }
+    *error = stub_error != 0 ? stub_error : *error;
     return SUCCESS;
 }
 
-static int make(struct communicator *communicator, struct call call) {
-    pthread_mutex_lock(&lock);
-    struct group *group = communicator->group;
-    group->calls[communicator->rank][group->made[communicator->rank]++] = call;
-    pthread_mutex_unlock(&lock);
+static int make(const char *name, struct communicator *own, struct call call) {
+    note(name, call.count);
+    die_where_told(own->rank, own->made);
+    size_t parts = call.kind == REDUCE_SCATTER || call.kind == ALL_GATHER ? (size_t)own->world : 1;
+    if (parts * call.count * width(call.type) > SLOT_BYTES) {
+        return INVALID_ARGUMENT;
+    }
+    own->calls[own->made++ % QUEUE] = call;
     return IN_PROGRESS;
 }
 
-int ncclAllReduce(const void *send, void *receive, size_t count, int type, int operation,
-                  struct communicator *communicator, void *stream) {
-    (void)stream;
-    return operation != 0 ? INVALID_ARGUMENT
-                          : make(communicator, (struct call){ALL_REDUCE, send, receive, count, type, 0});
-}
-
-int ncclReduceScatter(const void *send, void *receive, size_t count, int type, int operation,
-                      struct communicator *communicator, void *stream) {
-    (void)stream;
-    return operation != 0 ? INVALID_ARGUMENT
-                          : make(communicator, (struct call){REDUCE_SCATTER, send, receive, count, type, 0});
-}
-
-int ncclAllGather(const void *send, void *receive, size_t count, int type, struct communicator *communicator,
+int ncclAllReduce(const void *send, void *receive, size_t count, int type, int operation, struct communicator *own,
                   void *stream) {
     (void)stream;
-    return make(communicator, (struct call){ALL_GATHER, send, receive, count, type, 0});
+    return operation != 0 ? INVALID_ARGUMENT
+                          : make("allReduce", own, (struct call){ALL_REDUCE, send, receive, count, type, 0});
+}
+
+int ncclReduceScatter(const void *send, void *receive, size_t count, int type, int operation, struct communicator *own,
+                      void *stream) {
+    (void)stream;
+    return operation != 0 ? INVALID_ARGUMENT
+                          : make("reduceScatter", own, (struct call){REDUCE_SCATTER, send, receive, count, type, 0});
+}
+
+int ncclAllGather(const void *send, void *receive, size_t count, int type, struct communicator *own, void *stream) {
+    (void)stream;
+    return make("allGather", own, (struct call){ALL_GATHER, send, receive, count, type, 0});
 }
 
 int ncclReduce(const void *send, void *receive, size_t count, int type, int operation, int root,
-               struct communicator *communicator, void *stream) {
+               struct communicator *own, void *stream) {
     (void)stream;
     return operation != 0 ? INVALID_ARGUMENT
-                          : make(communicator, (struct call){REDUCE, send, receive, count, type, root});
+                          : make("reduce", own, (struct call){REDUCE, send, receive, count, type, root});
 }
 
-int ncclBroadcast(const void *send, void *receive, size_t count, int type, int root, struct communicator *communicator,
+int ncclBroadcast(const void *send, void *receive, size_t count, int type, int root, struct communicator *own,
                   void *stream) {
     (void)stream;
-    return make(communicator, (struct call){BROADCAST, send, receive, count, type, root});
+    return make("broadcast", own, (struct call){BROADCAST, send, receive, count, type, root});
+}
+
+static void count(int *counter) {
+    pthread_mutex_lock(&lock);
+    ++*counter;
+    pthread_mutex_unlock(&lock);
 }
 
 int ncclGroupStart(void) {
-    pthread_mutex_lock(&lock);
-    stub_grouped++;
-    pthread_mutex_unlock(&lock);
+    count(&stub_grouped);
     return SUCCESS;
 }
 
@@ -228,23 +303,24 @@ int ncclGroupEnd(void) {
     return IN_PROGRESS;
 }
 
-int ncclCommFinalize(struct communicator *communicator) {
-    (void)communicator;
+int ncclCommFinalize(struct communicator *own) {
+    (void)own;
     return IN_PROGRESS;
 }
 
-int ncclCommDestroy(struct communicator *communicator) {
-    (void)communicator;
-    pthread_mutex_lock(&lock);
-    stub_destroys++;
-    pthread_mutex_unlock(&lock);
+static int end(struct communicator *own, int *counter) {
+    count(counter);
+    munmap(own->group, sizeof *own->group);
+    free(own);
     return SUCCESS;
 }
 
-int ncclCommAbort(struct communicator *communicator) {
-    (void)communicator;
-    pthread_mutex_lock(&lock);
-    stub_aborts++;
-    pthread_mutex_unlock(&lock);
-    return SUCCESS;
+int ncclCommDestroy(struct communicator *own) {
+    note("destroy", (size_t)own->rank);
+    return end(own, &stub_destroys);
+}
+
+int ncclCommAbort(struct communicator *own) {
+    note("abort", (size_t)own->rank);
+    return end(own, &stub_aborts);
 }

@@ -1,4 +1,4 @@
-// A stand-in for libcuda.so.1: writes each call with what matters of its arguments to the file $CALLS, and returns what
+// A stand-in for libcuda.so.1: writes each call with what matters of its arguments to the file $CALLS, if set, and returns what
 // $RETURNS says ("cuMemAlloc_v2=2 cuInit=100"), else success. Device memory is host memory. It runs no kernels.
 #include <stdint.h>
 #include <stdio.h>
@@ -26,9 +26,12 @@ static int number(const char *name, int otherwise) {
 // Every call goes through here.
 #define CALL(name, format, ...)                                         \
     do {                                                                \
-        FILE *calls = fopen(getenv("CALLS"), "a");                      \
-        fprintf(calls, "%s" format "\n", name, ##__VA_ARGS__);          \
-        fclose(calls);                                                  \
+        const char *log = getenv("CALLS");                              \
+        if (log) {                                                      \
+            FILE *calls = fopen(log, "a");                              \
+            fprintf(calls, "%s" format "\n", name, ##__VA_ARGS__);      \
+            fclose(calls);                                              \
+        }                                                               \
         int status = result(name);                                      \
         if (status) {                                                   \
             return status;                                              \

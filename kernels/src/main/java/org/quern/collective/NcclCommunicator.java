@@ -6,9 +6,11 @@ import java.lang.foreign.ValueLayout;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
 import org.quern.gpu.CudaDriver;
 import org.quern.gpu.DeviceArena;
 import org.quern.gpu.DeviceMemory;
@@ -21,15 +23,20 @@ import org.slf4j.LoggerFactory;
 
 /// Workers with a GPU each, through NVIDIA's NCCL.
 ///
-/// Two things are NCCL's and not as [Communicator] says. The order of a sum depends on the topology
-/// that it finds, and bf16 may be rounded at every hop; so sums of gradients are best taken in fp32.
-/// And it compares no calls: those that do not match, an abort and a death reach the other workers as a
-/// call that does not end within the time limit, unless whoever started them ends them before.
+/// Two things are NCCL's and not as [Communicator] says. A sum goes around a ring
+/// ([NcclLibrary#load]): its order depends on the number of workers and on the topology that NCCL finds.
+/// On the same machines with the same NCCL the same bits come again, with another number of workers others; bf16
+/// is rounded at every hop, so sums of gradients are best taken in fp32. And it compares no calls: those that do
+/// not match, an abort and a death reach the other workers as a call that does not end within the time limit,
+/// unless they learn it another way.
 ///
 /// A communicator of NCCL may hang when it is aborted. That happens on a thread of its own, which is
 /// given up after a while: then the process should end.
-public final class NcclCommunicator implements Communicator {
+public final class NcclCommunicator extends Member {
     private static final Logger LOG = LoggerFactory.getLogger(NcclCommunicator.class);
+    /// Bytes of [#newId].
+    public static final int ID_BYTES = NcclLibrary.ID_BYTES;
+
     private static final Duration FINALIZE_LIMIT = Duration.ofSeconds(30);
     private static final Duration ABORT_LIMIT = Duration.ofSeconds(10);
     /// Between two looks whether a call has ended; at first without a pause.
@@ -38,10 +45,9 @@ public final class NcclCommunicator implements Communicator {
     private static final long EAGER_NANOS = 1_000_000;
 
     private final NcclLibrary library;
-    private final int rank;
-    private final int world;
     private final Duration limit;
     private final Queue queue;
+    private final Supplier<Optional<String>> trouble;
     private final Arena arena = Arena.ofShared();
     private final MemorySegment status = arena.allocate(ValueLayout.JAVA_INT);
     private final MemorySegment communicator;
@@ -81,13 +87,20 @@ public final class NcclCommunicator implements Communicator {
         }
     }
 
-    NcclCommunicator(NcclLibrary library, byte[] id, int rank, int world, Queue queue, Duration limit) {
+    NcclCommunicator(
+            NcclLibrary library,
+            byte[] id,
+            int rank,
+            int world,
+            Queue queue,
+            Duration limit,
+            Supplier<Optional<String>> trouble) {
+        super(rank, world, Place.DEVICE);
         Arguments.requireRank(rank, world);
         this.library = library;
-        this.rank = rank;
-        this.world = world;
         this.queue = queue;
         this.limit = limit;
+        this.trouble = trouble;
         MemorySegment pointer = arena.allocate(ValueLayout.ADDRESS);
         int outcome = library.init(pointer, world, id, rank);
         communicator = pointer.get(ValueLayout.ADDRESS, 0);
@@ -134,26 +147,15 @@ public final class NcclCommunicator implements Communicator {
     /// Becomes worker `rank`, once all are there.
     ///
     /// @param id of [#newId]
+    /// @param gpu its memory holds what is summed; closed later than this
     /// @param limit for all to come together, and for a call
+    /// @param trouble why the others cannot go on, where that is known another way: asked during a call
     /// @throws CommunicatorException if they do not come together, or if there is no NCCL here
-    public static NcclCommunicator join(byte[] id, int rank, int world, Gpu gpu, Duration limit) {
+    public static NcclCommunicator join(
+            byte[] id, int rank, int world, Gpu gpu, Duration limit, Supplier<Optional<String>> trouble) {
         NcclLibrary library = NcclLibrary.load();
-        return new NcclCommunicator(library, id, rank, world, Queue.of(gpu), limit);
-    }
-
-    @Override
-    public int rank() {
-        return rank;
-    }
-
-    @Override
-    public int world() {
-        return world;
-    }
-
-    @Override
-    public Place place() {
-        return Place.DEVICE;
+        LOG.info("worker {} of {} joins by NCCL {}, {}", rank, world, library.version(), NcclLibrary.algorithm());
+        return new NcclCommunicator(library, id, rank, world, Queue.of(gpu), limit, trouble);
     }
 
     /// A call of the library.
@@ -295,6 +297,7 @@ public final class NcclCommunicator implements Communicator {
     private void await(String name, boolean device) {
         long began = System.nanoTime();
         while (true) {
+            trouble.get().ifPresent(this::fail);
             throwIfFailed();
             int outcome = library.asyncError(communicator, status);
             require(outcome, name);

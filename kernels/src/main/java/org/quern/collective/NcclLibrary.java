@@ -27,6 +27,8 @@ final class NcclLibrary {
     static final int UINT8 = 1;
     static final int SUM = 0;
 
+    private static final String ALGORITHM = "NCCL_ALGO";
+
     /// NCCL_VERSION(2, 14, 0), the version of [#CONFIG].
     private static final int LEAST_VERSION = 21_400;
 
@@ -95,19 +97,39 @@ final class NcclLibrary {
         groupEnd = function("GroupEnd", JAVA_INT);
     }
 
-    /// The one that the system's loader finds.
+    /// The one that the system's loader finds. It sums around rings, in one order as long as the machines and the
+    /// library stay the same, unless the environment's `NCCL_ALGO` asks for what may be faster.
     ///
     /// @throws CommunicatorException if there is none, or it cannot be used
     static NcclLibrary load() {
+        setUnlessSet(ALGORITHM, "Ring");
         try {
             return new NcclLibrary(SymbolLookup.libraryLookup(FILE, Arena.global()));
         } catch (IllegalArgumentException e) {
             throw new CommunicatorException(
                     ("no NCCL: %s was not found, which workers on several GPUs need. Install NVIDIA's libnccl2, or name"
-                                    + " the folder that has it in LD_LIBRARY_PATH")
+                                    + " the folder that has it in LD_LIBRARY_PATH.")
                             .formatted(FILE),
                     e);
         }
+    }
+
+    /// Changes this process's own environment, as libraries in C see it.
+    private static void setUnlessSet(String name, String value) {
+        MethodHandle setenv = Linker.nativeLinker()
+                .downcallHandle(
+                        Linker.nativeLinker().defaultLookup().findOrThrow("setenv"),
+                        FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, JAVA_INT));
+        try (Arena arena = Arena.ofConfined()) {
+            int _ = (int) setenv.invokeExact(arena.allocateFrom(name), arena.allocateFrom(value), 0);
+        } catch (Throwable e) {
+            throw CollectiveLibrary.unexpected(e);
+        }
+    }
+
+    /// For people: how it sums.
+    static String algorithm() {
+        return ALGORITHM + "=" + System.getenv().getOrDefault(ALGORITHM, "Ring");
     }
 
     private MethodHandle function(String name, MemoryLayout result, MemoryLayout... arguments) {

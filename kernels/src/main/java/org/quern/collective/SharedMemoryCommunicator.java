@@ -10,10 +10,8 @@ import java.util.concurrent.locks.ReentrantLock;
 ///
 /// A worker that dies is noticed within a hundredth of a second by those that wait for it, and one that
 /// hangs after the time limit. Between calls nobody looks.
-public final class SharedMemoryCommunicator implements Communicator {
+public final class SharedMemoryCommunicator extends Member {
     private final CollectiveLibrary library = CollectiveLibrary.get();
-    private final int rank;
-    private final int world;
     private final Arena arena = Arena.ofShared();
     private final MemorySegment error = arena.allocate(CollectiveLibrary.ERROR_BYTES);
     private final MemorySegment bounds;
@@ -25,8 +23,7 @@ public final class SharedMemoryCommunicator implements Communicator {
     private MemorySegment group;
 
     private SharedMemoryCommunicator(String name, int rank, int world, long epoch, Duration limit) {
-        this.rank = rank;
-        this.world = world;
+        super(rank, world, Place.HOST);
         bounds = arena.allocate(ValueLayout.JAVA_LONG, world + 1L);
         try (Arena text = Arena.ofConfined()) {
             MemorySegment region = text.allocateFrom(name);
@@ -50,21 +47,6 @@ public final class SharedMemoryCommunicator implements Communicator {
     ///     or if this build has no library for it
     public static SharedMemoryCommunicator join(String name, int rank, int world, long epoch, Duration limit) {
         return new SharedMemoryCommunicator(name, rank, world, epoch, limit);
-    }
-
-    @Override
-    public int rank() {
-        return rank;
-    }
-
-    @Override
-    public int world() {
-        return world;
-    }
-
-    @Override
-    public Place place() {
-        return Place.HOST;
     }
 
     @Override

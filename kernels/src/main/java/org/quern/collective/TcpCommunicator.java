@@ -10,6 +10,7 @@ import java.nio.channels.Selector;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
 
 /// Workers of several machines without GPUs, or of one where there is no [SharedMemory], through TCP:
@@ -18,12 +19,10 @@ import java.util.concurrent.locks.ReentrantLock;
 /// Every worker is connected with every other. Each sums its part of the data, and sends it to all; so
 /// a worker sends and receives 2 (world - 1) / world times the data of an all-reduce. The network must
 /// be private: see [TcpHandshake].
-public final class TcpCommunicator implements Communicator {
+public final class TcpCommunicator extends Member {
     private static final int LEAST_TOKEN_BYTES = 16;
     private static final int LOOK_MILLIS = 1000;
 
-    private final int rank;
-    private final int world;
     private final Duration limit;
     private final TcpLink[] links;
     private final Selector selector;
@@ -40,8 +39,7 @@ public final class TcpCommunicator implements Communicator {
     private boolean isClosed;
 
     private TcpCommunicator(int rank, int world, TcpLink[] links, Duration limit) throws IOException {
-        this.rank = rank;
-        this.world = world;
+        super(rank, world, Place.HOST);
         this.links = links;
         this.limit = limit;
         sum = new TreeSum(world);
@@ -81,19 +79,9 @@ public final class TcpCommunicator implements Communicator {
         }
     }
 
-    @Override
-    public int rank() {
-        return rank;
-    }
-
-    @Override
-    public int world() {
-        return world;
-    }
-
-    @Override
-    public Place place() {
-        return Place.HOST;
+    /// Why the group has ended, as soon as this is known: between calls, too.
+    public Optional<String> failure() {
+        return news.failure();
     }
 
     @Override

@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
@@ -38,6 +39,11 @@ final class TcpNews {
             listeners.add(
                     Thread.ofVirtual().name("collective-control-" + link.rank).start(() -> listen(link)));
         }
+    }
+
+    /// Why the group has ended, if it has.
+    Optional<String> failure() {
+        return Optional.ofNullable(failure);
     }
 
     /// @throws CommunicatorException if the group has ended

@@ -3,31 +3,29 @@ package org.quern.collective;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
+import java.util.function.Supplier;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
-import org.opentest4j.TestAbortedException;
-import org.quern.gpu.EmulatedGpu;
-import org.quern.gpu.Gpu;
 
-/// Against the library of `src/test/resources/collective/nccl.c`, in which ranks are threads and data
-/// are on the host; and the real one, where there is one, as far as it goes without a GPU.
+/// Against the library of `src/test/resources/collective/nccl.c`, whose data are on the host; and the real
+/// one, where there is one, as far as it goes without a GPU.
 class NcclCommunicatorTest {
     private static final int WORLD = 3;
     private static final Duration SHORT = Duration.ofMillis(200);
@@ -35,53 +33,33 @@ class NcclCommunicatorTest {
     @TempDir
     private Path folder;
 
-    private SymbolLookup symbols;
-    private NcclLibrary library;
+    private StubNccl nccl;
 
     @BeforeEach
     void compile() throws Exception {
-        Path source = folder.resolve("nccl.c");
-        try (var in = getClass().getResourceAsStream("/collective/nccl.c")) {
-            Files.copy(in, source);
-        }
-        Path output = folder.resolve(NcclLibrary.FILE);
-        Process compiler;
-        try {
-            compiler = new ProcessBuilder(
-                            "cc", "-shared", "-fPIC", "-pthread", "-o", output.toString(), source.toString())
-                    .inheritIO()
-                    .start();
-        } catch (IOException e) {
-            throw new TestAbortedException("needs a C compiler (cc) for a library to test against", e);
-        }
-        assertThat(compiler.waitFor()).as("cc's exit status").isZero();
-        symbols = SymbolLookup.libraryLookup(output, Arena.ofAuto());
-        library = new NcclLibrary(symbols);
+        nccl = new StubNccl(folder);
     }
 
-    private int counter(String name) {
-        return symbols.findOrThrow("stub_" + name).reinterpret(Integer.BYTES).get(ValueLayout.JAVA_INT, 0);
+    @AfterEach
+    void close() {
+        nccl.close();
     }
 
     /// What each worker's work came to; its message if a call ended with an error.
-    private List<String> workers(int world, Duration limit, Function<NcclCommunicator, String> work) throws Exception {
-        byte[] id = NcclCommunicator.newId(library);
-        try (ExecutorService threads = Executors.newFixedThreadPool(world);
-                Gpu gpu = new EmulatedGpu();
-                Arena arena = Arena.ofShared()) {
+    private List<String> workers(int world, Duration limit, Function<Communicator, String> work) throws Exception {
+        return workers(world, limit, Optional::empty, work);
+    }
+
+    private List<String> workers(
+            int world, Duration limit, Supplier<Optional<String>> trouble, Function<Communicator, String> work)
+            throws Exception {
+        byte[] id = nccl.newId();
+        try (ExecutorService threads = Executors.newFixedThreadPool(world)) {
             List<Future<String>> futures = new ArrayList<>();
             for (int i = 0; i < world; i++) {
                 int rank = i;
-                // The emulated GPU's stream stands for one on which the stub's work is done.
-                var stream = gpu.stream();
-                var event = gpu.event();
-                NcclCommunicator.Queue queue =
-                        new NcclCommunicator.Queue(stream, 0, event, arena.allocate(4, 4), () -> {
-                            event.close();
-                            stream.close();
-                        });
                 futures.add(threads.submit(() -> {
-                    try (NcclCommunicator own = new NcclCommunicator(library, id, rank, WORLD, queue, limit)) {
+                    try (Communicator own = nccl.join(id, rank, WORLD, limit, trouble)) {
                         return work.apply(own);
                     } catch (CommunicatorException e) {
                         return e.getMessage();
@@ -142,9 +120,9 @@ class NcclCommunicatorTest {
                 }))
                 .containsOnly("done");
         // Only unequal parts need more than one call.
-        assertThat(counter("grouped")).isEqualTo(2 * WORLD);
-        assertThat(counter("destroys")).isEqualTo(WORLD);
-        assertThat(counter("aborts")).isZero();
+        assertThat(nccl.counter("grouped")).isEqualTo(2 * WORLD);
+        assertThat(nccl.counter("destroys")).isEqualTo(WORLD);
+        assertThat(nccl.counter("aborts")).isZero();
     }
 
     @Test
@@ -160,7 +138,7 @@ class NcclCommunicatorTest {
                                 .matches("ncclAllReduce has not ended within 0.2 s in call 1 of worker 0 of 3: .*"),
                         text -> assertThat(text).isEqualTo("done"),
                         text -> assertThat(text).contains("worker 2 of 3"));
-        assertThat(counter("aborts")).isEqualTo(2);
+        assertThat(nccl.counter("aborts")).isEqualTo(2);
     }
 
     @Test
@@ -169,7 +147,7 @@ class NcclCommunicatorTest {
                 .singleElement()
                 .asString()
                 .startsWith("ncclCommInitRankConfig has not ended within 0.2 s in call 0 of worker 0 of 3");
-        assertThat(counter("aborts")).isEqualTo(1);
+        assertThat(nccl.counter("aborts")).isEqualTo(1);
     }
 
     @Test
@@ -183,14 +161,33 @@ class NcclCommunicatorTest {
                 }))
                 .first()
                 .isEqualTo("the loss is not a number");
-        assertThat(counter("aborts")).isEqualTo(1);
+        assertThat(nccl.counter("aborts")).isEqualTo(1);
+    }
+
+    @Test
+    void endsACallWhoseOthersAreKnownToBeGone() throws Exception {
+        AtomicReference<String> news = new AtomicReference<>();
+        assertThat(workers(WORLD, TestGroup.PATIENT, () -> Optional.ofNullable(news.get()), workers -> {
+                    workers.barrier();
+                    if (workers.rank() == 1) {
+                        news.set("worker 1 died");
+                        return "dead";
+                    }
+                    workers.barrier();
+                    return "done";
+                }))
+                .containsExactly("worker 1 died", "dead", "worker 1 died");
+        assertThat(nccl.counter("aborts")).isEqualTo(2);
     }
 
     @Test
     void saysWhatTheLibrarySays() throws Exception {
         assertThat(workers(WORLD, TestGroup.PATIENT, workers -> {
                     workers.barrier();
-                    symbols.findOrThrow("stub_error").reinterpret(Integer.BYTES).set(ValueLayout.JAVA_INT, 0, 3);
+                    nccl.symbols
+                            .findOrThrow("stub_error")
+                            .reinterpret(Integer.BYTES)
+                            .set(ValueLayout.JAVA_INT, 0, 3);
                     workers.barrier();
                     return "done";
                 }))
@@ -200,8 +197,8 @@ class NcclCommunicatorTest {
 
     @Test
     void namesALibraryThatLacksSomething() {
-        assertThatThrownBy(() -> new NcclLibrary(
-                        name -> name.equals("ncclReduce") ? java.util.Optional.empty() : symbols.find(name)))
+        assertThatThrownBy(() ->
+                        new NcclLibrary(name -> name.equals("ncclReduce") ? Optional.empty() : nccl.symbols.find(name)))
                 .hasMessage("libnccl.so.2 has no ncclReduce");
     }
 

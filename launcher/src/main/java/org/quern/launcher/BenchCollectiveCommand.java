@@ -19,6 +19,7 @@ import java.util.concurrent.Callable;
 import java.util.stream.IntStream;
 import org.quern.base.ExitCode;
 import org.quern.base.QuernException;
+import org.quern.collective.NcclCommunicator;
 import org.quern.collective.SharedMemory;
 import org.quern.kernels.bench.Timing;
 import org.quern.launcher.bench.MpiGroup;
@@ -42,6 +43,12 @@ final class BenchCollectiveCommand implements Callable<Integer> {
     private static final int TRIAL = 3;
     private static final int LEAST_ITERATIONS = 5;
     private static final int MOST_ITERATIONS = 2000;
+
+    @Option(
+            names = "--nccl",
+            description = "Of GPUs, by NCCL: checks sums, parts, an abort and a new start first, then times. One worker"
+                    + " may do that alone; NCCL 2.30 lets more share a GPU with NCCL_MULTI_RANK_GPU_ENABLE=1.")
+    private boolean nccl;
 
     @Option(names = "--workers", paramLabel = "N", description = "Processes; ${DEFAULT-VALUE} by default.")
     private int workers = 2;
@@ -73,10 +80,13 @@ final class BenchCollectiveCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        if (workers < 2 || rounds < 1 || seconds <= 0 || sizes.stream().anyMatch(size -> size < 4 || size % 4 != 0)) {
+        if (workers < (nccl ? 1 : 2)
+                || rounds < 1
+                || seconds <= 0
+                || sizes.stream().anyMatch(size -> size < 4 || size % 4 != 0)) {
             throw new ParameterException(
                     spec.commandLine(),
-                    "at least 2 --workers and 1 round, --seconds > 0, and --bytes that are multiples of 4 are needed");
+                    "at least 2 --workers (1 with --nccl) and 1 round, --seconds > 0, and --bytes that are multiples of 4 are needed");
         }
         double load = ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage();
         List<SummingGroup> groups = new ArrayList<>();
@@ -100,6 +110,17 @@ final class BenchCollectiveCommand implements Callable<Integer> {
 
     private void start(List<SummingGroup> groups) throws IOException {
         Terminal.error().status("starting");
+        if (nccl) {
+            GpuWorkers.requireGpus(workers);
+            HexFormat hex = HexFormat.of();
+            groups.add(new WaitingGroup(
+                    "Quern, NCCL",
+                    own(),
+                    "nccl %s %s"
+                            .formatted(
+                                    hex.formatHex(NcclCommunicator.newId()), hex.formatHex(NcclCommunicator.newId()))));
+            return;
+        }
         if (SharedMemory.problem().isPresent()) {
             Terminal.error().print(SharedMemory.problem().get());
         } else {

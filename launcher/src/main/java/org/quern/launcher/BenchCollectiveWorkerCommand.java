@@ -9,14 +9,17 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.function.LongFunction;
 import org.quern.base.ExitCode;
 import org.quern.collective.Communicator;
 import org.quern.collective.ElementType;
 import org.quern.collective.SharedMemoryCommunicator;
 import org.quern.collective.TcpCommunicator;
+import org.quern.launcher.bench.NcclWorker;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Parameters;
 
@@ -36,15 +39,30 @@ final class BenchCollectiveWorkerCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         BufferedReader questions = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
-        try (Communicator workers = join(questions.readLine().split(" "))) {
-            workers.barrier();
-            answer(Map.of("ready", true));
-            for (String line = questions.readLine(); line != null; line = questions.readLine()) {
-                String[] words = line.split(" ");
-                answer(Map.of("seconds", time(workers, Long.parseLong(words[0]), Integer.parseInt(words[1]))));
+        String[] how = questions.readLine().split(" ");
+        if (how[0].equals("nccl")) {
+            try (NcclWorker worker = new NcclWorker(rank, world, how[1], how[2])) {
+                answer(questions, worker.communicator(), worker::allocate);
             }
+            return ExitCode.OK.code();
+        }
+        try (Communicator workers = join(how);
+                Arena arena = Arena.ofConfined()) {
+            answer(questions, workers, bytes -> arena.allocate(bytes, 64));
         }
         return ExitCode.OK.code();
+    }
+
+    private void answer(BufferedReader questions, Communicator workers, LongFunction<MemorySegment> memory)
+            throws IOException {
+        workers.barrier();
+        answer(Map.of("ready", true));
+        Map<Long, MemorySegment> buffers = new HashMap<>();
+        for (String line = questions.readLine(); line != null; line = questions.readLine()) {
+            String[] words = line.split(" ");
+            MemorySegment data = buffers.computeIfAbsent(Long.parseLong(words[0]), memory::apply);
+            answer(Map.of("seconds", time(workers, data, Integer.parseInt(words[1]))));
+        }
     }
 
     private Communicator join(String[] how) {
@@ -55,17 +73,14 @@ final class BenchCollectiveWorkerCommand implements Callable<Integer> {
         return TcpCommunicator.join(first, rank, world, 0, HexFormat.of().parseHex(how[2]), LIMIT);
     }
 
-    private static double[] time(Communicator workers, long bytes, int iterations) {
+    private static double[] time(Communicator workers, MemorySegment data, int iterations) {
         double[] seconds = new double[iterations];
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment data = arena.allocate(bytes, 64);
-            for (int i = -WARM_UPS; i < iterations; i++) {
-                workers.barrier();
-                long began = System.nanoTime();
-                workers.allReduce(data, ElementType.F32);
-                if (i >= 0) {
-                    seconds[i] = (System.nanoTime() - began) / 1e9;
-                }
+        for (int i = -WARM_UPS; i < iterations; i++) {
+            workers.barrier();
+            long began = System.nanoTime();
+            workers.allReduce(data, ElementType.F32);
+            if (i >= 0) {
+                seconds[i] = (System.nanoTime() - began) / 1e9;
             }
         }
         return seconds;

@@ -42,10 +42,11 @@ final class ConfigArguments {
 
     /// Workers of one machine that all see its GPUs take one each.
     RunConfig forWorker(RunConfig config, int localRank, int localWorld) {
-        boolean isShared = config.run().device().equals("cuda")
-                && localWorld > 1
-                && Gpus.list().size() > 1;
-        return isShared ? read(List.of("run.device=cuda:" + localRank)) : config;
+        if (!config.run().device().equals("cuda") || localWorld == 1) {
+            return config;
+        }
+        int gpus = Gpus.list().size();
+        return gpus > 1 ? read(List.of("run.device=cuda:" + localRank % gpus)) : config;
     }
 
     /// The run's name: as configured, or else that of the file.

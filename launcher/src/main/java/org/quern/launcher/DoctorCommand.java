@@ -14,6 +14,8 @@ import java.util.stream.Stream;
 import jdk.incubator.vector.FloatVector;
 import org.quern.base.ExitCode;
 import org.quern.base.Version;
+import org.quern.collective.CommunicatorException;
+import org.quern.collective.NcclCommunicator;
 import org.quern.executor.Devices;
 import org.quern.gpu.CuBlas;
 import org.quern.gpu.CudaDriver;
@@ -83,6 +85,7 @@ final class DoctorCommand implements Callable<Integer> {
                                         gpu.multiprocessors(),
                                         gpu.memoryBytes() / GIB));
             }
+            show("NCCL", nccl());
             show(
                     "cuBLAS",
                     CuBlas.absence()
@@ -92,6 +95,14 @@ final class DoctorCommand implements Callable<Integer> {
         } catch (GpuException e) {
             show("GPU driver", e.getMessage());
             return 0;
+        }
+    }
+
+    private static String nccl() {
+        try {
+            return NcclCommunicator.version();
+        } catch (CommunicatorException e) {
+            return e.getMessage();
         }
     }
 

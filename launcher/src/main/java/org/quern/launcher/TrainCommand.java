@@ -186,9 +186,12 @@ final class TrainCommand implements Callable<Integer> {
             Logs.onlyWarnings();
         }
         Map<String, String> environment = System.getenv();
-        try (Workers all =
-                Communicators.meet(worker, environment, JobToken.find(environment, run), Duration.ofSeconds((long)
-                        config.workers().stepTimeout()))) {
+        boolean nccl = config.workers().needNccl(config.run().device(), worker.world());
+        if (nccl) {
+            GpuWorkers.requireNccl();
+        }
+        Duration limit = Duration.ofSeconds((long) config.workers().stepTimeout());
+        try (Workers all = Communicators.meet(worker, environment, JobToken.find(environment, run), limit, nccl)) {
             return train(arguments.forWorker(config, worker.localRank(), worker.localWorld()), run, summary, all);
         } catch (CommunicatorException e) {
             throw new QuernException(ExitCode.RETRYABLE, e.getMessage(), e);
@@ -220,6 +223,10 @@ final class TrainCommand implements Callable<Integer> {
             throws InterruptedException {
         ProgressDisplay display = new ProgressDisplay(Terminal.error());
         int here = WorkerCount.of(role.workers(), config.run().device());
+        if (config.workers().needNccl(config.run().device(), here * role.nodes())) {
+            GpuWorkers.requireGpus(here);
+            GpuWorkers.requireNccl();
+        }
         int threads = Math.max(1, Runtime.getRuntime().availableProcessors() / here);
         List<String> command = OwnProgram.command(
                 List.of("-XX:ActiveProcessorCount=" + threads, "-XX:ErrorFile=" + logs.resolve("crash-%p.txt")),

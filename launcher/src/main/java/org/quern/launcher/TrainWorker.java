@@ -33,7 +33,8 @@ record TrainWorker(ConfigArguments arguments, boolean profile) {
         }
         Preparation display = isFirst ? new ProgressDisplay(Terminal.error()) : (_, _, _) -> {};
         TrainEvent.Listener events = isFirst ? link::tell : _ -> link.progress();
-        try (Workers workers = Communicators.join(worker, JobToken.find(System.getenv(), run), calls)) {
+        boolean nccl = config.workers().needNccl(config.run().device(), worker.world());
+        try (Workers workers = Communicators.join(worker, JobToken.find(System.getenv(), run), calls, nccl)) {
             boolean complete = new TrainingRun(
                             config,
                             run,

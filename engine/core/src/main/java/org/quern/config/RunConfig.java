@@ -329,6 +329,9 @@ public record RunConfig(
     /// @param zeroStage 1: each worker updates a part of the parameters, and holds the optimiser's states of
     ///     these alone
     /// @param bucketMib gradients that are summed over the workers at once, while the backward pass goes on
+    /// @param gradients of several GPUs: `nccl`, from GPU to GPU by NVIDIA's NCCL, each worker with a GPU of
+    ///     its own, or
+    ///     `host`, through the host's memory: slow, for workers that share a GPU and for comparison
     /// @param maxRestarts how many times in a row all start again, after one failed, without a new checkpoint
     /// @param timeout seconds without a sign of life after which a worker counts as hung
     /// @param stepTimeout seconds without progress after which it does: more than the longest step takes
@@ -340,11 +343,24 @@ public record RunConfig(
 
             @Range(min = 0, max = 1) @Default("0") int zeroStage,
             @Range(min = 1) @Default("32") int bucketMib,
+            @Default("nccl") Gradients gradients,
             @Range(min = 0) @Default("3") int maxRestarts,
             @Range(above = 0) @Default("30") double timeout,
             @Range(above = 0) @Default("600") double stepTimeout,
             @Range(min = 0) @Default("5") double grace,
-            @Range(above = 0) @Default("600") double joinTimeout) {}
+            @Range(above = 0) @Default("600") double joinTimeout) {
+
+        /// How the gradients of GPUs are summed.
+        public enum Gradients {
+            NCCL,
+            HOST
+        }
+
+        /// Whether so many workers on devices of this name need NCCL.
+        public boolean needNccl(String device, int workers) {
+            return gradients == Gradients.NCCL && workers > 1 && Devices.isGpu(device);
+        }
+    }
 
     /// The model's shape.
     ///

@@ -3,6 +3,7 @@ package org.quern.executor;
 import java.util.List;
 import java.util.Optional;
 import org.quern.gpu.DeviceProperties;
+import org.quern.gpu.Gpu;
 import org.quern.graph.Graph;
 
 /// A device that runs graphs.
@@ -26,6 +27,11 @@ public interface Executor extends AutoCloseable {
 
     /// What the GPU is that it uses, if it uses one.
     Optional<DeviceProperties> gpu();
+
+    /// The GPU itself, if it is one whose memory other libraries reach: not the emulator's.
+    default Optional<Gpu> hardware() {
+        return Optional.empty();
+    }
 
     /// For people: the device and how many threads or which GPU it uses.
     String description();

@@ -130,6 +130,11 @@ public final class GpuExecutor implements Executor {
     }
 
     @Override
+    public Optional<Gpu> hardware() {
+        return gpu instanceof EmulatedGpu ? Optional.empty() : Optional.of(gpu);
+    }
+
+    @Override
     public String description() {
         DeviceProperties device = gpu.properties();
         return "%s, %s, %d multiprocessors".formatted(device.name(), device.architecture(), device.multiprocessors());

@@ -15,6 +15,17 @@ public interface TensorStore {
     /// The alignment of states that lie together, bytes.
     long TOGETHER = 256;
 
+    /// Where fp32 states lie that are declared together: bytes from the first, and where the last one's room ends.
+    ///
+    /// @param bytes of each
+    static long[] offsets(long... bytes) {
+        long[] offsets = new long[bytes.length + 1];
+        for (int i = 0; i < bytes.length; i++) {
+            offsets[i + 1] = Math.ceilDiv(offsets[i] + bytes[i], TOGETHER) * TOGETHER;
+        }
+        return offsets;
+    }
+
     /// Makes room for a state, unless it is there already.
     ///
     /// @throws IllegalArgumentException if it is there with another shape or type

@@ -11,13 +11,12 @@ import org.quern.graph.Value;
 /// @param bytes of all
 record Together(Map<String, Long> offsets, long bytes) {
     static Together of(List<Value> states) {
+        long[] all = TensorStore.offsets(states.stream().mapToLong(Value::bytes).toArray());
         Map<String, Long> offsets = new HashMap<>();
-        long bytes = 0;
-        for (Value state : states) {
-            offsets.put(state.name(), bytes);
-            bytes = Math.ceilDiv(bytes + state.bytes(), TensorStore.TOGETHER) * TensorStore.TOGETHER;
+        for (int i = 0; i < states.size(); i++) {
+            offsets.put(states.get(i).name(), all[i]);
         }
-        return new Together(offsets, bytes);
+        return new Together(offsets, all[states.size()]);
     }
 
     long offset(Value state) {

@@ -35,11 +35,9 @@ record ParameterLayout(List<Parameter> order, long[] offsets, int[] owners, List
         List<Parameter> order = parameters.stream()
                 .sorted(Comparator.comparing(parameter -> finalAfter.get(ModelGraphs.gradient(parameter.name()))))
                 .toList();
-        long[] offsets = new long[order.size() + 1];
-        for (int i = 0; i < order.size(); i++) {
-            long end = offsets[i] + order.get(i).shape().size() * Float.BYTES;
-            offsets[i + 1] = Math.ceilDiv(end, TensorStore.TOGETHER) * TensorStore.TOGETHER;
-        }
+        long[] offsets = TensorStore.offsets(order.stream()
+                .mapToLong(parameter -> parameter.shape().size() * Float.BYTES)
+                .toArray());
         double bytes = offsets[order.size()];
         int[] owners = IntStream.range(0, order.size())
                 .map(i -> (int) ((offsets[i] + offsets[i + 1]) / 2 / bytes * world))

@@ -87,8 +87,12 @@ public final class TrainingRun {
 
     /// Trains on a device of the caller's choice, which is closed at the end.
     boolean run(Supplier<Executor> device) {
+        return failingTogether(() -> runTogether(device));
+    }
+
+    private boolean failingTogether(BooleanSupplier work) {
         try {
-            return runTogether(device);
+            return work.getAsBoolean();
         } catch (GpuFault e) {
             QuernException failure = new QuernException(ExitCode.RETRYABLE, explain(e), e);
             workers.abort("worker %d failed: %s".formatted(workers.rank(), failure.getMessage()));
@@ -132,7 +136,10 @@ public final class TrainingRun {
             RunPlan.of(config, Device.of(executor, workers.onThisMachine()), workers.world())
                     .requireFit();
             RunData data = workers.firstBefore(() -> RunData.open(config, folder, threads(), preparation));
-            return run(newest, data, executor);
+            try (Workers.Connection _ = workers.connect(executor.hardware())) {
+                // Whoever fails tells the others before it takes leave, which waits for them.
+                return failingTogether(() -> run(newest, data, executor));
+            }
         }
     }
 

@@ -3,6 +3,8 @@ package org.quern.train;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Optional;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.quern.base.ExitCode;
 import org.quern.base.QuernException;
@@ -10,6 +12,7 @@ import org.quern.collective.Communicator;
 import org.quern.collective.CommunicatorException;
 import org.quern.collective.ElementType;
 import org.quern.collective.SingleCommunicator;
+import org.quern.gpu.Gpu;
 
 /// The workers of a run, as one of them sees them. All of them call the same methods in the same order.
 ///
@@ -20,14 +23,25 @@ public final class Workers implements AutoCloseable {
     private final Communicator gradients;
     private final Communicator checkpoints;
     private final int onThisMachine;
+    private final Optional<Function<Gpu, Communicator>> gpus;
+    /// While the workers' GPUs are connected.
+    private Optional<Communicator> overGpus = Optional.empty();
     private MemorySegment gathered = MemorySegment.NULL;
 
     /// @param control for small things, in the host's memory
-    /// @param gradients for gradients and weights; may be the same
+    /// @param gradients for gradients and weights, where these go through the host's memory; may be the same
     /// @param checkpoints for the threads that write checkpoints in the background, in the host's memory
     /// @param onThisMachine how many of the workers run here
-    public Workers(Communicator control, Communicator gradients, Communicator checkpoints, int onThisMachine) {
+    /// @param gpus for gradients and weights in GPUs' memory: connects this worker's with the others'. All call it
+    ///     together. If it is empty, they go through the host's
+    public Workers(
+            Communicator control,
+            Communicator gradients,
+            Communicator checkpoints,
+            int onThisMachine,
+            Optional<Function<Gpu, Communicator>> gpus) {
         this.onThisMachine = onThisMachine;
+        this.gpus = gpus;
         this.control = control;
         this.gradients = gradients;
         this.checkpoints = checkpoints;
@@ -36,7 +50,7 @@ public final class Workers implements AutoCloseable {
     /// A worker that is alone.
     public static Workers alone() {
         Communicator single = new SingleCommunicator(Communicator.Place.HOST);
-        return new Workers(single, single, single, 1);
+        return new Workers(single, single, single, 1, Optional.empty());
     }
 
     public int rank() {
@@ -57,7 +71,26 @@ public final class Workers implements AutoCloseable {
     }
 
     Communicator gradients() {
-        return gradients;
+        return overGpus.orElse(gradients);
+    }
+
+    /// Connects the workers' GPUs, where they have some.
+    ///
+    /// @param gpu this worker's
+    Connection connect(Optional<Gpu> gpu) {
+        if (world() > 1 && gpu.isPresent() && gpus.isPresent()) {
+            together(() -> overGpus = Optional.of(gpus.get().apply(gpu.get())));
+        }
+        return () -> {
+            overGpus.ifPresent(Communicator::close);
+            overGpus = Optional.empty();
+        };
+    }
+
+    /// Lasts until it is closed.
+    interface Connection extends AutoCloseable {
+        @Override
+        void close();
     }
 
     Communicator checkpoints() {
@@ -119,6 +152,7 @@ public final class Workers implements AutoCloseable {
     void abort(String reason) {
         control.abort(reason);
         gradients.abort(reason);
+        overGpus.ifPresent(each -> each.abort(reason));
         checkpoints.abort(reason);
     }
 

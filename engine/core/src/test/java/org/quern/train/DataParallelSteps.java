@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -68,8 +69,10 @@ final class DataParallelSteps {
                     .mapToObj(group::of)
                     .map(member -> threads.submit(() -> {
                         Device device = devices.get();
-                        Workers mine = new Workers(member, device.gradients(member), member, world);
-                        return weights(device.executor(), sharing, mine);
+                        try (Workers mine =
+                                new Workers(member, device.gradients(member), member, world, Optional.empty())) {
+                            return weights(device.executor(), sharing, mine);
+                        }
                     }))
                     .toList();
             for (Future<List<NamedTensor>> worker : workers) {

@@ -71,5 +71,7 @@ record DeviceGroup(Communicator host, Gpu gpu) implements Communicator {
     }
 
     @Override
-    public void close() {}
+    public void close() {
+        host.close();
+    }
 }

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -221,7 +222,7 @@ final class TinyRun {
                                 .anyMatch(event -> event instanceof TrainEvent.Step done && done.step() >= until);
                 Communicator communicator = group.of(rank);
                 workers.add(threads.submit(() -> training(
-                                new Workers(communicator, communicator, writers.of(rank), world),
+                                new Workers(communicator, communicator, writers.of(rank), world, Optional.empty()),
                                 run,
                                 mine::add,
                                 stop,

@@ -26,8 +26,7 @@ import org.quern.train.TrainEvent;
 /// Real processes, of a program that fails as told.
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
 class LaunchTest {
-    private static final RunConfig.Workers PATIENT =
-            new RunConfig.Workers(Optional.empty(), 0, 32, 3, 120, 120, 5, 120);
+    private static final RunConfig.Workers PATIENT = limits(3, 120, 120, 5);
 
     @TempDir
     private Path folder;
@@ -57,7 +56,12 @@ class LaunchTest {
     }
 
     private static RunConfig.Workers withRestarts(int restarts) {
-        return new RunConfig.Workers(Optional.empty(), 0, 32, restarts, 120, 120, 5, 120);
+        return limits(restarts, 120, 120, 5);
+    }
+
+    static RunConfig.Workers limits(int restarts, double timeout, double stepTimeout, double grace) {
+        return new RunConfig.Workers(
+                Optional.empty(), 0, 32, RunConfig.Workers.Gradients.NCCL, restarts, timeout, stepTimeout, grace, 120);
     }
 
     @Test
@@ -110,14 +114,14 @@ class LaunchTest {
 
     @Test
     void namesAWorkerThatWasHalted() throws Exception {
-        RunConfig.Workers limits = new RunConfig.Workers(Optional.empty(), 0, 32, 0, 15, 120, 5, 120);
+        RunConfig.Workers limits = limits(0, 15, 120, 5);
         assertThat(run(limits, "1", "STOP", "1")).isEqualTo(76);
         assertThat(shown).anyMatch(line -> line.startsWith("worker 1 gave no sign of life for 15.0 s"));
     }
 
     @Test
     void namesTheWorkerThatOthersWaitFor() throws Exception {
-        RunConfig.Workers limits = new RunConfig.Workers(Optional.empty(), 0, 32, 1, 120, 15, 5, 120);
+        RunConfig.Workers limits = limits(1, 120, 15, 5);
         assertThat(run(limits, "1", "stuck", "1")).isZero();
         assertThat(shown)
                 .contains("worker 1 did not go on for 15.0 s (workers.step_timeout) after its collective call 0");

@@ -19,7 +19,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -54,7 +53,7 @@ class RendezvousTest {
 
     @BeforeEach
     void open() throws IOException {
-        RunConfig.Workers limits = new RunConfig.Workers(Optional.empty(), 0, 32, 0, 120, 120, 0, 120);
+        RunConfig.Workers limits = LaunchTest.limits(0, 120, 120, 0);
         Job.Attempts attempts = (_, nodes) -> {
             together.complete(Map.copyOf(nodes));
             return Map.of();
