@@ -26,12 +26,12 @@ final class BarrierDecoder {
         return switch (instruction.modifiers().getFirst()) {
             case "proxy" -> {
                 Decoder.require(instruction, layout, 0, instruction.has("async"));
-                yield (warp, _) -> {
-                    warp.block.mbarriers.fence(warp);
+                yield (warp, mask) -> {
+                    warp.block.mbarriers.fence(warp, mask);
                     warp.fenceProxy();
                 };
             }
-            case "mbarrier_init" -> (warp, _) -> warp.block.mbarriers.fence(warp);
+            case "mbarrier_init" -> (warp, mask) -> warp.block.mbarriers.fence(warp, mask);
             default -> (warp, _) -> Releases.fence(warp);
         };
     }

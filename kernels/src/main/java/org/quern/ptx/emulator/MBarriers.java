@@ -50,10 +50,11 @@ final class MBarriers {
         return byAddress.get((int) address);
     }
 
-    /// `fence.mbarrier_init` or `fence.proxy.async` by a warp: what it initialised may be signalled by copies.
-    void fence(Warp warp) {
+    /// `fence.mbarrier_init` or `fence.proxy.async` by lanes: what they initialised may be signalled by copies.
+    void fence(Warp warp, int mask) {
         for (MBarrier barrier : byAddress.values()) {
-            barrier.fenced |= block.shared.initializer(barrier.address) == warp.index;
+            long initialised = block.shared.initialisation(barrier.address);
+            barrier.fenced |= Access.warp(initialised) == warp.index && (mask >>> Access.lane(initialised) & 1) != 0;
         }
     }
 }

@@ -522,8 +522,8 @@ final class SharedMemory {
         }
     }
 
-    /// The warp that initialised an mbarrier.
-    int initializer(int address) {
-        return Access.warp(writes[address >> 2]);
+    /// The access that initialised an mbarrier.
+    long initialisation(int address) {
+        return writes[address >> 2];
     }
 }

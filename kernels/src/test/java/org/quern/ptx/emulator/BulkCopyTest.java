@@ -79,6 +79,7 @@ class BulkCopyTest {
                         in,
                         out))
                 .hasMessageContaining("executed neither fence.mbarrier_init nor fence.proxy.async");
+        bench.fault(ASYNC_COPY, BEGIN.replace("@p0 fence", "@!p0 fence") + EXPECT + LOAD + WAIT, in, out);
         bench.run(BEGIN.replace("mbarrier_init.release.cluster", "proxy.async") + EXPECT + LOAD + WAIT + OUT, in, out);
         bench.fault(DEADLOCK, BEGIN + EXPECT.replace("1024", "1040") + LOAD + WAIT, in, out);
         bench.fault(BARRIER, BEGIN + EXPECT.replace("1024", "1008") + LOAD + WAIT, in, out);
