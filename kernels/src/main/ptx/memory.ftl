@@ -322,31 +322,42 @@ no_row:
 
 <#--
 Philox 4x32-10 (Salmon et al., 2011): 128 random bits in %random0 to 3, of the key (%seed_low, %seed_high) and the
-counter (low, high, third, fourth), all .b32.
+counter (low, high, third, fourth), all .b32. taken: 2 for %random0 and 1 alone.
 -->
-<#macro philox low high third fourth>
+<#macro philox low high third fourth taken=4>
     .reg .b32 %random<4>;
     {
     .reg .b32 %key0, %key1, %high0, %high1;
     mov.b32 %random0, ${low};
     mov.b32 %random1, ${high};
     mov.b32 %random2, ${third};
-    mov.b32 %random3, ${fourth};
     mov.b32 %key0, %seed_low;
     mov.b32 %key1, %seed_high;
 <#list 0..<10 as round>
+<#-- The first two words come from the middle two of the round before, and those from all. -->
+<#local all = taken == 4 || round lt 8>
 <#if round != 0>
     add.u32 %key0, %key0, 0x9E3779B9;
     add.u32 %key1, %key1, 0xBB67AE85;
 </#if>
+<#if all || round == 8>
     mul.hi.u32 %high0, %random0, 0xD2511F53;
+    xor.b32 %high0, %high0, ${(round == 0)?then(fourth, "%random3")};
+</#if>
+<#if all || round == 9>
     mul.hi.u32 %high1, %random2, 0xCD9E8D57;
     xor.b32 %high1, %high1, %random1;
-    xor.b32 %high0, %high0, %random3;
+</#if>
     mul.lo.u32 %random1, %random2, 0xCD9E8D57;
+<#if all>
     mul.lo.u32 %random3, %random0, 0xD2511F53;
+</#if>
+<#if all || round == 9>
     xor.b32 %random0, %high1, %key0;
+</#if>
+<#if all || round == 8>
     xor.b32 %random2, %high0, %key1;
+</#if>
 </#list>
     }
 </#macro>

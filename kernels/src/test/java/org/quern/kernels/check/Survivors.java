@@ -23,31 +23,12 @@ final class Survivors {
                     "behind pairs of vectors there is at most one, and what would follow it is not used"),
             same("norm", "add.u64 %xa, %xa, \\d+;", "of a sum, x is read in the first pass only"),
             same("sampling", "shr.s32 %t, %t, 31;", "a shift by 32 is one by 31: both fill the register with the sign"),
-            same("sampling", "shfl.sync.up.b32 %high, %high,", "the number of a row's tokens has no upper word"),
-            missed(
+            same("sampling", "shfl.sync.\\w+.b32 %high, %high, .* // 0 in", "a number of tokens has no upper word"),
+            same("sampling", ".* // an id, not needed", "a draw needs the key of the likeliest token alone"),
+            same(
                     "sampling",
-                    "shfl.sync.bfly.b32 %low, %low,",
-                    "lower words of weights, less than 2^-8 of a token's; or who has the highest key, where it alone counts"),
-            missed(
-                    "sampling",
-                    "add.u32 %id, %id, \\d+;",
-                    "tokens counted twice and others not at all, where the least that stays is the same"),
-            missed(
-                    "sampling",
-                    "sub.u32 %bin, %bin, 1;|shl.b32 %t, %(t|key\\d), 16;",
-                    "a bin of the histogram, or a key at one place of an access, that decides in no row"),
-            missed(
-                    "sampling",
-                    "shfl.sync.up.b32 %other\\|%from, %where,|@%from add.u32 %where,|@%p add.u32 %ties,",
-                    "the rank among equal keys, where top-p keeps all of them or none"),
-            missed(
-                    "sampling",
-                    "shfl.sync.idx.b32 %(where|high), %(where|high), 31,",
-                    "a last lane or segment that adds nothing"),
-            missed(
-                    "sampling",
-                    "xor.b32 %(high[01]|random[02]),",
-                    "words of random numbers that the draw does not take, or its point changed by less than 2^-32"),
+                    "add.u32 %t, %columns, \\d+;|mul.lo.u32 %t, %t, 32;",
+                    "segments may be longer than they need be; a warp ends at its point, before what is another's"),
             missed(
                     "adamw|pointwise",
                     "xor.b32 %high1, %high1, %random1;",
