@@ -1,5 +1,6 @@
 package org.quern.launcher;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -22,8 +23,10 @@ import picocli.CommandLine.TypeConversionException;
         name = "convert",
         description = "Writes the model of a checkpoint as a folder of its own, without what only training needs.")
 final class CheckpointConvertCommand implements Callable<Integer> {
-    @Parameters(paramLabel = "MODEL", description = "A run, a checkpoint or a Hugging Face folder.")
-    private Path place;
+    @Parameters(
+            paramLabel = "MODEL",
+            description = "A run, a checkpoint or a Hugging Face folder." + StoredPlace.DESCRIPTION)
+    private String place;
 
     @Option(names = "--to", required = true, paramLabel = "FOLDER", description = "An empty or new folder.")
     private Path to;
@@ -72,9 +75,13 @@ final class CheckpointConvertCommand implements Callable<Integer> {
     private record Result(String folder, int files, long bytes) {}
 
     @Override
-    public Integer call() {
+    public Integer call() throws IOException {
+        return StoredPlace.with(place, this::convert);
+    }
+
+    private int convert(Path model) {
         TensorFiles written = WeightConversion.convert(
-                HuggingFaceFolder.find(place), to, NamedTensor.DType.valueOf(dtype.name()), maxShardSize);
+                HuggingFaceFolder.find(model), to, NamedTensor.DType.valueOf(dtype.name()), maxShardSize);
         Result result = new Result(to.toString(), written.parts().size(), written.bytes());
         System.out.println(
                 json

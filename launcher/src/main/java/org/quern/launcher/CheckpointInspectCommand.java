@@ -1,5 +1,6 @@
 package org.quern.launcher;
 
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -28,8 +29,8 @@ final class CheckpointInspectCommand implements Callable<Integer> {
 
     @Parameters(
             paramLabel = "RUN|CHECKPOINT",
-            description = "The folder of a checkpoint, or of a run for its newest one.")
-    private Path place;
+            description = "The folder of a checkpoint, or of a run for its newest one." + StoredPlace.DESCRIPTION)
+    private String place;
 
     @Option(names = "--tensor", paramLabel = "NAME", description = "Show the numbers of this tensor instead.")
     private Optional<String> tensor = Optional.empty();
@@ -57,8 +58,12 @@ final class CheckpointInspectCommand implements Callable<Integer> {
             List<Float> first) {}
 
     @Override
-    public Integer call() {
-        Checkpoint checkpoint = Checkpoint.glance(CheckpointCommand.newest(place));
+    public Integer call() throws IOException {
+        return StoredPlace.with(place, this::inspect);
+    }
+
+    private int inspect(Path folder) {
+        Checkpoint checkpoint = Checkpoint.glance(CheckpointCommand.newest(folder));
         try (Arena arena = Arena.ofConfined()) {
             List<NamedTensor> tensors = new ArrayList<>(checkpoint.tensors(Checkpoint.MODEL, arena));
             if (checkpoint.files().keySet().stream().anyMatch(file -> file.startsWith(Checkpoint.OPTIMIZER))) {

@@ -13,6 +13,7 @@ import org.quern.base.ExitCode;
 import org.quern.base.QuernException;
 import org.quern.checkpoint.Checkpoint;
 import org.quern.checkpoint.Checkpoints;
+import org.quern.store.StorePlace;
 import org.quern.train.Units;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -26,8 +27,8 @@ import picocli.CommandLine.Parameters;
             "Compares the sizes of their files only: see checkpoint verify for their bytes."
         })
 final class CheckpointListCommand implements Callable<Integer> {
-    @Parameters(paramLabel = "RUN", description = "The folder of a run.")
-    private Path run;
+    @Parameters(paramLabel = "RUN", description = "The folder of a run." + StoredPlace.DESCRIPTION)
+    private String run;
 
     @Option(names = "--json", description = "Print the list as JSON.")
     private boolean json;
@@ -44,10 +45,7 @@ final class CheckpointListCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        List<Row> rows = new ArrayList<>();
-        for (Checkpoints.Found found : CheckpointCommand.ofRun(run)) {
-            rows.add(row(found));
-        }
+        List<Row> rows = StorePlace.isPlace(run) ? stored() : here();
         if (json) {
             System.out.println(JsonOutput.of(rows));
         } else if (rows.isEmpty()) {
@@ -69,9 +67,29 @@ final class CheckpointListCommand implements Callable<Integer> {
         return ExitCode.OK.code();
     }
 
+    private List<Row> here() throws IOException {
+        List<Row> rows = new ArrayList<>();
+        for (Checkpoints.Found found : CheckpointCommand.ofRun(Path.of(run))) {
+            rows.add(row(found));
+        }
+        return rows;
+    }
+
+    private List<Row> stored() {
+        try (StoredPlace place = new StoredPlace(run)) {
+            return place.list().stream()
+                    .map(found -> new Row(
+                            found.step(), found.place(), found.bytes(), age(found.written()), State.COMPLETE, ""))
+                    .toList();
+        }
+    }
+
+    private static long age(Instant written) {
+        return Duration.between(written, Instant.now()).toSeconds();
+    }
+
     private static Row row(Checkpoints.Found found) throws IOException {
-        Instant written = Files.getLastModifiedTime(found.folder()).toInstant();
-        long age = Duration.between(written, Instant.now()).toSeconds();
+        long age = age(Files.getLastModifiedTime(found.folder()).toInstant());
         State state = found.quarantined() ? State.QUARANTINED : State.COMPLETE;
         try {
             long bytes = Checkpoint.glance(found.folder()).bytes();

@@ -4,9 +4,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.function.LongSupplier;
 import org.quern.base.ExitCode;
 import org.quern.base.QuernException;
 import org.quern.checkpoint.Checkpoint;
+import org.quern.store.StorePlace;
 import org.quern.train.Units;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -18,8 +20,10 @@ import picocli.CommandLine.Parameters;
         description = "Compares every byte of checkpoints with their checksums; changes nothing. Ends with 65 if one"
                 + " is damaged.")
 final class CheckpointVerifyCommand implements Callable<Integer> {
-    @Parameters(paramLabel = "RUN|CHECKPOINT", description = "The folder of a run, for all its checkpoints, or of one.")
-    private Path place;
+    @Parameters(
+            paramLabel = "RUN|CHECKPOINT",
+            description = "The folder of a run, for all its checkpoints, or of one." + StoredPlace.DESCRIPTION)
+    private String place;
 
     @Option(names = "--json", description = "Print the result as JSON.")
     private boolean json;
@@ -30,15 +34,14 @@ final class CheckpointVerifyCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         List<Row> rows = new ArrayList<>();
-        for (Path folder : CheckpointCommand.folders(place)) {
-            Row row = verify(folder);
-            rows.add(row);
-            if (!json) {
-                System.out.println(
-                        row.valid()
-                                ? "%s: valid, %s in %.1f s".formatted(folder, Units.bytes(row.bytes()), row.seconds())
-                                : "damaged: " + row.problem());
+        if (StorePlace.isPlace(place)) {
+            try (StoredPlace stored = new StoredPlace(place)) {
+                stored.list().forEach(found -> rows.add(verify(found.place(), () -> stored.verify(found))));
             }
+        } else {
+            CheckpointCommand.folders(Path.of(place))
+                    .forEach(folder -> rows.add(verify(
+                            folder.toString(), () -> Checkpoint.open(folder).bytes())));
         }
         if (json) {
             System.out.println(JsonOutput.of(rows));
@@ -49,13 +52,21 @@ final class CheckpointVerifyCommand implements Callable<Integer> {
         return (valid ? ExitCode.OK : ExitCode.DATA).code();
     }
 
-    private static Row verify(Path folder) {
+    /// @param bytes compares them with their checksums, and says how many they are
+    private Row verify(String folder, LongSupplier bytes) {
         long began = System.nanoTime();
+        Row row;
         try {
-            long bytes = Checkpoint.open(folder).bytes();
-            return new Row(folder.toString(), true, bytes, (System.nanoTime() - began) / 1e9, "");
+            row = new Row(folder, true, bytes.getAsLong(), (System.nanoTime() - began) / 1e9, "");
         } catch (QuernException e) {
-            return new Row(folder.toString(), false, 0, (System.nanoTime() - began) / 1e9, e.getMessage());
+            row = new Row(folder, false, 0, (System.nanoTime() - began) / 1e9, e.getMessage());
         }
+        if (!json) {
+            System.out.println(
+                    row.valid()
+                            ? "%s: valid, %s in %.1f s".formatted(folder, Units.bytes(row.bytes()), row.seconds())
+                            : "damaged: " + row.problem());
+        }
+        return row;
     }
 }

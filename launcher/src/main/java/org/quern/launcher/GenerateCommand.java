@@ -45,8 +45,9 @@ final class GenerateCommand implements Callable<Integer> {
 
     @Parameters(
             paramLabel = "MODEL",
-            description = "The folder of a run, of a checkpoint, or of a Hugging Face model (GPT-2, Llama, Mistral).")
-    private Path place;
+            description = "The folder of a run, of a checkpoint, or of a Hugging Face model (GPT-2, Llama, Mistral)."
+                    + StoredPlace.DESCRIPTION)
+    private String place;
 
     @ArgGroup
     private Prompt prompt = new Prompt();
@@ -121,6 +122,10 @@ final class GenerateCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        return StoredPlace.with(place, this::generate);
+    }
+
+    private int generate(Path place) throws IOException {
         Generator.Settings settings =
                 new Generator.Settings(maxTokens, samples, new Sampler.Settings(temperature, topK, topP, minP, seed));
         String text = prompt.read();

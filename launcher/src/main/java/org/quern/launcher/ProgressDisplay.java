@@ -54,6 +54,12 @@ final class ProgressDisplay implements TrainEvent.Listener, Preparation {
                         .formatted(s.step(), s.folder(), Units.bytes(s.bytes()), s.stallSeconds(), s.writeSeconds()));
             case TrainEvent.CheckpointFailed f ->
                 line("step %d: the checkpoint could not be saved, the run goes on: %s".formatted(f.step(), f.reason()));
+            case TrainEvent.CheckpointUploaded u ->
+                line("step %d: uploaded to %s, %s in %.1f s"
+                        .formatted(u.step(), u.place(), Units.bytes(u.bytes()), u.seconds()));
+            case TrainEvent.CheckpointUploadFailed f ->
+                line("step %d: the checkpoint could not be uploaded, the run goes on and tries again with the next: %s"
+                        .formatted(f.step(), f.reason()));
             case TrainEvent.Profiled p -> {
                 line(p.table());
                 p.folder()

@@ -31,6 +31,8 @@ final class RunSummary implements TrainEvent.Listener {
                     TrainEvent.Sample _,
                     TrainEvent.Spike _,
                     TrainEvent.CheckpointFailed _,
+                    TrainEvent.CheckpointUploaded _,
+                    TrainEvent.CheckpointUploadFailed _,
                     TrainEvent.Profiled _ -> {}
         }
     }

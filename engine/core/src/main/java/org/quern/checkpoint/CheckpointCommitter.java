@@ -10,6 +10,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.quern.base.ExitCode;
@@ -22,9 +23,11 @@ import org.slf4j.LoggerFactory;
 
 /// Writes the checkpoints of a run, alone or together with other workers, each of which writes files of its own.
 ///
-/// A checkpoint is written into a folder whose name starts with `.tmp-`, every file is flushed to the disk, the first
+/// A checkpoint is written into a folder whose name starts with `.tmp-`, every file is flushed to the disk,
+/// the first
 /// worker writes the manifest when all have done theirs, and only then is the folder renamed: whenever a process is
-/// killed, a `step-` folder is whole or absent. Removing works the other way round, and begins when the new checkpoint
+/// killed, a `step-` folder is whole or absent. Removing works the other way round, and begins when the new
+/// checkpoint
 /// was read back and compared. One group of workers may write; any number of processes may read meanwhile.
 public final class CheckpointCommitter {
     private static final Logger LOG = LoggerFactory.getLogger(CheckpointCommitter.class);
@@ -52,7 +55,8 @@ public final class CheckpointCommitter {
         void run() throws IOException;
     }
 
-    /// Writes a checkpoint, replacing one of the same step, and removes those that need not be kept. All workers call
+    /// Writes a checkpoint, replacing one of the same step, and removes those that need not be kept. All
+    /// workers call
     /// it, and all of them return when it is on the disk, or throw.
     ///
     /// @param files what this worker writes
@@ -215,18 +219,14 @@ public final class CheckpointCommitter {
         }
     }
 
-    /// Removes what need not be kept. Steps after the one just written are left: they come from a run that was taken
-    /// up again at an earlier step, because they could not be read.
+    /// Removes what need not be kept.
     private void retain(long step) {
         try {
-            List<Map.Entry<Long, Path>> old =
-                    Checkpoints.steps(folder).headMap(step, true).descendingMap().entrySet().stream()
-                            .skip(keep)
-                            .filter(entry -> keepEvery == 0 || entry.getKey() % keepEvery != 0)
-                            .toList();
-            for (Map.Entry<Long, Path> entry : old) {
-                Path removed = Checkpoints.removed(entry.getValue());
-                Files.move(entry.getValue(), removed, StandardCopyOption.ATOMIC_MOVE);
+            NavigableMap<Long, Path> old = Checkpoints.steps(folder);
+            old.keySet().removeAll(Checkpoints.kept(old.navigableKeySet(), step, keep, keepEvery));
+            for (Path each : old.descendingMap().values()) {
+                Path removed = Checkpoints.removed(each);
+                Files.move(each, removed, StandardCopyOption.ATOMIC_MOVE);
                 SavePoint.OLD_RENAMED.reached();
                 Checkpoints.delete(removed);
                 SavePoint.OLD_REMOVED.reached();

@@ -13,8 +13,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.NavigableMap;
+import java.util.NavigableSet;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -142,6 +144,15 @@ public final class Checkpoints {
             }
         }
         return steps;
+    }
+
+    /// Which steps are kept, of those there are: the newest, those that are kept for good, and those after the one
+    /// just written, which come from a run that was taken up again at an earlier step.
+    public static NavigableSet<Long> kept(NavigableSet<Long> steps, long written, int keep, long keepEvery) {
+        NavigableSet<Long> kept = new TreeSet<>(steps.tailSet(written, false));
+        steps.headSet(written, true).descendingSet().stream().limit(keep).forEach(kept::add);
+        steps.stream().filter(step -> keepEvery > 0 && step % keepEvery == 0).forEach(kept::add);
+        return kept;
     }
 
     /// The name of a checkpoint that is about to be deleted.

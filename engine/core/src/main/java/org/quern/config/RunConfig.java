@@ -14,6 +14,7 @@ import org.quern.graph.Recompute;
 import org.quern.model.ModelConfig;
 import org.quern.optimizer.LearningRate;
 import org.quern.optimizer.OptimizerSettings;
+import org.quern.store.StorePlace;
 
 /// A training run as its YAML file describes it. Absent `evaluate` or `sample` sections mean that neither
 /// happens.
@@ -308,6 +309,8 @@ public record RunConfig(
     /// @param minutes there is one at least this often
     /// @param keep how many of the newest stay
     /// @param keepEvery steps whose multiples stay for good
+    /// @param upload where in an object store each is copied to, and a run without a folder goes on from:
+    ///     `s3://bucket/prefix`, of this run alone
     public record Checkpoint(
             @Range(min = 1) @Default("1000") @EmptyWord("off")
             Optional<Long> every,
@@ -318,7 +321,17 @@ public record RunConfig(
             @Range(min = 1) @Default("2") @EmptyWord("all") Optional<Integer> keep,
 
             @Range(min = 1) @Default("off") @EmptyWord("off")
-            Optional<Long> keepEvery) {}
+            Optional<Long> keepEvery,
+
+            @Default("off") @EmptyWord("off") Optional<String> upload)
+            implements Checked {
+        @Override
+        public List<String> problems() {
+            return upload.flatMap(StorePlace::problem).stream()
+                    .map(problem -> "upload " + problem)
+                    .toList();
+        }
+    }
 
     /// Workers that share the sequences of a step (data parallelism). How many there are is said when a run is
     /// started.

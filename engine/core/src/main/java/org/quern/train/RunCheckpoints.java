@@ -41,8 +41,10 @@ import org.slf4j.LoggerFactory;
 /// The checkpoints of a training run: weights, config and tokenizer in Hugging Face's layout, the optimiser's
 /// moments, and where the run was.
 ///
-/// Training stands still while weights and moments are copied in memory; a thread of its own writes the copy. There is
-/// one copy: a checkpoint that comes while the one before is being written waits for it. Each worker copies and writes
+/// Training stands still while weights and moments are copied in memory; a thread of its own writes the copy.
+/// There is
+/// one copy: a checkpoint that comes while the one before is being written waits for it. Each worker copies
+/// and writes
 /// what it is to write, and reads what it needs, however many workers there were.
 final class RunCheckpoints implements Trainer.CheckpointWriter, AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(RunCheckpoints.class);
@@ -88,6 +90,8 @@ final class RunCheckpoints implements Trainer.CheckpointWriter, AutoCloseable {
 
     private final List<String> momentsToWrite;
     private final Snapshot snapshot;
+    private final Optional<CheckpointUploads> uploads;
+    private final Preparation progress;
     private final ExecutorService thread = Executors.newSingleThreadExecutor(
             Thread.ofPlatform().daemon().name("checkpoint").factory());
 
@@ -99,6 +103,8 @@ final class RunCheckpoints implements Trainer.CheckpointWriter, AutoCloseable {
     /// @param data fingerprint of the token shards
     /// @param cut how batches are cut
     /// @param maxFileBytes size of a file, where its tensors let it be that small
+    /// @param uploads told of each checkpoint, and ended with this
+    /// @param progress of the uploads at the end of the run
     RunCheckpoints(
             Path folder,
             RunConfig config,
@@ -109,8 +115,12 @@ final class RunCheckpoints implements Trainer.CheckpointWriter, AutoCloseable {
             TensorStore tensors,
             Optional<Tokenizer> tokenizer,
             Workers workers,
-            long maxFileBytes) {
+            long maxFileBytes,
+            Optional<CheckpointUploads> uploads,
+            Preparation progress) {
         this.folder = folder;
+        this.uploads = uploads;
+        this.progress = progress;
         this.config = config.checkpoint();
         order = Order.of(config);
         this.data = data;
@@ -240,6 +250,7 @@ final class RunCheckpoints implements Trainer.CheckpointWriter, AutoCloseable {
         try {
             Checkpoint written = new Checkpoint(checkpoints.commit(step, files), step);
             double seconds = (System.nanoTime() - began) / 1e9;
+            uploads.ifPresent(each -> each.written(step));
             return new TrainEvent.CheckpointSaved(step, written.folder(), written.bytes(), stall, seconds);
         } catch (CommunicatorException e) {
             throw new QuernException(ExitCode.RETRYABLE, e.getMessage(), e);
@@ -251,6 +262,7 @@ final class RunCheckpoints implements Trainer.CheckpointWriter, AutoCloseable {
         if (underWay.filter(save -> save.result().isDone()).isPresent()) {
             requireFew(await(listener));
         }
+        uploads.ifPresent(each -> each.poll(listener));
     }
 
     @Override
@@ -258,6 +270,7 @@ final class RunCheckpoints implements Trainer.CheckpointWriter, AutoCloseable {
         await(listener).ifPresent(failure -> {
             throw failure;
         });
+        uploads.ifPresent(each -> each.finish(progress, listener));
     }
 
     @Override
@@ -306,7 +319,7 @@ final class RunCheckpoints implements Trainer.CheckpointWriter, AutoCloseable {
         }
     }
 
-    /// Waits for the checkpoint under way.
+    /// Waits for the checkpoint under way, but not for its upload.
     @Override
     public void close() {
         thread.close();
@@ -314,6 +327,7 @@ final class RunCheckpoints implements Trainer.CheckpointWriter, AutoCloseable {
                 .filter(CompletableFuture::isCompletedExceptionally)
                 .ifPresent(result -> LOG.warn("{}", result.exceptionNow().getMessage()));
         snapshot.close();
+        uploads.ifPresent(CheckpointUploads::close);
     }
 
     private static boolean isBf16(List<TensorSpec> tensors) {

@@ -59,6 +59,14 @@ public sealed interface TrainEvent {
     /// A checkpoint could not be written; the run goes on.
     record CheckpointFailed(long step, String reason) implements TrainEvent {}
 
+    /// A checkpoint is in the object store.
+    ///
+    /// @param place such as `s3://bucket/run/step-00001000`
+    record CheckpointUploaded(long step, String place, long bytes, double seconds) implements TrainEvent {}
+
+    /// A checkpoint could not be copied into the object store; the run goes on, and tries again with the next.
+    record CheckpointUploadFailed(long step, String reason) implements TrainEvent {}
+
     /// Operations were timed.
     ///
     /// @param table what each kind of them took, for people

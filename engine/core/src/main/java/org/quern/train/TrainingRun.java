@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import java.util.function.IntUnaryOperator;
@@ -13,6 +14,7 @@ import org.quern.base.ExitCode;
 import org.quern.base.QuernException;
 import org.quern.checkpoint.Checkpoint;
 import org.quern.checkpoint.Checkpoints;
+import org.quern.checkpoint.StoredCheckpoints;
 import org.quern.checkpoint.TensorFiles;
 import org.quern.config.ConfigWriter;
 import org.quern.config.RunConfig;
@@ -26,6 +28,8 @@ import org.quern.model.Initialization;
 import org.quern.model.Model;
 import org.quern.model.ModelConfig;
 import org.quern.optimizer.OptimizerSettings;
+import org.quern.store.ObjectStore;
+import org.quern.store.StorePlace;
 import org.quern.tokenizer.Tokenizer;
 import org.quern.train.Trainer.Progress;
 import org.quern.train.metrics.MetricsFile;
@@ -51,6 +55,7 @@ public final class TrainingRun {
     private final BooleanSupplier stopAnywhere;
     private final Workers workers;
     private final boolean profile;
+    private final Map<String, String> environment;
 
     /// @param listener of the events of the run, beside the files that the first worker writes
     /// @param saveNow whether to write a checkpoint after the step that was just done; asked after each step
@@ -66,7 +71,24 @@ public final class TrainingRun {
             BooleanSupplier stop,
             Workers workers,
             boolean profile) {
+        this(config, folder, listener, preparation, saveNow, stop, workers, profile, System.getenv());
+    }
+
+    /// The same.
+    ///
+    /// @param environment variables with the keys of the object store
+    TrainingRun(
+            RunConfig config,
+            Path folder,
+            TrainEvent.Listener listener,
+            Preparation preparation,
+            BooleanSupplier saveNow,
+            BooleanSupplier stop,
+            Workers workers,
+            boolean profile,
+            Map<String, String> environment) {
         this.config = config;
+        this.environment = environment;
         this.folder = folder;
         this.listener = listener;
         this.preparation = preparation;
@@ -130,7 +152,21 @@ public final class TrainingRun {
 
     private boolean runTogether(Supplier<Executor> device) {
         createFolder();
-        Optional<Checkpoint> newest = newestCheckpoint();
+        Optional<StorePlace> upload =
+                workers.isFirst() ? config.checkpoint().upload().map(StorePlace::parse) : Optional.empty();
+        if (upload.isEmpty()) {
+            return runTogether(device, Optional.empty());
+        }
+        try (ObjectStore store = ObjectStore.open(upload.get(), environment)) {
+            store.requireWritable();
+            StoredCheckpoints stored = new StoredCheckpoints(store);
+            stored.removeLeftovers();
+            return runTogether(device, Optional.of(stored));
+        }
+    }
+
+    private boolean runTogether(Supplier<Executor> device, Optional<StoredCheckpoints> stored) {
+        Optional<Checkpoint> newest = newestCheckpoint(stored);
         newest.ifPresent(checkpoint -> RunCheckpoints.requireSameOrder(checkpoint, RunCheckpoints.Order.of(config)));
         try (Executor executor = device.get()) {
             RunPlan.of(config, Device.of(executor, workers.onThisMachine()), workers.world())
@@ -138,19 +174,43 @@ public final class TrainingRun {
             RunData data = workers.firstBefore(() -> RunData.open(config, folder, threads(), preparation));
             try (Workers.Connection _ = workers.connect(executor.hardware())) {
                 // Whoever fails tells the others before it takes leave, which waits for them.
-                return failingTogether(() -> run(newest, data, executor));
+                return failingTogether(() -> run(newest, data, executor, stored));
             }
         }
     }
 
     /// The checkpoint to go on from, the same for all workers. The first compares all its bytes.
-    private Optional<Checkpoint> newestCheckpoint() {
+    private Optional<Checkpoint> newestCheckpoint(Optional<StoredCheckpoints> stored) {
         Path checkpoints = folder.resolve(CHECKPOINTS);
-        Optional<Checkpoint> mine = workers.isFirst() ? Checkpoints.recover(checkpoints) : Optional.empty();
+        Optional<Checkpoint> mine = workers.isFirst() ? newestCheckpoint(checkpoints, stored) : Optional.empty();
         long step = (long) workers.first(mine.map(Checkpoint::step).orElse(-1L));
         return workers.isFirst() || step < 0
                 ? mine
                 : Optional.of(Checkpoint.glance(Checkpoints.folder(checkpoints, step)));
+    }
+
+    /// The newest of the folder, unless the store has a newer one, which is copied into the folder.
+    private Optional<Checkpoint> newestCheckpoint(Path checkpoints, Optional<StoredCheckpoints> stored) {
+        if (stored.isEmpty()) {
+            return Checkpoints.recover(checkpoints);
+        }
+        Optional<Checkpoint> here = Optional.empty();
+        Optional<QuernException> damage = Optional.empty();
+        try {
+            here = Checkpoints.recover(checkpoints);
+        } catch (QuernException e) {
+            damage = Optional.of(e);
+        }
+        long step = here.map(Checkpoint::step).orElse(-1L);
+        Optional<Checkpoint> fetched = stored.get()
+                .fetchNewest(
+                        step,
+                        checkpoints,
+                        (found, bytes) -> preparation.update("fetching " + found.place(), bytes, found.bytes()));
+        if (fetched.isEmpty() && damage.isPresent()) {
+            throw damage.get();
+        }
+        return fetched.isPresent() ? fetched : here;
     }
 
     /// How the batches are cut: as before, if that is possible and not said otherwise.
@@ -178,7 +238,8 @@ public final class TrainingRun {
         return plan;
     }
 
-    private boolean run(Optional<Checkpoint> newest, RunData data, Executor executor) {
+    private boolean run(
+            Optional<Checkpoint> newest, RunData data, Executor executor, Optional<StoredCheckpoints> stored) {
         ModelConfig modelConfig = config.modelConfig(data.vocabSize());
         Model model = Model.of(modelConfig);
         RunPlan plan = plan(model, newest, Device.of(executor, workers.onThisMachine()));
@@ -194,7 +255,7 @@ public final class TrainingRun {
                 config.train().sequenceLength(),
                 plan.recompute(),
                 workers)) {
-            return run(newest, data, executor, model, plan, step);
+            return run(newest, data, executor, model, plan, step, stored);
         }
     }
 
@@ -204,7 +265,8 @@ public final class TrainingRun {
             Executor executor,
             Model model,
             RunPlan plan,
-            TrainingStep step) {
+            TrainingStep step,
+            Optional<StoredCheckpoints> stored) {
         OptimizerSettings settings = config.optimizerSettings();
         RunConfig.Train train = config.train();
         long seed = config.run().seed();
@@ -227,6 +289,11 @@ public final class TrainingRun {
         Optional<Trainer.SampleWriter> samples =
                 config.sample().map(sample -> sampleWriter(sample, executor, model, data));
         Moments moments = Moments.of(settings, model, step.dealtOut(), workers.world());
+        Optional<CheckpointUploads> uploads = stored.map(store -> new CheckpointUploads(
+                store,
+                folder.resolve(CHECKPOINTS),
+                config.checkpoint().keep().orElse(Integer.MAX_VALUE),
+                config.checkpoint().keepEvery().orElse(0L)));
         try (RunCheckpoints checkpoints = new RunCheckpoints(
                 folder.resolve(CHECKPOINTS),
                 config,
@@ -237,7 +304,10 @@ public final class TrainingRun {
                 executor.tensors(),
                 data.tokenizer(),
                 workers,
-                TensorFiles.MAX_BYTES)) {
+                TensorFiles.MAX_BYTES,
+                uploads,
+                preparation)) {
+            newest.ifPresent(checkpoint -> uploads.ifPresent(each -> each.found(checkpoint.step())));
             Progress from = newest.map(checkpoints::restore).orElseGet(() -> {
                 initialize(model, executor, seed);
                 return Progress.START;

@@ -3,7 +3,9 @@ package org.quern.store;
 import java.io.InputStream;
 import java.net.URI;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.gaul.s3proxy.S3ErrorCode;
 import org.gaul.s3proxy.S3Proxy;
@@ -38,7 +40,9 @@ public final class S3Server implements AutoCloseable {
     private final AtomicInteger failures = new AtomicInteger();
     private final BlobStore memory = new TransientNio2BlobStore();
     private final S3Proxy proxy;
+    private final CountDownLatch closing = new CountDownLatch(1);
     private volatile Predicate<String> refused = _ -> false;
+    private volatile Consumer<String> held = _ -> {};
 
     public S3Server() {
         memory.createContainer(BUCKET);
@@ -85,6 +89,24 @@ public final class S3Server implements AutoCloseable {
         refused = keys;
     }
 
+    /// Takes no object with such a key until the test ends, but keeps whoever sends it waiting.
+    ///
+    /// @return zero when somebody does
+    public CountDownLatch hold(Predicate<String> keys) {
+        CountDownLatch arrived = new CountDownLatch(1);
+        held = key -> {
+            if (keys.test(key)) {
+                arrived.countDown();
+                try {
+                    closing.await();
+                } catch (InterruptedException _) {
+                    Thread.currentThread().interrupt();
+                }
+            }
+        };
+        return arrived;
+    }
+
     /// What is kept of uploads that did not end.
     public int uploadsUnderWay() {
         return memory.listMultipartUploads(BUCKET).size();
@@ -92,6 +114,7 @@ public final class S3Server implements AutoCloseable {
 
     @Override
     public void close() {
+        closing.countDown();
         try {
             proxy.stop();
         } catch (Exception e) {
@@ -117,6 +140,7 @@ public final class S3Server implements AutoCloseable {
         }
 
         private void mayRefuse(String key) {
+            held.accept(key);
             if (refused.test(key)) {
                 throw new S3ProxyException(S3ErrorCode.ACCESS_DENIED);
             }

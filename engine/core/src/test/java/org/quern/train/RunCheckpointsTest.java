@@ -150,7 +150,9 @@ class RunCheckpointsTest {
                     executor.tensors(),
                     Optional.empty(),
                     Workers.alone(),
-                    maxFileBytes);
+                    maxFileBytes,
+                    Optional.empty(),
+                    (_, _, _) -> {});
         }
 
         void fill(float value) {

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.ExecutionException;
@@ -59,6 +60,7 @@ final class TinyRun {
 
     private final Path folder;
     private final Path config;
+    private Map<String, String> environment = Map.of();
 
     /// @param folder for the config, the data and the runs
     TinyRun(Path folder) {
@@ -199,7 +201,12 @@ final class TinyRun {
     private TrainingRun training(
             Workers workers, String run, TrainEvent.Listener listener, BooleanSupplier stop, String... overrides) {
         return new TrainingRun(
-                config(overrides), run(run), listener, (_, _, _) -> {}, () -> false, stop, workers, false);
+                config(overrides), run(run), listener, (_, _, _) -> {}, () -> false, stop, workers, false, environment);
+    }
+
+    /// Sets the variables of the runs that follow.
+    void environment(Map<String, String> variables) {
+        environment = variables;
     }
 
     /// Trains with several workers, threads of this process.

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import org.quern.config.ConfigReader;
 import org.quern.config.RunConfig;
 
@@ -24,6 +25,18 @@ final class TrainProcess {
     /// @param flags of the virtual machine
     static Process start(List<String> flags, Path config, Path run, File output, String... overrides)
             throws IOException {
+        return start(Map.of(), flags, config, run, output, overrides);
+    }
+
+    /// @param environment variables beside those of this process
+    static Process start(
+            Map<String, String> environment,
+            List<String> flags,
+            Path config,
+            Path run,
+            File output,
+            String... overrides)
+            throws IOException {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "--add-modules=jdk.incubator.vector",
@@ -39,10 +52,11 @@ final class TrainProcess {
                 config.toString(),
                 run.toString()));
         command.addAll(List.of(overrides));
-        return new ProcessBuilder(command)
+        ProcessBuilder builder = new ProcessBuilder(command)
                 .redirectErrorStream(true)
-                .redirectOutput(ProcessBuilder.Redirect.appendTo(output))
-                .start();
+                .redirectOutput(ProcessBuilder.Redirect.appendTo(output));
+        builder.environment().putAll(environment);
+        return builder.start();
     }
 
     /// @param arguments the config, the run's folder, overrides

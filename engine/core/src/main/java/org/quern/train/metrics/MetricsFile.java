@@ -18,7 +18,8 @@ import org.quern.train.TrainEvent;
 /// - `samples.jsonl`: `step`, `prompt`, `text`.
 /// - `logs/events.jsonl`: starts, spikes, checkpoints and ends, with their times.
 ///
-/// When a run goes on from a step, metrics and samples of later steps, which a killed run may have left, are removed.
+/// When a run goes on from a step, metrics and samples of later steps, which a killed run may have left, are
+/// removed.
 /// `logs/events.jsonl` keeps everything: it is what happened.
 public final class MetricsFile implements TrainEvent.Listener, AutoCloseable {
     private static final String METRICS = "metrics.jsonl";
@@ -66,6 +67,13 @@ public final class MetricsFile implements TrainEvent.Listener, AutoCloseable {
                                 "write_seconds",
                                 rounded(e.writeSeconds(), 1000)));
             case TrainEvent.CheckpointFailed e -> history("checkpoint_failed", e.step(), Map.of("reason", e.reason()));
+            case TrainEvent.CheckpointUploaded e ->
+                history(
+                        "checkpoint_uploaded",
+                        e.step(),
+                        Map.of("place", e.place(), "bytes", e.bytes(), "seconds", rounded(e.seconds(), 1000)));
+            case TrainEvent.CheckpointUploadFailed e ->
+                history("checkpoint_upload_failed", e.step(), Map.of("reason", e.reason()));
             case TrainEvent.Profiled e -> history("profiled", e.step(), Map.of());
             case TrainEvent.Finished e -> history("finished", e.step(), Map.of("complete", e.complete()));
         }

@@ -60,6 +60,8 @@ public final class Report implements TrainEvent.Listener, AutoCloseable {
                     TrainEvent.Sample _,
                     TrainEvent.Spike _,
                     TrainEvent.CheckpointFailed _,
+                    TrainEvent.CheckpointUploaded _,
+                    TrainEvent.CheckpointUploadFailed _,
                     TrainEvent.Profiled _,
                     TrainEvent.Finished _ -> {}
         }

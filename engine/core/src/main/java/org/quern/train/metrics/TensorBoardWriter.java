@@ -69,6 +69,8 @@ public final class TensorBoardWriter implements TrainEvent.Listener, AutoCloseab
             case TrainEvent.Spike _,
                     TrainEvent.CheckpointSaved _,
                     TrainEvent.CheckpointFailed _,
+                    TrainEvent.CheckpointUploaded _,
+                    TrainEvent.CheckpointUploadFailed _,
                     TrainEvent.Profiled _,
                     TrainEvent.Finished _ -> {}
         }
