@@ -63,7 +63,7 @@ public record RunConfig(
     /// What computes on a GPU.
     ///
     /// @param provider of matrix products: `ptx`, Quern's own kernels; `library`, NVIDIA's cuBLAS; or `warpgroups`,
-    ///     Quern's own for compute capability 9.0, with attention's forward pass
+    ///     Quern's own for compute capability 9.0, of attention as well
     public record Kernels(@Default("ptx") KernelProvider provider) {}
 
     /// The data: texts, a folder of token shards, or llm.c's `.bin` shards.

@@ -218,7 +218,7 @@ final class GpuKernels {
             case Op.Attention op ->
                 matMuls.attention(library, in(node, 0), in(node, 1), out(node, 0), out(node, 1), shape(node, op));
             case Op.AttentionGradient(Op.Attention op) ->
-                new Attention.Backward(
+                matMuls.attentionGradient(
                         library,
                         in(node, 0),
                         in(node, 1),

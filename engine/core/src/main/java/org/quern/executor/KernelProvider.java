@@ -10,9 +10,8 @@ public enum KernelProvider {
     PTX(new PtxMatMuls()),
     /// NVIDIA's cuBLAS, to compare with or to fall back on. Bias, residual and GELU take kernels of their own.
     LIBRARY(new LibraryMatMuls()),
-    /// Quern's own kernels for compute capability 9.0 (H100, H200), attention's forward pass among them. They
-    /// have run
-    /// on the emulator only.
+    /// Quern's own kernels for compute capability 9.0 (H100, H200), attention's among them. They have run on the
+    /// emulator only.
     WARPGROUPS(new WarpgroupMatMuls());
 
     private final MatMuls matMuls;

@@ -36,6 +36,20 @@ interface MatMuls {
         return new Attention.Forward(library, qkv, starts, out, lse, shape);
     }
 
+    /// Its gradient, as [Attention.Backward] has it.
+    default GpuKernel attentionGradient(
+            KernelLibrary library,
+            DeviceMemory qkv,
+            DeviceMemory starts,
+            DeviceMemory out,
+            DeviceMemory lse,
+            DeviceMemory dOut,
+            DeviceMemory dQkv,
+            DeviceMemory workspace,
+            Attention.Shape shape) {
+        return new Attention.Backward(library, qkv, starts, out, lse, dOut, dQkv, workspace, shape);
+    }
+
     long workspaceBytes(DeviceProperties device, Shape shape);
 
     /// Whether it has all epilogues. Otherwise it has one, which adds to C itself.

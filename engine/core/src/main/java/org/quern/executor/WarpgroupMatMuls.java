@@ -49,8 +49,24 @@ final class WarpgroupMatMuls implements MatMuls {
             DeviceMemory lse,
             Attention.Shape shape) {
         return WarpgroupAttention.HEAD_DIMS.contains(shape.headDim())
-                ? new WarpgroupAttention(library, qkv, starts, out, lse, shape)
+                ? new WarpgroupAttention.Forward(library, qkv, starts, out, lse, shape)
                 : MatMuls.super.attention(library, qkv, starts, out, lse, shape);
+    }
+
+    @Override
+    public GpuKernel attentionGradient(
+            KernelLibrary library,
+            DeviceMemory qkv,
+            DeviceMemory starts,
+            DeviceMemory out,
+            DeviceMemory lse,
+            DeviceMemory dOut,
+            DeviceMemory dQkv,
+            DeviceMemory workspace,
+            Attention.Shape shape) {
+        return WarpgroupAttention.HEAD_DIMS.contains(shape.headDim())
+                ? new WarpgroupAttention.Backward(library, qkv, starts, out, lse, dOut, dQkv, workspace, shape)
+                : MatMuls.super.attentionGradient(library, qkv, starts, out, lse, dOut, dQkv, workspace, shape);
     }
 
     @Override

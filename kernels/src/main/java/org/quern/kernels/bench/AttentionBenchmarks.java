@@ -7,6 +7,8 @@ import org.quern.gpu.DeviceMemory;
 import org.quern.kernels.cuda.Attention;
 import org.quern.kernels.cuda.Attention.Shape;
 import org.quern.kernels.cuda.CachedAttention;
+import org.quern.kernels.cuda.GpuKernel;
+import org.quern.kernels.cuda.KernelLibrary;
 import org.quern.kernels.cuda.WarpgroupAttention;
 
 /// Causal attention, forward and backward, and attention of one new token over a cache.
@@ -81,7 +83,7 @@ final class AttentionBenchmarks {
                                 shape),
                         Map.of(
                                 "wgmma",
-                                (kernels, memory) -> new WarpgroupAttention(
+                                (kernels, memory) -> new WarpgroupAttention.Forward(
                                         kernels,
                                         memory.bf16(fused, 1),
                                         memory.indices(rows, 1),
@@ -94,25 +96,48 @@ final class AttentionBenchmarks {
                         FAMILY,
                         BACKWARD_FLOP * work,
                         2.0 * (2 * fused + 2 * out) + 4.0 * lse,
-                        (kernels, memory) -> {
-                            DeviceMemory qkv = memory.bf16(fused, 1);
-                            DeviceMemory starts = memory.indices(rows, 1);
-                            DeviceMemory result = memory.output(2 * out);
-                            DeviceMemory sums = memory.output(4 * lse);
-                            memory.run(new Attention.Forward(kernels, qkv, starts, result, sums, shape));
-                            return new Attention.Backward(
-                                    kernels,
-                                    qkv,
-                                    starts,
-                                    result,
-                                    sums,
-                                    memory.bf16(out, 1),
-                                    memory.output(2 * fused),
-                                    memory.output(Attention.Backward.workspaceBytes(shape)),
-                                    shape);
-                        },
-                        Map.of(),
+                        (kernels, memory) -> gradient(kernels, memory, shape, Attention.Backward::new),
+                        Map.of(
+                                "wgmma",
+                                (kernels, memory) ->
+                                        gradient(kernels, memory, shape, WarpgroupAttention.Backward::new)),
                         question("attention_gradient", question)));
+    }
+
+    /// Makes a kernel of the backward pass.
+    @FunctionalInterface
+    private interface Backward {
+        GpuKernel bind(
+                KernelLibrary library,
+                DeviceMemory qkv,
+                DeviceMemory starts,
+                DeviceMemory out,
+                DeviceMemory lse,
+                DeviceMemory dOut,
+                DeviceMemory dQkv,
+                DeviceMemory workspace,
+                Shape shape);
+    }
+
+    private static GpuKernel gradient(KernelLibrary kernels, BenchmarkMemory memory, Shape shape, Backward kernel) {
+        long rows = (long) shape.sequences() * shape.length();
+        long out = rows * shape.heads() * shape.headDim();
+        long fused = rows * (shape.heads() + 2 * shape.keyValueHeads()) * shape.headDim();
+        DeviceMemory qkv = memory.bf16(fused, 1);
+        DeviceMemory starts = memory.indices(rows, 1);
+        DeviceMemory result = memory.output(2 * out);
+        DeviceMemory sums = memory.output(4 * rows * shape.heads());
+        memory.run(new Attention.Forward(kernels, qkv, starts, result, sums, shape));
+        return kernel.bind(
+                kernels,
+                qkv,
+                starts,
+                result,
+                sums,
+                memory.bf16(out, 1),
+                memory.output(2 * fused),
+                memory.output(Attention.Backward.workspaceBytes(shape)),
+                shape);
     }
 
     /// The last token that the cache has room for.

@@ -56,11 +56,19 @@ public final class AttentionCases {
         KernelCase warpgroups() {
             return new KernelCase(
                     "attention forward by warpgroups " + this,
-                    device -> AttentionCases.forward(device, this, WarpgroupAttention::new));
+                    device -> AttentionCases.forward(device, this, WarpgroupAttention.Forward::new));
+        }
+
+        KernelCase backwardByWarpgroups() {
+            return new KernelCase(
+                    "attention backward by warpgroups " + this,
+                    device -> AttentionCases.backward(device, this, WarpgroupAttention.Backward::new));
         }
 
         KernelCase backward() {
-            return new KernelCase("attention backward " + this, device -> AttentionCases.backward(device, this));
+            return new KernelCase(
+                    "attention backward " + this,
+                    device -> AttentionCases.backward(device, this, Attention.Backward::new));
         }
 
         @Override
@@ -146,7 +154,7 @@ public final class AttentionCases {
                         setup(1, 65, 1, 1, headDim, 0, Documents.TOKENS),
                         setup(1, 640, 1, 1, headDim, 0, Documents.NONE),
                         new Setup(new Shape(1, 70, 1, 1, headDim, 0), Documents.NONE, 4.5)))
-                .map(Setup::warpgroups);
+                .flatMap(setup -> Stream.of(setup.warpgroups(), setup.backwardByWarpgroups()));
     }
 
     /// The same on long sequences.
@@ -156,7 +164,7 @@ public final class AttentionCases {
                         setup(1, 1025, 4, 2, headDim, 0, Documents.MIXED),
                         setup(2, 1000, 2, 2, headDim, 300, Documents.NONE),
                         setup(1, 2048, 1, 1, headDim, 0, Documents.NONE)))
-                .map(Setup::warpgroups);
+                .flatMap(setup -> Stream.of(setup.warpgroups(), setup.backwardByWarpgroups()));
     }
 
     private static Stream<KernelCase> decodes() {
@@ -407,7 +415,22 @@ public final class AttentionCases {
         }
     }
 
-    private static void backward(CheckDevice device, Setup setup) {
+    /// Makes a kernel.
+    @FunctionalInterface
+    private interface Backward {
+        GpuKernel bind(
+                KernelLibrary library,
+                DeviceMemory qkv,
+                DeviceMemory starts,
+                DeviceMemory out,
+                DeviceMemory lse,
+                DeviceMemory dOut,
+                DeviceMemory dQkv,
+                DeviceMemory workspace,
+                Shape shape);
+    }
+
+    private static void backward(CheckDevice device, Setup setup, Backward gradient) {
         Shape shape = setup.shape;
         int headDim = shape.headDim();
         int count = rows(shape) * shape.heads();
@@ -459,7 +482,7 @@ public final class AttentionCases {
         });
 
         DeviceMemory dQkv = device.outputBf16(expected.length);
-        Attention.Backward kernel = new Attention.Backward(
+        GpuKernel kernel = gradient.bind(
                 device.library(),
                 device.bf16(qkv.values),
                 device.i32(starts),

@@ -226,6 +226,30 @@ public final class Attention {
         }
     }
 
+    /// What the backward pass needs of each query and head: its log-sum-exp and its row sum.
+    static Launch notes(
+            KernelLibrary library,
+            DeviceMemory out,
+            DeviceMemory dOut,
+            DeviceMemory lse,
+            DeviceMemory workspace,
+            Shape shape) {
+        String kernel = "attention backward";
+        int count = shape.rows() * shape.heads();
+        return new Launch(
+                library.function(backward(shape.headDim()), "attention_notes"),
+                Dim.of(Math.ceilDiv(count, THREADS * CHUNK / shape.headDim())),
+                Dim.of(THREADS),
+                0,
+                Buffers.check(kernel, "out", out, shape.outBytes()),
+                Buffers.check(kernel, "dOut", dOut, shape.outBytes()),
+                Buffers.check(kernel, "lse", lse, shape.lseBytes()),
+                Buffers.check(kernel, "workspace", workspace, Backward.workspaceBytes(shape)),
+                count,
+                shape.length(),
+                shape.heads());
+    }
+
     /// dQkv = the gradient of attention, deterministic: one kernel for dK and dV, one for dQ, no atomics.
     ///
     /// With p the weights: dV = p^T dOut, dp = dOut v^T, ds = p * (dp - rowsum(dOut * out)) / sqrt(headDim),
@@ -258,27 +282,10 @@ public final class Attention {
                 Shape shape) {
             Buffers.check(KERNEL, "qkv", qkv, shape.fusedBytes());
             Buffers.check(KERNEL, "starts", starts, shape.startBytes());
-            Buffers.check(KERNEL, "out", out, shape.outBytes());
-            Buffers.check(KERNEL, "lse", lse, shape.lseBytes());
-            Buffers.check(KERNEL, "dOut", dOut, shape.outBytes());
             Buffers.check(KERNEL, "dQkv", dQkv, shape.fusedBytes());
-            Buffers.check(KERNEL, "workspace", workspace, workspaceBytes(shape));
             KernelVariant variant = backward(shape.headDim());
             Tiling tiling = backwardTiling(shape.headDim());
-            int count = shape.rows() * shape.heads();
-            int notesPerBlock = THREADS * CHUNK / shape.headDim();
-            notes = new Launch(
-                    library.function(variant, "attention_notes"),
-                    Dim.of(Math.ceilDiv(count, notesPerBlock)),
-                    Dim.of(THREADS),
-                    0,
-                    out,
-                    dOut,
-                    lse,
-                    workspace,
-                    count,
-                    shape.length(),
-                    shape.heads());
+            notes = notes(library, out, dOut, lse, workspace, shape);
             int tiles = (2 * tiling.fixed() + 2 * tiling.stages() * tiling.moving()) * shape.headDim() * Short.BYTES;
             int noteAndStart = NOTE_BYTES + Integer.BYTES;
             Object[] arguments = {

@@ -1,6 +1,7 @@
 package org.quern.kernels.cuda;
 
 import java.util.List;
+import java.util.stream.Stream;
 import org.quern.gpu.DeviceMemory;
 import org.quern.gpu.GpuException;
 import org.quern.gpu.GpuStream;
@@ -10,76 +11,179 @@ import org.quern.gpu.TensorMap;
 import org.quern.kernels.cuda.Attention.Shape;
 import org.quern.ptx.KernelVariant;
 
-/// [Attention.Forward] for compute capability 9.0: products of warpgroups from tiles that tensor maps copy. The same
-/// results, up to the order of sums, for heads of 64 and 128.
-public final class WarpgroupAttention implements GpuKernel {
+/// [Attention] for compute capability 9.0: products of warpgroups from tiles that tensor maps copy. The same
+/// results,
+/// up to the order of sums, for heads of 64 and 128.
+public final class WarpgroupAttention {
     /// The sizes that there are kernels for.
     public static final List<Integer> HEAD_DIMS = List.of(64, 128);
 
-    /// Queries of a block, and keys of a tile.
-    private static final int TILE = 128;
+    /// Rows of a block's own tile.
+    private static final int OWN = 128;
+    /// Rows of the tiles that pass: keys in the forward pass, either in the backward pass.
+    private static final int FORWARD_PASSING = 128;
+    private static final int BACKWARD_PASSING = 64;
+
     private static final int BOX_COLUMNS = 64;
     private static final int THREADS = 384;
     private static final int STAGES = 2;
-    /// Of Q, and of each stage's K and V and their places.
-    private static final int BARRIERS = 1 + 4 * STAGES;
 
-    private final Launch launch;
+    private WarpgroupAttention() {}
 
-    /// @param qkv bf16 [sequences * length, (heads + 2 keyValueHeads) * headDim], aligned to 16 bytes
-    /// @param starts int32 [sequences * length]: where in its sequence each token's document begins
-    /// @param out bf16 [sequences * length, heads * headDim]
-    /// @param lse fp32 [sequences * length, heads]
-    /// @throws GpuException if there is no kernel for the head's size, or a buffer is too small or not aligned
-    public WarpgroupAttention(
-            KernelLibrary library,
-            DeviceMemory qkv,
-            DeviceMemory starts,
-            DeviceMemory out,
-            DeviceMemory lse,
-            Shape shape) {
-        String kernel = "attention forward";
-        int headDim = shape.headDim();
-        if (!HEAD_DIMS.contains(headDim)) {
+    private static void check(Shape shape) {
+        if (!HEAD_DIMS.contains(shape.headDim())) {
             throw new GpuException(
-                    "attention by warpgroups: headDim must be one of %s: got %d".formatted(HEAD_DIMS, headDim));
+                    "attention by warpgroups: headDim must be one of %s: got %d".formatted(HEAD_DIMS, shape.headDim()));
         }
-        Buffers.check(kernel, "qkv", qkv, shape.fusedBytes());
-        long width = (shape.heads() + 2L * shape.keyValueHeads()) * headDim;
-        TensorMap map = new TensorMap(
-                TensorMap.Element.BFLOAT16,
-                qkv.address(),
-                List.of(width, (long) shape.length(), (long) shape.sequences()),
-                List.of(width * Short.BYTES, width * Short.BYTES * shape.length()),
-                List.of(BOX_COLUMNS, TILE, 1),
-                TensorMap.Swizzle.BYTES_128);
-        launch = new Launch(
-                library.function(variant(headDim), "attention_forward"),
-                Dim.of(Math.multiplyExact(shape.sequences() * shape.heads(), Math.ceilDiv(shape.length(), TILE))),
-                Dim.of(THREADS),
-                (1 + 2 * STAGES) * TILE * headDim * Short.BYTES + BARRIERS * Long.BYTES,
-                map,
-                Buffers.check(kernel, "starts", starts, shape.startBytes()),
-                Buffers.check(kernel, "out", out, shape.outBytes()),
-                Buffers.check(kernel, "lse", lse, shape.lseBytes()),
-                shape.length(),
-                shape.heads(),
-                shape.keyValueHeads(),
-                shape.span(),
-                shape.exponentScale());
     }
 
-    @Override
-    public void launch(GpuStream stream) {
-        stream.launch(launch);
+    /// Sequences of rows of heads, in boxes of 64 columns.
+    ///
+    /// @param heads of a row
+    private static TensorMap map(DeviceMemory memory, Shape shape, int heads, int boxRows) {
+        long width = (long) heads * shape.headDim();
+        return new TensorMap(
+                TensorMap.Element.BFLOAT16,
+                memory.address(),
+                List.of(width, (long) shape.length(), (long) shape.sequences()),
+                List.of(width * Short.BYTES, width * Short.BYTES * shape.length()),
+                List.of(BOX_COLUMNS, boxRows, 1),
+                TensorMap.Swizzle.BYTES_128);
+    }
+
+    private static int fusedHeads(Shape shape) {
+        return shape.heads() + 2 * shape.keyValueHeads();
+    }
+
+    private static Dim grid(Shape shape, int heads) {
+        return Dim.of(Math.multiplyExact(shape.sequences() * heads, Math.ceilDiv(shape.length(), OWN)));
     }
 
     /// All that ship.
     public static List<KernelVariant> variants() {
-        return HEAD_DIMS.stream().map(WarpgroupAttention::variant).toList();
+        return HEAD_DIMS.stream()
+                .flatMap(headDim -> Stream.of(forward(headDim), backward(headDim)))
+                .toList();
     }
 
-    private static KernelVariant variant(int headDim) {
+    private static KernelVariant forward(int headDim) {
         return KernelVariant.of("attention_forward.sm_90a", "head_size", headDim);
+    }
+
+    private static KernelVariant backward(int headDim) {
+        return KernelVariant.of("attention_backward.sm_90a", "head_size", headDim);
+    }
+
+    /// As [Attention.Forward].
+    public static final class Forward implements GpuKernel {
+        /// Of Q, and of each stage's K and V and their places.
+        private static final int BARRIERS = 1 + 4 * STAGES;
+
+        private final Launch launch;
+
+        /// @param qkv bf16 [sequences * length, (heads + 2 keyValueHeads) * headDim], aligned to 16 bytes
+        /// @param starts int32 [sequences * length]: where in its sequence each token's document begins
+        /// @param out bf16 [sequences * length, heads * headDim]
+        /// @param lse fp32 [sequences * length, heads]
+        /// @throws GpuException if there is no kernel for the head's size, or a buffer is too small or not
+        ///     aligned
+        public Forward(
+                KernelLibrary library,
+                DeviceMemory qkv,
+                DeviceMemory starts,
+                DeviceMemory out,
+                DeviceMemory lse,
+                Shape shape) {
+            String kernel = "attention forward";
+            int headDim = shape.headDim();
+            check(shape);
+            Buffers.check(kernel, "qkv", qkv, shape.fusedBytes());
+            launch = new Launch(
+                    library.function(forward(headDim), "attention_forward"),
+                    grid(shape, shape.heads()),
+                    Dim.of(THREADS),
+                    (OWN + 2 * STAGES * FORWARD_PASSING) * headDim * Short.BYTES + BARRIERS * Long.BYTES,
+                    map(qkv, shape, fusedHeads(shape), FORWARD_PASSING),
+                    Buffers.check(kernel, "starts", starts, shape.startBytes()),
+                    Buffers.check(kernel, "out", out, shape.outBytes()),
+                    Buffers.check(kernel, "lse", lse, shape.lseBytes()),
+                    shape.length(),
+                    shape.heads(),
+                    shape.keyValueHeads(),
+                    shape.span(),
+                    shape.exponentScale());
+        }
+
+        @Override
+        public void launch(GpuStream stream) {
+            stream.launch(launch);
+        }
+    }
+
+    /// As [Attention.Backward], with its notes.
+    public static final class Backward implements GpuKernel {
+        private static final String KERNEL = "attention backward";
+        /// Of the own tiles, and of each stage and its place.
+        private static final int BARRIERS = 1 + 2 * STAGES;
+
+        private final Launch notes;
+        private final Launch keys;
+        private final Launch queries;
+
+        /// @param qkv bf16 [sequences * length, (heads + 2 keyValueHeads) * headDim], aligned to 16 bytes, as `dOut`
+        /// @param workspace [Attention.Backward#workspaceBytes] bytes
+        /// @throws GpuException if there is no kernel for the head's size, or a buffer is too small or not
+        ///     aligned
+        public Backward(
+                KernelLibrary library,
+                DeviceMemory qkv,
+                DeviceMemory starts,
+                DeviceMemory out,
+                DeviceMemory lse,
+                DeviceMemory dOut,
+                DeviceMemory dQkv,
+                DeviceMemory workspace,
+                Shape shape) {
+            check(shape);
+            Buffers.check(KERNEL, "qkv", qkv, shape.fusedBytes());
+            Buffers.check(KERNEL, "starts", starts, shape.startBytes());
+            Buffers.check(KERNEL, "dQkv", dQkv, shape.fusedBytes());
+            notes = Attention.notes(library, out, dOut, lse, workspace, shape);
+            KernelVariant variant = backward(shape.headDim());
+            int sharedBytes =
+                    (2 * OWN + 2 * STAGES * BACKWARD_PASSING) * shape.headDim() * Short.BYTES + BARRIERS * Long.BYTES;
+            Object[] arguments = {
+                map(qkv, shape, fusedHeads(shape), BACKWARD_PASSING),
+                map(dOut, shape, shape.heads(), BACKWARD_PASSING),
+                starts,
+                workspace,
+                dQkv,
+                shape.length(),
+                shape.heads(),
+                shape.keyValueHeads(),
+                shape.span(),
+                shape.exponentScale(),
+                shape.scale()
+            };
+            keys = new Launch(
+                    library.function(variant, "attention_backward_keys"),
+                    grid(shape, shape.keyValueHeads()),
+                    Dim.of(THREADS),
+                    sharedBytes,
+                    arguments);
+            queries = new Launch(
+                    library.function(variant, "attention_backward_queries"),
+                    grid(shape, shape.heads()),
+                    Dim.of(THREADS),
+                    sharedBytes,
+                    arguments);
+        }
+
+        @Override
+        public void launch(GpuStream stream) {
+            stream.launch(notes);
+            stream.launch(keys);
+            stream.launch(queries);
+        }
     }
 }

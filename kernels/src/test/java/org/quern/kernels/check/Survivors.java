@@ -65,15 +65,15 @@ final class Survivors {
                     "a bound that is compared with multiples of a tile or a stage, or another way to the same results"),
             same("matmul", "add.u32 %row, %row, ", "the last of a series of advances, whose result is not used"),
             same(
-                    "attention_forward",
-                    "or.b64 value_matrix, wide, 0x4000004004000000;",
+                    "attention_(for|back)ward",
+                    "or.b64 (value|stage_columns)_matrix, wide, 0x400000400[24]000000;",
                     "the distance of boxes, of which a head of 64 has one"),
             missed(
                     "attention_forward",
                     "mad.lo.u32 first_seen, group, 64, first;",
                     "a document that begins where a tile of keys ends one behind a warpgroup's first query"),
             same(
-                    "matmul|attention_forward",
+                    "matmul|attention_(for|back)ward",
                     "or.b64 (%desc_[ab]0, %desc_[ab]0|\\w+_matrix, wide), 0x4000004000010000;",
                     "the leading offset of a swizzled matrix with its rows along k, which has no meaning"),
             same(
