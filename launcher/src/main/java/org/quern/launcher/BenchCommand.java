@@ -5,13 +5,14 @@ import picocli.CommandLine.Command;
 /// `quern bench`: how fast this machine is.
 @Command(
         name = "bench",
-        description = "Measures the CPU, the kernels of a GPU, or sums of several processes.",
+        description = "Measures the CPU, the kernels of a GPU, sums of several processes, or text extraction.",
         synopsisSubcommandLabel = "VERB",
         subcommands = {
             BenchCpuCommand.class,
             BenchKernelsCommand.class,
             BenchCollectiveCommand.class,
-            BenchCollectiveWorkerCommand.class
+            BenchCollectiveWorkerCommand.class,
+            BenchExtractCommand.class
         })
 final class BenchCommand {
     private BenchCommand() {}

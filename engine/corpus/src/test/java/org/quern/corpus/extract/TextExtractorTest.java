@@ -1,0 +1,148 @@
+package org.quern.corpus.extract;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.quern.corpus.Page;
+import org.quern.corpus.Verdict;
+
+class TextExtractorTest {
+    private static final Path PAGES = Path.of("src/test/resources/pages");
+    private static final String PROSE =
+            "The mill stands where the river bends, and its wheel has turned since the bridge was built.";
+
+    private static ExtractedText extract(String html) {
+        return new TextExtractor().extract(html.getBytes(StandardCharsets.UTF_8), "text/html");
+    }
+
+    private static String paragraphs(int count) {
+        return ("<p>" + PROSE + "</p>\n").repeat(count);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"news", "blog", "recipe", "rustdoc"})
+    void takesWhatPeopleTook(String page) throws IOException {
+        ExtractedText extracted = new TextExtractor().extract(Files.readAllBytes(PAGES.resolve(page + ".html")), "");
+        assertThat(extracted.text() + "\n").isEqualTo(Files.readString(PAGES.resolve(page + ".txt")));
+        assertThat(extracted.truncated()).isFalse();
+    }
+
+    @Test
+    void tellsWhatThePageSaysOfItself() throws IOException {
+        ExtractedText extracted = new TextExtractor().extract(Files.readAllBytes(PAGES.resolve("news.html")), "");
+        assertThat(extracted.title()).isEqualTo("Millers keep their stones turning");
+        assertThat(extracted.language()).isEqualTo("en-GB");
+        assertThat(extracted.robots()).isEqualTo("max-image-preview:large");
+        assertThat(extracted.license()).isEqualTo("https://creativecommons.org/licenses/by/4.0/");
+        assertThat(extracted.charset()).isEqualTo(StandardCharsets.UTF_8);
+    }
+
+    @Test
+    void isTheSameForAllThreads() throws IOException {
+        byte[] html = Files.readAllBytes(PAGES.resolve("news.html"));
+        TextExtractor extractor = new TextExtractor();
+        List<ExtractedText> texts = IntStream.range(0, 200)
+                .parallel()
+                .mapToObj(_ -> extractor.extract(html, ""))
+                .toList();
+        assertThat(texts).containsOnly(extractor.extract(html, ""));
+    }
+
+    @Test
+    void normalisesSpace() {
+        assertThat(extract("<p>" + PROSE + "</p><p>one&nbsp;\n\t two\u00ad\u200b three\u0007</p><p>" + PROSE)
+                        .text())
+                .isEqualTo(PROSE + "\none two three\n" + PROSE);
+    }
+
+    @Test
+    void breaksLinesWhereThePageDoes() {
+        assertThat(extract("<div>" + PROSE + "<br>" + PROSE + "<br><br>" + PROSE + "<div>inner " + PROSE
+                                + "</div></div>")
+                        .text()
+                        .lines())
+                .containsExactly(PROSE, PROSE, PROSE, "inner " + PROSE);
+    }
+
+    @Test
+    void keepsWordsWholeAcrossMarkup() {
+        assertThat(extract("<p>Mill<b>er</b>s g<i>ri</i>nd <a href=/f>fl<u>ou</u>r</a>. " + PROSE + "</p>")
+                        .text())
+                .startsWith("Millers grind flour. The mill");
+    }
+
+    @Test
+    void takesTheArticleThatScriptsWouldShow() {
+        String body = (PROSE + " ").repeat(6).strip();
+        String html =
+                "<body><div id=app></div><script type='application/ld+json'>{\"@graph\": [{\"articleBody\": \"%s\"}, {"
+                        .formatted(body);
+        assertThat(extract(html).text()).isEqualTo(body);
+    }
+
+    @Test
+    void believesNoNameThatTakesAllTheText() {
+        String comments = "<div class=comments>" + paragraphs(8) + "</div>";
+        assertThat(extract("<h1>Thread</h1>" + comments).text().lines()).hasSize(8);
+        assertThat(extract("<h1>Story</h1><div class=story>" + paragraphs(5) + "</div>" + comments)
+                        .text()
+                        .lines())
+                .hasSize(5);
+        assertThat(extract("<div class=sidebar>" + paragraphs(5) + "</div>")
+                        .text()
+                        .lines())
+                .hasSize(5);
+    }
+
+    @Test
+    void choosesTheArticleAmongTeasers() {
+        String teaser = "<div class=x><h3><a href=/n>Another story of the valley</a></h3><p>" + PROSE + "</p></div>";
+        String html = "<div class=page><div class=entry-content>" + paragraphs(6) + "</div><div class=bottom>"
+                + teaser.repeat(4) + "</div></div>";
+        assertThat(extract(html).text().lines()).hasSize(6);
+    }
+
+    @Test
+    void readsNoMoreThanItsLimits() {
+        byte[] html = ("<body>" + paragraphs(1000)).getBytes(StandardCharsets.UTF_8);
+        ExtractedText characters = new TextExtractor(5000, 1_000_000).extract(html, "");
+        assertThat(characters.truncated()).isTrue();
+        assertThat(characters.text().length()).isBetween(4000, 5000);
+        ExtractedText nodes = new TextExtractor(1_000_000, 300).extract(html, "");
+        assertThat(nodes.truncated()).isTrue();
+        assertThat(nodes.text().lines().count()).isBetween(90L, 150L);
+    }
+
+    @Test
+    void isEmptyWhereThereIsNothing() {
+        for (String html : List.of("", " ", "<html>", "<body><script>var x = 1;</script>", "<p>&nbsp;</p>")) {
+            assertThat(extract(html).text()).as(html).isEmpty();
+        }
+    }
+
+    @Test
+    void stageWritesTextAndRightsOrDrops() throws IOException {
+        ExtractStage stage = new ExtractStage();
+        Page.Origin origin = new Page.Origin("a.warc", 0, 0, "", "");
+        byte[] html = Files.readAllBytes(PAGES.resolve("news.html"));
+        assertThat(stage.apply(Page.ofHtml(origin, "https://valley.example/", "", "text/html", html)))
+                .isInstanceOfSatisfying(Verdict.Kept.class, kept -> {
+                    assertThat(kept.page().text()).startsWith("Three watermills");
+                    assertThat(kept.page().license()).isEqualTo("https://creativecommons.org/licenses/by/4.0/");
+                    assertThat(kept.page().robots()).isEqualTo("max-image-preview:large");
+                });
+        byte[] empty = "<title>Nothing</title>".getBytes(StandardCharsets.UTF_8);
+        assertThat(stage.apply(Page.ofHtml(origin, "", "", "", empty)))
+                .isEqualTo(new Verdict.Dropped("no_text", empty.length, "Nothing"));
+        Page text = Page.ofText(origin, "", "", PROSE);
+        assertThat(stage.apply(text)).isEqualTo(new Verdict.Kept(text));
+    }
+}
