@@ -53,15 +53,16 @@ final class BenchExtractCommand implements Callable<Integer> {
         List<Measurement> extract = new ArrayList<>();
         for (int round = 0; round < rounds; round++) {
             Terminal.error().status("round %d of %d".formatted(round + 1, rounds));
-            parse.add(measure("parse", cases, html -> Parser.htmlParser()
-                    .parseInput(new String(html, StandardCharsets.UTF_8), "")));
+            parse.add(measure(
+                    "parse",
+                    cases,
+                    html -> Parser.htmlParser().parseInput(new String(html, StandardCharsets.UTF_8), "")));
             extract.add(measure("extract", cases, html -> extractor.extract(html, "")));
         }
         Terminal.error().status("");
         System.out.println(BenchCpuCommand.machine());
         System.out.printf("%d pages, %.1f kB on average%n", cases.size(), bytes / 1e3 / cases.size());
-        System.out.printf(
-                "F1 %.4f, precision %.4f, recall %.4f%n", score.f1(), score.precision(), score.recall());
+        System.out.printf("F1 %.4f, precision %.4f, recall %.4f%n", score.f1(), score.precision(), score.recall());
         System.out.printf("%-26s %26s pages/s%n", "parsing alone (jsoup)", Spread.of(parse));
         System.out.printf("%-26s %26s pages/s%n", "extraction, with parsing", Spread.of(extract));
         return ExitCode.OK.code();
