@@ -1,7 +1,9 @@
+<#include "gelu.ftl">
 <#--
 The epilogue of a matrix product, for matmul.sm_80.ptx and matmul_reduce.sm_80.ptx: what becomes of sums of products.
 A thread finishes `width` neighbours of a row at a time. %x0, ... are their sums and then C's elements; %bias0, ... is
-added (bf16, gelu); %e0, ... comes from `extra`, or goes there (gelu). `extra` has C's type.
+added (bf16, gelu); %e0, ... comes from `extra`, or goes there (gelu). `extra` has C's type. GELU and its gradient work on
+sums that are rounded first, as they are where operations of their own compute them.
 -->
 <#assign float = epilogue == "f32">
 <#assign element_bytes = float?then(4, 2)>
@@ -12,7 +14,7 @@ added (bf16, gelu); %e0, ... comes from `extra`, or goes there (gelu). `extra` h
 <#macro epilogue_registers>
     .reg .pred %has_bias, %has_extra;
     .reg .b64 %c, %bias, %bias_at, %extra, %offset;
-    .reg .f32 %alpha, %x<${width}>, %bias<${width}>, %e<${width}>, %squared, %part, %sigmoid;
+    .reg .f32 %alpha, %x<${width}>, %bias<${width}>, %e<${width}>, %squared, %sigmoid;
     .reg .b16 %short;
     .reg .b32 %word<${max(words, width / 2)?ceiling}>;
 </#macro>
@@ -40,29 +42,21 @@ added (bf16, gelu); %e0, ... comes from `extra`, or goes there (gelu). `extra` h
     fma.rn.f32 %x${i}, %x${i}, %alpha, %e${i};
 <#elseif epilogue == "gelu">
     fma.rn.f32 %e${i}, %x${i}, %alpha, %bias${i};
-<@sigmoid "%e" + i/>
+<@round "%e" + i/>
+<@gelu "%e" + i, "%squared", "%sigmoid"/>
     mul.f32 %x${i}, %e${i}, %sigmoid;
 <#else>
     mul.f32 %x${i}, %x${i}, %alpha;
-<@sigmoid "%e" + i/>
-    fma.rn.f32 %squared, %squared, ${f32(0.21406694)}, ${f32(1.5957691)};
-    mul.f32 %part, %e${i}, %sigmoid;
-    mul.f32 %squared, %squared, %part;
-    sub.f32 %part, ${f32(1)}, %sigmoid;
-    fma.rn.f32 %part, %squared, %part, %sigmoid;
-    mul.f32 %x${i}, %x${i}, %part;
+<@round "%x" + i/>
+<@gelu "%e" + i, "%squared", "%sigmoid"/>
+<@gelu_slope "%e" + i, "%squared", "%sigmoid"/>
+    mul.f32 %x${i}, %x${i}, %squared;
 </#if>
 </#macro>
 
-<#-- %squared = e^2 and %sigmoid = 1 / (1 + exp(-d)), d = 2 sqrt(2 / pi) (e + 0.044715 e^3). GELU(e) = e sigmoid, which,
-     unlike 1 + tanh, has no cancellation below 0. GELU'(e) = s + e s (1 - s) d', d' = 1.5957691 + 0.21406694 e^2. -->
-<#macro sigmoid e>
-    mul.f32 %squared, ${e}, ${e};
-    fma.rn.f32 %part, %squared, ${f32(-0.10294324)}, ${f32(-2.3022082)};
-    mul.f32 %part, %part, ${e};
-    ex2.approx.ftz.f32 %part, %part;
-    add.f32 %part, %part, ${f32(1)};
-    rcp.approx.ftz.f32 %sigmoid, %part;
+<#macro round x>
+    cvt.rn.bf16.f32 %short, ${x};
+    cvt.f32.bf16 ${x}, %short;
 </#macro>
 
 <#-- Where a line's element in a column is, in C or extra. -->

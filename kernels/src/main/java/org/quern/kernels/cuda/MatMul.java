@@ -97,7 +97,7 @@ public final class MatMul implements GpuKernel {
             }
         }
 
-        /// preActivation = x + bias and C = GELU(x + bias) in its tanh form, both bf16.
+        /// preActivation = x + bias and C = GELU(preActivation) in its tanh form, both bf16.
         record Gelu(DeviceMemory bias, Matrix preActivation) implements Epilogue {
             public Gelu {
                 Objects.requireNonNull(preActivation, "preActivation");
@@ -114,7 +114,7 @@ public final class MatMul implements GpuKernel {
             }
         }
 
-        /// C = x GELU'(preActivation), bf16.
+        /// C = x GELU'(preActivation), bf16, x rounded to bf16 first.
         ///
         /// @param preActivation may be C itself
         record GeluGradient(Matrix preActivation) implements Epilogue {
