@@ -9,6 +9,9 @@ import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
+import java.io.Externalizable;
+import java.io.ObjectInputStream;
+import java.io.ObjectOutputStream;
 import java.lang.foreign.Linker;
 import java.lang.foreign.SymbolLookup;
 import java.util.ArrayList;
@@ -126,6 +129,19 @@ class ArchitectureTest {
                 || owner.isEquivalentTo(SymbolLookup.class)
                 || Set.of("load", "loadLibrary").contains(access.getTarget().getName())
                         && (owner.isEquivalentTo(System.class) || owner.isEquivalentTo(Runtime.class));
+    }
+
+    /// Objects that come from outside are JSON, YAML or numbers: Java's own formats let who writes them run code.
+    @Test
+    void nothingReadsOrWritesJavaObjects() {
+        noClasses()
+                .should()
+                .dependOnClassesThat()
+                .belongToAnyOf(ObjectInputStream.class, ObjectOutputStream.class, Externalizable.class)
+                .orShould()
+                .dependOnClassesThat()
+                .resideInAnyPackage("java.rmi..", "javax.management.remote..", "java.beans..")
+                .check(CLASSES);
     }
 
     @Test

@@ -212,11 +212,13 @@ final class Job {
                 .forEach((index, workers) -> nodes.get(index).commands().accept(new NodeCommand.Start(epoch, workers)));
     }
 
+    /// Node 0 is this machine: without it there is no job.
     private void findSilentNodes() {
         long now = System.nanoTime();
         nodes.keySet().stream()
-                .filter(index ->
-                        now - heardNanos.get(index) > seconds(limits.timeout()).toNanos())
+                .filter(index -> index > 0
+                        && now - heardNanos.get(index)
+                                > seconds(limits.timeout()).toNanos())
                 .findFirst()
                 .ifPresent(index ->
                         left(index, nodes.get(index), "gave no sign of life for %s s".formatted(limits.timeout())));

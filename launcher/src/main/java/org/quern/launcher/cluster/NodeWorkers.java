@@ -37,6 +37,7 @@ final class NodeWorkers implements AutoCloseable {
     private final Consumer<String> display;
     private final Consumer<TrainEvent> training;
     private final Consumer<NodeEvent> events;
+    private final Duration beat;
     private final ScheduledExecutorService clock = Executors.newSingleThreadScheduledExecutor(
             task -> Thread.ofPlatform().daemon().name("workers' clock").unstarted(task));
 
@@ -62,6 +63,7 @@ final class NodeWorkers implements AutoCloseable {
         this.display = display;
         this.training = training;
         this.events = events;
+        this.beat = beat;
         clock.scheduleAtFixedRate(this::beat, beat.toNanos(), beat.toNanos(), TimeUnit.NANOSECONDS);
     }
 
@@ -182,7 +184,7 @@ final class NodeWorkers implements AutoCloseable {
                 isWatching
                         ? workers.stream()
                                 .filter(WorkerProcess::isAlive)
-                                .map(WorkerProcess::state)
+                                .map(worker -> worker.state(beat))
                                 .toList()
                         : List.of()));
     }

@@ -44,6 +44,8 @@ final class WorkerProcess {
     private final Writer file;
     private final long startNanos = System.nanoTime();
     private long lifeNanos = startNanos;
+    private long seenNanos = startNanos;
+    private boolean hasLived;
     private long progressNanos = startNanos;
     private Beat beat = new Beat(0, 0, "");
     private long usedNanos;
@@ -99,10 +101,16 @@ final class WorkerProcess {
         return process.isAlive();
     }
 
-    synchronized WorkerState state() {
+    /// @param expected time since the last call: what came later than that was this process's being halted, or
+    ///     short of processors, in which it heard no signs of life
+    synchronized WorkerState state(Duration expected) {
         long now = System.nanoTime();
-        if (lifeNanos == startNanos) {
-            long late = Math.max(0, now - startNanos - START_LIMIT.toNanos());
+        long away = Math.max(0, now - seenNanos - 2 * expected.toNanos());
+        seenNanos = now;
+        lifeNanos = Math.min(now, lifeNanos + away);
+        progressNanos = Math.min(now, progressNanos + away);
+        if (!hasLived) {
+            long late = Math.max(0, now - lifeNanos - START_LIMIT.toNanos());
             return new WorkerState(
                     rank(), process.pid(), TimeUnit.NANOSECONDS.toMillis(late), 0, 0, "", cpu(now), memoryBytes());
         }
@@ -207,11 +215,11 @@ final class WorkerProcess {
     }
 
     private synchronized void beat(Beat next) {
-        boolean isFirst = lifeNanos == startNanos;
         lifeNanos = System.nanoTime();
-        if (isFirst || next.progress() != beat.progress()) {
+        if (!hasLived || next.progress() != beat.progress()) {
             progressNanos = lifeNanos;
         }
+        hasLived = true;
         beat = next;
     }
 

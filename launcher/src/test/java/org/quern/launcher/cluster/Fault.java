@@ -19,6 +19,10 @@ final class Fault {
         switch (name) {
             case "stuck" -> waitForever();
             case "SEGV", "KILL", "STOP" -> signal(name, own);
+            case "preempt" -> {
+                signal("TERM", own.parent().orElseThrow());
+                return;
+            }
             case "launcher" -> signal("KILL", own.parent().orElseThrow());
             case "throw" -> throw new IllegalStateException("as the test wants");
             case "memory" -> throw new OutOfMemoryError("as the test wants");

@@ -34,6 +34,7 @@ public final class FaultAgent {
     private static final String TARGET = "org/quern/launcher/cluster/CountedCommunicator";
 
     private static final Set<String> CALLS = Set.of("allReduce", "reduceScatter", "allGather", "broadcast", "barrier");
+    private static final Set<String> SUMS = Set.of("allReduce", "reduceScatter");
     private static final String NAN = "nan";
     private static final String SAVE = "save-";
 
@@ -44,14 +45,9 @@ public final class FaultAgent {
 
     /// @param attempt of the run, from 0
     /// @param rank of the worker
-    /// @param fault as [Fault#happen] knows it, or one of those below
+    /// @param fault as [Fault#happen] knows it; `nan` for a gradient that is no number; or that of [#save]
     /// @param number of the collective call, or of the time that the save comes there, from 1
     record Planned(long attempt, int rank, String fault, int number) {
-        /// A gradient that is no number.
-        static Planned nan(long attempt, int rank, int number) {
-            return new Planned(attempt, rank, NAN, number);
-        }
-
         static Planned save(long attempt, int rank, SavePoint point, int number) {
             return new Planned(attempt, rank, SAVE + point, number);
         }
@@ -131,7 +127,7 @@ public final class FaultAgent {
         @Override
         public void atStart(CodeBuilder code) {
             code.invokestatic(AGENT, "beforeCall", CALL);
-            if (method.methodName().equalsString("allReduce")) {
+            if (SUMS.contains(method.methodName().stringValue())) {
                 code.aload(1).invokestatic(AGENT, "beforeSum", SUM);
             }
         }

@@ -1,11 +1,17 @@
 package org.quern.launcher.cluster;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -21,27 +27,50 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.quern.checkpoint.SavePoint;
 import org.quern.launcher.cluster.FaultAgent.Planned;
 
-/// Whatever happens to runs of two workers, they end as one that nothing happened to, and leave nothing behind.
+/// Whatever happens to a run of two workers, it ends as one that nothing happened to, and leaves nothing behind.
 @TestInstance(Lifecycle.PER_CLASS)
-@Timeout(value = 10, unit = TimeUnit.MINUTES)
+@Timeout(value = 30, unit = TimeUnit.MINUTES)
 class FaultMatrixTest {
     private static final int STEPS = 20;
-    /// A collective call after the second checkpoint.
+    private static final int MANY_STEPS = 70;
+    /// There are five collective calls before the first step, and four in each: this one is in step 9.
     private static final int LATE = 40;
+
+    private static final int RANDOM_FAULTS = 20;
+    private static final String[] IMPATIENT = {"--set", "workers.timeout=20", "--set", "workers.step_timeout=20"};
 
     @TempDir
     private static Path folder;
 
     private TinyJob job;
 
+    /// What happens to a file.
+    private enum Damage {
+        BIT_FLIPPED,
+        TRUNCATED,
+        MISSING;
+
+        void to(Path file, Random random) throws IOException {
+            byte[] bytes = Files.readAllBytes(file);
+            int at = random.nextInt(bytes.length);
+            switch (this) {
+                case BIT_FLIPPED -> {
+                    bytes[at] ^= (byte) (1 << random.nextInt(8));
+                    Files.write(file, bytes);
+                }
+                case TRUNCATED -> Files.write(file, Arrays.copyOf(bytes, at));
+                case MISSING -> Files.delete(file);
+            }
+        }
+    }
+
     @BeforeAll
-    void runUndisturbed() throws Exception {
+    void prepare() throws IOException {
         job = new TinyJob(
                 folder,
                 STEPS,
                 "checkpoint: {every: 3, keep: 3}",
-                "workers: {zero_stage: 1, timeout: 15, step_timeout: 15, grace: 1, max_restarts: 5}");
-        assertThat(job.train("whole")).as(() -> job.output("whole")).isZero();
+                "workers: {zero_stage: 1, timeout: 120, step_timeout: 120, grace: 1, max_restarts: 20}");
     }
 
     @AfterEach
@@ -52,11 +81,9 @@ class FaultMatrixTest {
         }
     }
 
-    private void assertEndsAsIfUndisturbed(String run) throws IOException {
-        assertThat(job.weights(run, STEPS)).isEqualTo(job.weights("whole", STEPS));
-        assertThat(job.losses(run)).isEqualTo(job.losses("whole"));
-    }
-
+    /// Runs two workers with faults to their end.
+    ///
+    /// @return the exit code of the launcher
     private int train(List<Planned> faults, String run, String... arguments) throws Exception {
         return job.with(FaultAgent.flag(folder, faults)).train(run, withWorkers(arguments));
     }
@@ -65,24 +92,42 @@ class FaultMatrixTest {
         return Stream.concat(Stream.of("--workers", "2"), Stream.of(arguments)).toArray(String[]::new);
     }
 
+    private void assertEndsAsIfUndisturbed(String run, int steps) throws Exception {
+        String whole = "whole-" + steps;
+        if (!Files.exists(job.checkpoint(whole, steps))) {
+            assertThat(job.train(whole, "--set", "train.steps=" + steps))
+                    .as(() -> job.output(whole))
+                    .isZero();
+        }
+        assertThat(job.weights(run, steps)).isEqualTo(job.weights(whole, steps));
+        assertThat(job.losses(run)).isEqualTo(job.losses(whole));
+    }
+
+    private void assertCode(int found, int expected, String run) {
+        assertThat(found).as(() -> job.output(run)).isEqualTo(expected);
+    }
+
+    /// What the launcher says of a worker, in a line of its own.
+    private void assertBlames(String run, int worker, String reason) {
+        assertThat(job.output(run))
+                .containsPattern("(?m)^worker %d (\\(node 0, process \\d+\\) )?\\Q%s".formatted(worker, reason));
+    }
+
     @Test
-    void survivesWhatKillsAWorkerAndTheLauncher() throws Exception {
+    void survivesWhatKillsWorkersAndTheLauncher() throws Exception {
         List<Planned> faults = List.of(
                 new Planned(0, 1, "KILL", LATE),
                 new Planned(1, 0, "launcher", 10),
-                Planned.save(2, 1, SavePoint.FILE_WRITTEN, 2),
-                Planned.save(3, 0, SavePoint.MANIFEST_WRITTEN, 1));
-        assertThat(train(faults, "killed")).as(() -> job.output("killed")).isEqualTo(137);
+                Planned.save(2, 0, SavePoint.MANIFEST_WRITTEN, 1));
+        assertCode(train(faults, "killed"), 137, "killed");
         TinyJob.await(() -> job.processes().isEmpty());
-        assertThat(train(faults, "killed")).as(() -> job.output("killed")).isZero();
-        assertThat(job.output("killed"))
-                .containsPattern("(?m)^worker 1 \\(node 0, process \\d+\\) was ended by SIGKILL")
-                .containsPattern("(?m)^worker 0 \\(node 0, process \\d+\\) was ended by SIGKILL")
-                .containsPattern("(?m)^starting all workers again \\(restart 2 of 5");
-        assertEndsAsIfUndisturbed("killed");
+        assertCode(train(faults, "killed"), 0, "killed");
+        assertBlames("killed", 1, "was ended by SIGKILL");
+        assertBlames("killed", 0, "was ended by SIGKILL");
+        assertEndsAsIfUndisturbed("killed", STEPS);
     }
 
-    /// In one run without restarts, and in one with.
+    /// First without restarts, then with.
     @ParameterizedTest
     @Tag("slow")
     @CsvSource({
@@ -90,19 +135,211 @@ class FaultMatrixTest {
         "0, 76, ended with exit code 0 before the run was done",
         "SEGV, 139, crashed in native code: SIGSEGV",
         "KILL, 137, was ended by SIGKILL",
-        "STOP, 76, gave no sign of life for 15.0 s",
-        "stuck, 76, did not go on for 15.0 s (workers.step_timeout)",
+        "STOP, 76, gave no sign of life for 20.0 s",
+        "stuck, 76, did not go on for 20.0 s (workers.step_timeout)",
         "throw, 70, ended with exit code 70",
     })
     void namesWhoFailedAndGoesOn(String fault, int code, String reason) throws Exception {
         List<Planned> faults = List.of(new Planned(0, 1, fault, LATE), new Planned(1, 0, fault, LATE / 2));
         String run = "fault-" + fault;
-        assertThat(train(faults, run, "--set", "workers.max_restarts=0"))
+        String[] once = Stream.concat(Stream.of(IMPATIENT), Stream.of("--set", "workers.max_restarts=0"))
+                .toArray(String[]::new);
+        assertCode(train(faults, run, once), code, run);
+        assertBlames(run, 1, reason);
+        assertCode(train(faults, run, IMPATIENT), 0, run);
+        assertBlames(run, 0, reason);
+        assertEndsAsIfUndisturbed(run, STEPS);
+    }
+
+    @ParameterizedTest
+    @Tag("slow")
+    @CsvSource({"nan, step 9: the loss and the norm of its gradient must be finite", "memory, memory ran out"})
+    void doesNotStartAgainWhatWouldFailAgain(String fault, String reason) throws Exception {
+        String run = "fault-" + fault;
+        assertCode(train(List.of(new Planned(0, 1, fault, LATE)), run), 93, run);
+        assertThat(job.output(run)).contains(reason).doesNotContain("starting all workers again");
+        assertCode(job.train(run, withWorkers()), 0, run);
+        assertEndsAsIfUndisturbed(run, STEPS);
+    }
+
+    /// All in one run, in which every step has a save and every attempt is killed in its second.
+    @Test
+    @Tag("slow")
+    void survivesEachMomentOfASave() throws Exception {
+        List<Planned> faults = new ArrayList<>();
+        for (SavePoint point : SavePoint.values()) {
+            int inEach = switch (point) {
+                case FILE_BEGUN -> 2;
+                case FILE_WRITTEN -> 7;
+                default -> 1;
+            };
+            faults.add(Planned.save(faults.size(), 0, point, inEach + 1));
+        }
+        for (SavePoint point : ofAllWorkers()) {
+            faults.add(Planned.save(faults.size(), 1, point, 2));
+        }
+        String run = "saves";
+        String[] eachStep = {
+            "--set", "train.steps=" + MANY_STEPS, "--set", "checkpoint.every=1", "--set", "checkpoint.keep=1"
+        };
+        assertCode(train(faults, run, eachStep), 0, run);
+        assertThat(job.run(run).resolve("logs/attempt-" + faults.size())).isDirectory();
+        assertEndsAsIfUndisturbed(run, MANY_STEPS);
+    }
+
+    /// The other moments are the first worker's alone.
+    private static List<SavePoint> ofAllWorkers() {
+        return List.of(SavePoint.COPIED, SavePoint.FILE_BEGUN, SavePoint.FILE_WRITTEN, SavePoint.ALL_WRITTEN);
+    }
+
+    /// All in one run, which is killed again and again.
+    @Test
+    @Tag("slow")
+    void findsAnyDamageToAnyFile() throws Exception {
+        String run = "damaged";
+        String[] eachStep = {"--set", "train.steps=" + MANY_STEPS, "--set", "checkpoint.every=1"};
+        Random random = new Random(1);
+        int starts = 0;
+        for (Damage damage : Damage.values()) {
+            for (int file = 0; file < 8; file++) {
+                List<Planned> kill = List.of(new Planned(starts++, 0, "launcher", 5 + 4 * 3));
+                assertCode(train(kill, run, eachStep), 137, run);
+                TinyJob.await(() -> job.processes().isEmpty());
+                List<Path> files = files(checkpoints(run).getLast());
+                assertThat(files).hasSize(8);
+                damage.to(files.get(file), random);
+            }
+        }
+        assertCode(job.train(run, withWorkers(eachStep)), 0, run);
+        assertThat(files(job.run(run).resolve("checkpoints")))
+                .filteredOn(path -> path.getFileName().toString().startsWith("quarantine-"))
+                .hasSize(starts);
+        assertEndsAsIfUndisturbed(run, MANY_STEPS);
+    }
+
+    private List<Path> checkpoints(String run) throws IOException {
+        Path all = Files.createDirectories(job.run(run).resolve("checkpoints"));
+        return files(all).stream()
+                .filter(path -> path.getFileName().toString().startsWith("step-"))
+                .toList();
+    }
+
+    private static List<Path> files(Path folder) throws IOException {
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.sorted().toList();
+        }
+    }
+
+    /// Needs root.
+    @Test
+    @Tag("slow")
+    void aFullDiskEndsARunThatGoesOnWithALargerOne() throws Exception {
+        String run = "full";
+        Path disk = Files.createDirectories(job.run(run));
+        assumeTrue(run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk.toString()) == 0, "cannot mount");
+        try {
+            String[] all = {"--set", "checkpoint.keep=all", "--set", "workers.max_restarts=0"};
+            assertCode(job.train(run, withWorkers(all)), 74, run);
+            assertThat(job.output(run)).contains("3 checkpoints in a row failed", "No space left on device");
+            assertThat(run("mount", "-o", "remount,size=64m", disk.toString())).isZero();
+            assertCode(job.train(run, withWorkers(all)), 0, run);
+            assertEndsAsIfUndisturbed(run, STEPS);
+        } finally {
+            run("umount", disk.toString());
+        }
+    }
+
+    private static int run(String... command) throws Exception {
+        return new ProcessBuilder(command).inheritIO().start().waitFor();
+    }
+
+    @Test
+    @Tag("slow")
+    void goesOnWhenTheLauncherOfNode0ComesBack() throws Exception {
+        String run = "nodes";
+        List<Planned> faults = List.of(new Planned(0, 0, "launcher", LATE));
+        TinyJob faulty = job.with(FaultAgent.flag(folder, faults));
+        String port = "" + freePort();
+        Process first = faulty.start(run, node(0, port));
+        Process second = faulty.start(run, node(1, port));
+        try {
+            assertCode(first.waitFor(), 137, run);
+            first = faulty.start(run, node(0, port));
+            assertCode(first.waitFor(), 0, run);
+            assertCode(second.waitFor(), 0, run);
+        } finally {
+            first.destroyForcibly();
+            second.destroyForcibly();
+        }
+        assertThat(job.output(run)).contains("the launcher of node 0 is lost", "when node 0 is started again");
+        assertEndsAsIfUndisturbed(run, STEPS);
+    }
+
+    private static String[] node(int rank, String port) {
+        return new String[] {
+            "--workers", "1", "--nodes", "2", "--node-rank", "" + rank, "--rendezvous", "127.0.0.1:" + port
+        };
+    }
+
+    /// Below those that the system gives to whom it is all one; workers take the next two.
+    private static int freePort() throws IOException {
+        for (int port = 20_000 + new Random().nextInt(10_000); ; port++) {
+            try (ServerSocket _ = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
+                return port;
+            } catch (java.net.BindException _) {
+                // It is taken.
+            }
+        }
+    }
+
+    /// `-Dquern.seed` repeats them.
+    @Test
+    @Tag("slow")
+    void survivesRandomFaults() throws Exception {
+        long seed = Long.getLong("quern.seed", System.nanoTime());
+        System.out.println("quern.seed=" + seed);
+        Random random = new Random(seed);
+        List<Planned> faults = new ArrayList<>();
+        for (int attempt = 0; attempt < RANDOM_FAULTS; attempt++) {
+            faults.add(randomFault(attempt, random));
+        }
+        System.out.println(faults);
+        String run = "random";
+        String[] often = Stream.concat(
+                        Stream.of(IMPATIENT),
+                        Stream.of("--set", "train.steps=" + MANY_STEPS, "--set", "checkpoint.every=2"))
+                .toArray(String[]::new);
+        int code;
+        int starts = 0;
+        do {
+            code = train(faults, run, often);
+            TinyJob.await(() -> job.processes().isEmpty());
+            starts++;
+            // Where there is another one.
+            if (code != 0 && checkpoints(run).size() > 1) {
+                Damage damage = Damage.values()[random.nextInt(Damage.values().length)];
+                List<Path> files = files(checkpoints(run).getLast());
+                damage.to(files.get(random.nextInt(files.size())), random);
+            }
+        } while (code != 0 && starts <= RANDOM_FAULTS);
+        assertCode(code, 0, run);
+        assertThat(job.run(run).resolve("logs/attempt-" + RANDOM_FAULTS))
                 .as(() -> job.output(run))
-                .isEqualTo(code);
-        assertThat(job.output(run)).containsPattern("(?m)^worker 1 (\\(node 0, process \\d+\\) )?\\Q" + reason);
-        assertThat(train(faults, run)).as(() -> job.output(run)).isZero();
-        assertThat(job.output(run)).containsPattern("(?m)^worker 0 (\\(node 0, process \\d+\\) )?\\Q" + reason);
-        assertEndsAsIfUndisturbed(run);
+                .isDirectory();
+        assertEndsAsIfUndisturbed(run, MANY_STEPS);
+    }
+
+    /// In no more than three steps.
+    private static Planned randomFault(int attempt, Random random) {
+        int rank = random.nextInt(2);
+        if (random.nextInt(3) == 0) {
+            List<SavePoint> points = rank == 1
+                    ? ofAllWorkers()
+                    : List.of(SavePoint.values()).subList(0, SavePoint.OLD_RENAMED.ordinal());
+            return Planned.save(attempt, rank, points.get(random.nextInt(points.size())), 1);
+        }
+        List<String> all =
+                List.of("7", "0", "SEGV", "KILL", "STOP", "stuck", "throw", "memory", "nan", "launcher", "preempt");
+        return new Planned(attempt, rank, all.get(random.nextInt(all.size())), random.nextInt(1, 5 + 4 * 2));
     }
 }

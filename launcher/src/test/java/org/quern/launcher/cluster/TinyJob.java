@@ -4,13 +4,13 @@ import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.ProcessBuilder.Redirect;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
-import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -19,6 +19,7 @@ import tools.jackson.databind.JsonNode;
 
 /// Runs of `quern train`, processes of their own, of a model with a few thousand weights on a little text.
 final class TinyJob {
+    private static final Duration LIMIT = Duration.ofMinutes(5);
     private static final String MAIN = "org.quern.launcher.Main";
 
     private final Path folder;
@@ -62,10 +63,12 @@ final class TinyJob {
         return folder.resolve(name);
     }
 
-    /// Starts or continues a run.
-    ///
-    /// @param prefix what starts the program
-    ProcessBuilder command(List<String> prefix, String run, String... arguments) {
+    /// The program with a command line.
+    ProcessBuilder program(String... arguments) {
+        return program(List.of(), List.of(arguments));
+    }
+
+    private ProcessBuilder program(List<String> prefix, List<String> arguments) {
         List<String> command = new ArrayList<>(prefix);
         command.addAll(List.of(
                 System.getProperty("java.home") + "/bin/java",
@@ -75,11 +78,19 @@ final class TinyJob {
                 "-XX:ErrorFile=" + folder.resolve("crash-%p.txt"),
                 "-Xlog:disable"));
         command.addAll(flags);
-        command.addAll(List.of("-cp", System.getProperty("java.class.path"), MAIN, "train", file().toString()));
-        command.addAll(List.of("--run", run(run).toString()));
-        command.addAll(List.of(arguments));
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), MAIN));
+        command.addAll(arguments);
+        return new ProcessBuilder(command).redirectErrorStream(true);
+    }
+
+    /// Starts or continues a run.
+    ///
+    /// @param prefix what starts the program
+    ProcessBuilder command(List<String> prefix, String run, String... arguments) {
+        List<String> train = new ArrayList<>(List.of("train", file().toString(), "--run", run(run).toString()));
+        train.addAll(List.of(arguments));
         File output = folder.resolve(run + ".txt").toFile();
-        return new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(Redirect.appendTo(output));
+        return program(prefix, train).redirectOutput(Redirect.appendTo(output));
     }
 
     Process start(String run, String... arguments) throws IOException {
@@ -131,16 +142,9 @@ final class TinyJob {
 
     /// The processes that have to do with these runs and are no zombies.
     List<Long> processes() throws IOException {
-        return processes(_ -> true);
-    }
-
-    /// @param environment variables of which those that count have one
-    List<Long> processes(Predicate<String> environment) throws IOException {
         try (Stream<Path> all = Files.list(Path.of("/proc"))) {
             return all.filter(path -> path.getFileName().toString().matches("\\d+"))
                     .filter(path -> contents(path.resolve("cmdline")).contains(folder.toString()))
-                    .filter(path -> Stream.of(contents(path.resolve("environ")).split("\0"))
-                            .anyMatch(environment))
                     .map(path -> Long.parseLong(path.getFileName().toString()))
                     .toList();
         }
@@ -149,14 +153,14 @@ final class TinyJob {
     /// Of a zombie, and of a process that has gone, nothing.
     private static String contents(Path path) {
         try {
-            return Files.readString(path, java.nio.charset.StandardCharsets.ISO_8859_1);
+            return Files.readString(path, StandardCharsets.ISO_8859_1);
         } catch (IOException | UncheckedIOException _) {
             return "";
         }
     }
 
     static void await(Condition condition) throws IOException, InterruptedException {
-        long deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(2);
+        long deadline = System.nanoTime() + LIMIT.toNanos();
         while (!condition.holds()) {
             if (System.nanoTime() > deadline) {
                 throw new AssertionError("waited in vain");
