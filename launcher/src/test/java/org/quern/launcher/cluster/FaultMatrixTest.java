@@ -37,7 +37,7 @@ class FaultMatrixTest {
     private static final int LATE = 40;
 
     private static final int RANDOM_FAULTS = 20;
-    private static final String[] IMPATIENT = {"--set", "workers.timeout=20", "--set", "workers.step_timeout=20"};
+    private static final String[] IMPATIENT = {"--set", "workers.timeout=40", "--set", "workers.step_timeout=40"};
 
     @TempDir
     private static Path folder;
@@ -70,7 +70,7 @@ class FaultMatrixTest {
                 folder,
                 STEPS,
                 "checkpoint: {every: 3, keep: 3}",
-                "workers: {zero_stage: 1, timeout: 120, step_timeout: 120, grace: 1, max_restarts: 20}");
+                "workers: {zero_stage: 1, timeout: 600, step_timeout: 600, grace: 1, max_restarts: 20}");
     }
 
     @AfterEach
@@ -135,8 +135,8 @@ class FaultMatrixTest {
         "0, 76, ended with exit code 0 before the run was done",
         "SEGV, 139, crashed in native code: SIGSEGV",
         "KILL, 137, was ended by SIGKILL",
-        "STOP, 76, gave no sign of life for 20.0 s",
-        "stuck, 76, did not go on for 20.0 s (workers.step_timeout)",
+        "STOP, 76, gave no sign of life for 40.0 s",
+        "stuck, 76, did not go on for 40.0 s (workers.step_timeout)",
         "throw, 70, ended with exit code 70",
     })
     void namesWhoFailedAndGoesOn(String fault, int code, String reason) throws Exception {
