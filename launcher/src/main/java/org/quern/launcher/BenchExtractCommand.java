@@ -41,6 +41,9 @@ final class BenchExtractCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        if (rounds < 1) {
+            throw new QuernException(ExitCode.USAGE, "--rounds must be at least 1: got %d".formatted(rounds));
+        }
         List<Case> cases = read();
         TextExtractor extractor = new TextExtractor();
         ExtractionScore score = new ExtractionScore();
