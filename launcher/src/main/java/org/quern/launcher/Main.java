@@ -35,6 +35,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             PlanCommand.class,
             TokenizerCommand.class,
             CheckpointCommand.class,
+            CorpusCommand.class,
             BenchCommand.class,
             KernelsCommand.class,
             BundleCommand.class,

@@ -1,6 +1,7 @@
 package org.quern.config;
 
 import java.lang.reflect.Constructor;
+import java.lang.reflect.Field;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.RecordComponent;
@@ -81,11 +82,30 @@ final class Binder {
             return value(
                     slot, new TreeReader(problems).value(byDefault.value(), at).orElseThrow());
         }
+        Optional<Object> inherited = inherited(component);
+        if (inherited.isPresent()) {
+            return inherited;
+        }
         if (component.getType() == Optional.class) {
             return Optional.of(Optional.empty());
         }
         problem(at, slot.path() + " is missing: " + slot.expected());
         return Optional.empty();
+    }
+
+    /// What the component is in the record's own `DEFAULT`, if it has one.
+    private static Optional<Object> inherited(RecordComponent component) {
+        Class<?> type = component.getDeclaringRecord();
+        try {
+            Field defaults = type.getDeclaredField("DEFAULT");
+            component.getAccessor().setAccessible(true);
+            defaults.setAccessible(true);
+            return Optional.of(component.getAccessor().invoke(defaults.get(null)));
+        } catch (NoSuchFieldException e) {
+            return Optional.empty();
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     /// What a value is bound to.

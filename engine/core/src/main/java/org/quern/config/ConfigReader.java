@@ -15,11 +15,13 @@ import org.quern.config.Tree.Problem;
 import org.quern.config.Tree.Section;
 
 /// Reads a YAML file into a record, strictly: every key must be known, given once, present unless it has a default
-/// ([Default], `Optional`), of the right type and in [Range]. All problems of a file are shown at once, each with
+/// ([Default], a constant `DEFAULT` of its record, `Optional`), of the right type and in [Range]. All problems of a
+/// file are shown at once, each with
 /// its line.
 ///
 /// `microBatch` is written `micro_batch`; components may be `int`, `long`, `double`, `boolean`, `String`, enums,
-/// `Path`, records of these, and `List` and `Optional` of all. Relative paths start from the file's folder, and in an
+/// `Path`, records of these, and `List` and `Optional` of all. Relative paths start from the file's folder,
+/// and in an
 /// override from the working folder; `~/` is the home folder. A record that is [Checked] looks at its keys together.
 public final class ConfigReader {
     private ConfigReader() {}

@@ -9,6 +9,6 @@ import java.lang.annotation.Target;
 /// for a section of defaults.
 @Retention(RetentionPolicy.RUNTIME)
 @Target(ElementType.RECORD_COMPONENT)
-@interface Default {
+public @interface Default {
     String value();
 }

@@ -8,6 +8,6 @@ import java.lang.annotation.Target;
 /// The word that stands for an empty `Optional`: `micro_batch: auto`, `spike_guard: off`.
 @Retention(RetentionPolicy.RUNTIME)
 @Target(ElementType.RECORD_COMPONENT)
-@interface EmptyWord {
+public @interface EmptyWord {
     String value();
 }

@@ -8,7 +8,7 @@ import java.lang.annotation.Target;
 /// The numbers that a key may have, or each item of a list.
 @Retention(RetentionPolicy.RUNTIME)
 @Target(ElementType.RECORD_COMPONENT)
-@interface Range {
+public @interface Range {
     /// The smallest allowed.
     double min() default Double.NEGATIVE_INFINITY;
 

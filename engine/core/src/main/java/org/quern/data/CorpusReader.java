@@ -38,7 +38,7 @@ import tools.jackson.core.json.JsonFactory;
 ///
 /// A byte-order mark is dropped, and so are empty documents. What is not valid UTF-8 or JSON, lacks its text or ends
 /// too early is a [QuernException] (data) with the file and line.
-public final class CorpusReader implements Iterator<Document>, AutoCloseable {
+public final class CorpusReader implements DocumentReader {
     /// The ends of the names of files that this reader reads.
     public static final List<String> SUFFIXES = List.of(".jsonl", ".jsonl.gz", ".txt", ".txt.gz");
 
@@ -81,6 +81,7 @@ public final class CorpusReader implements Iterator<Document>, AutoCloseable {
     }
 
     /// Bytes read from the files so far, as they are on disk.
+    @Override
     public long bytesRead() {
         return bytesOfClosedFiles + (compressed == null ? 0 : compressed.count);
     }
@@ -104,10 +105,10 @@ public final class CorpusReader implements Iterator<Document>, AutoCloseable {
     }
 
     /// The texts alone of the documents to come, to count their words: a long one of a `.txt` comes in parts,
-    /// so that
-    /// it need not fit into memory. A part ends with a line and before a letter of ASCII, where no tokenizer
-    /// has a word
-    /// across.
+    /// so that it need not fit into memory. A part ends with a line and before a letter of ASCII, where no
+    tokenizer
+    /// has a word across.
+    @Override
     public Iterator<byte[]> texts() {
         inParts = true;
         return new Iterator<>() {

@@ -29,8 +29,10 @@ import org.quern.tokenizer.Tokenizer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// Turns text files into token shards, `train/` and `validation/` of a folder. The shards are a function of the files,
-/// the tokenizer and the split alone, whatever the number of threads. What is made already is not made again; what an
+/// Turns documents into token shards, `train/` and `validation/` of a folder. The shards are a function of the
+/// documents,
+/// the tokenizer and the split alone, whatever the number of threads. What is made already is not made again;
+/// what an
 /// interrupted run left is removed.
 public final class PrepareData {
     private static final Logger LOG = LoggerFactory.getLogger(PrepareData.class);
@@ -53,11 +55,11 @@ public final class PrepareData {
             }
         }
 
-        /// Other files.
-        record TextFiles(List<Path> files) implements Validation {}
+        /// Other documents.
+        record Others(DocumentSource documents) implements Validation {}
     }
 
-    /// Told how many bytes of the text files have become tokens, on the calling thread.
+    /// Told how many bytes of the documents have become tokens, on the calling thread.
     @FunctionalInterface
     public interface Progress {
         void update(long done, long total);
@@ -93,7 +95,7 @@ public final class PrepareData {
 
     /// Makes the shards, or finds them made and unharmed, and opens them. Of several processes with one folder, one
     /// makes them and the others wait.
-    public TokenizedCorpus prepare(List<Path> files, Validation heldOut) {
+    public TokenizedCorpus prepare(DocumentSource documents, Validation heldOut) {
         try {
             Files.createDirectories(folder);
             try (FileChannel lock = FileChannel.open(
@@ -102,9 +104,9 @@ public final class PrepareData {
                     LOG.info("{}: another process prepares the data, waiting for it", folder);
                     lock.lock();
                 }
-                String recipe = recipe(files, heldOut);
+                String recipe = recipe(documents, heldOut);
                 if (!isMade(recipe)) {
-                    make(files, heldOut, recipe);
+                    make(documents, heldOut, recipe);
                 }
                 return open();
             }
@@ -144,69 +146,52 @@ public final class PrepareData {
                 e.exitCode(), e.getMessage() + " (delete " + folder + " to have it made from the text again)", e);
     }
 
-    private String recipe(List<Path> files, Validation heldOut) {
+    private String recipe(DocumentSource documents, Validation heldOut) {
         StringBuilder text = new StringBuilder();
         text.append(Manifest.FORMAT).append(' ').append(Manifest.VERSION).append('\n');
         text.append(kind.tokenizer()).append(' ').append(kind.endOfText()).append('\n');
         text.append(shardTokens).append('\n');
-        describe(files, text);
+        text.append(documents.identity());
         switch (heldOut) {
             case Validation.Fraction(double fraction, long seed) ->
                 text.append("fraction ").append(fraction).append(" seed ").append(seed);
-            case Validation.TextFiles(List<Path> others) -> {
-                text.append("files\n");
-                describe(others, text);
-            }
+            case Validation.Others(DocumentSource others) ->
+                text.append("files\n").append(others.identity());
         }
         return HexFormat.of().formatHex(Sha256.of(text.toString().getBytes(StandardCharsets.UTF_8)));
     }
 
-    private static void describe(List<Path> files, StringBuilder text) {
-        for (Path file : files) {
-            String hash = HexFormat.of().formatHex(Sha256.of(file));
-            text.append(hash).append(' ').append(file.getFileName()).append('\n');
-        }
-    }
-
-    private void make(List<Path> files, Validation heldOut, String recipe) throws IOException {
+    private void make(DocumentSource documents, Validation heldOut, String recipe) throws IOException {
         try (Output out = new Output(recipe)) {
             switch (heldOut) {
-                case Validation.TextFiles(List<Path> others) -> {
-                    long size = size(files);
-                    long total = size + size(others);
-                    tokenize(files, 0, 0, out, done -> progress.update(done, total));
+                case Validation.Others(DocumentSource others) -> {
+                    long size = documents.bytes();
+                    long total = size + others.bytes();
+                    tokenize(documents, 0, 0, out, done -> progress.update(done, total));
                     tokenize(others, 0, 1, out, done -> progress.update(size + done, total));
-                    out.finish(files, others);
+                    out.finish(documents, others);
                 }
                 case Validation.Fraction(double fraction, long seed) -> {
-                    long total = size(files);
-                    tokenize(files, seed, fraction, out, done -> progress.update(done, total));
+                    long total = documents.bytes();
+                    tokenize(documents, seed, fraction, out, done -> progress.update(done, total));
                     if (out.oneSided()) {
-                        double nearest = out.thresholdBetween(files);
+                        double nearest = out.thresholdBetween(documents);
                         LOG.info(
                                 "validation_fraction {} leaves a side empty: the nearest document goes there",
                                 fraction);
                         out.restart();
-                        tokenize(files, seed, nearest, out, done -> progress.update(done, total));
+                        tokenize(documents, seed, nearest, out, done -> progress.update(done, total));
                     }
-                    out.finish(files, files);
+                    out.finish(documents, documents);
                 }
             }
         }
     }
 
-    private static long size(List<Path> files) throws IOException {
-        long size = 0;
-        for (Path file : files) {
-            size += Files.size(file);
-        }
-        return size;
-    }
-
     /// Encodes by several threads and writes in order. Documents whose chance is below `threshold` go to validation.
-    private void tokenize(List<Path> files, long seed, double threshold, Output out, LongConsumer done) {
+    private void tokenize(DocumentSource source, long seed, double threshold, Output out, LongConsumer done) {
         Queue<Future<Chunk>> pending = new ArrayDeque<>();
-        try (CorpusReader reader = new CorpusReader(files);
+        try (DocumentReader reader = source.open();
                 ExecutorService pool = Executors.newFixedThreadPool(threads)) {
             while (reader.hasNext()) {
                 List<Document> documents = nextDocuments(reader);
@@ -223,7 +208,7 @@ public final class PrepareData {
         }
     }
 
-    private static List<Document> nextDocuments(CorpusReader reader) {
+    private static List<Document> nextDocuments(DocumentReader reader) {
         List<Document> documents = new ArrayList<>();
         long bytes = 0;
         while (bytes < CHUNK_BYTES && reader.hasNext()) {
@@ -311,19 +296,19 @@ public final class PrepareData {
         }
 
         /// The threshold nearest to the one used that leaves no side empty.
-        double thresholdBetween(List<Path> files) {
+        double thresholdBetween(DocumentSource documents) {
             if (!(smallestChance < largestChance)) {
                 throw QuernException.data(("%s: expected at least two different documents to split into training and "
                                 + "validation, found %d: give more text, put form feeds between the documents of a "
                                 + ".txt file, or name validation files")
-                        .formatted(files, trainDocuments + validationDocuments));
+                        .formatted(documents, trainDocuments + validationDocuments));
             }
             return validationDocuments == 0 ? Math.nextUp(smallestChance) : largestChance;
         }
 
-        void finish(List<Path> trainFiles, List<Path> validationFiles) {
+        void finish(DocumentSource trainSource, DocumentSource validationSource) {
             if (oneSided()) {
-                throw QuernException.data((trainDocuments == 0 ? trainFiles : validationFiles)
+                throw QuernException.data((trainDocuments == 0 ? trainSource : validationSource)
                         + ": expected documents, found none that is not empty");
             }
             Manifest validationManifest = validationShards.finish();

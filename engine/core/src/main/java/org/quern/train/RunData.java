@@ -9,6 +9,7 @@ import org.quern.base.QuernException;
 import org.quern.config.RunConfig;
 import org.quern.config.TokenizerSection;
 import org.quern.data.CorpusReader;
+import org.quern.data.DocumentSource;
 import org.quern.data.PathPatterns;
 import org.quern.data.PrepareData;
 import org.quern.data.TokenizedCorpus;
@@ -68,11 +69,15 @@ record RunData(Optional<Tokenizer> tokenizer, int vocabSize, TokenizedCorpus cor
                 tokenizer, folder, threads, (done, total) -> preparation.update("tokenizing", done, total));
         PrepareData.Validation validation = config.data()
                 .validation()
-                .<PrepareData.Validation>map(paths -> new PrepareData.Validation.TextFiles(textFiles(paths)))
+                .<PrepareData.Validation>map(
+                        paths -> new PrepareData.Validation.Others(new DocumentSource.TextFiles(textFiles(paths))))
                 .orElseGet(() -> new PrepareData.Validation.Fraction(
                         config.data().validationFraction().orElse(DEFAULT_VALIDATION_FRACTION),
                         config.run().seed()));
-        return new RunData(Optional.of(tokenizer), tokenizer.vocabSize(), prepare.prepare(files, validation));
+        return new RunData(
+                Optional.of(tokenizer),
+                tokenizer.vocabSize(),
+                prepare.prepare(new DocumentSource.TextFiles(files), validation));
     }
 
     /// The tokenizer of a recipe: found in the folder, or trained and put there.

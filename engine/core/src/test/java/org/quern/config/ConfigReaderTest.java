@@ -305,4 +305,16 @@ class ConfigReaderTest {
         assertThat(Spelling.distance(from, to)).isEqualTo(edits);
         assertThat(Spelling.distance(to, from)).isEqualTo(edits);
     }
+
+    record Oven(@EmptyWord("off") Optional<Double> degrees, int trays) {
+        static final Oven DEFAULT = new Oven(Optional.of(230.0), 4);
+    }
+
+    @Test
+    void takesWhatIsMissingFromTheConstantOfTheRecord() {
+        assertThat(ConfigReader.parse("oven.yaml", "trays: 2", FOLDER, Oven.class, List.of()))
+                .isEqualTo(new Oven(Optional.of(230.0), 2));
+        assertThat(ConfigReader.parse("oven.yaml", "degrees: off", FOLDER, Oven.class, List.of()))
+                .isEqualTo(new Oven(Optional.empty(), 4));
+    }
 }

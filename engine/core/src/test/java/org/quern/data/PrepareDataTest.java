@@ -88,7 +88,7 @@ class PrepareDataTest {
         List<String> before = documents(prepare(1, TENTH).validation().orElseThrow());
         Path more = Files.writeString(folder.resolve("a.jsonl"), "{\"text\":\"another\"}\n{\"text\":\"one\"}\n");
         List<String> after = documents(new PrepareData(BYTES, out, 2, (_, _) -> {})
-                .prepare(List.of(more, corpus), TENTH)
+                .prepare(files(more, corpus), TENTH)
                 .validation()
                 .orElseThrow());
         assertThat(after).containsAll(before);
@@ -128,11 +128,11 @@ class PrepareDataTest {
     @Test
     void takesValidationFromOtherFiles() throws IOException {
         Path other = Files.writeString(folder.resolve("other.txt"), "held out");
-        TokenizedCorpus made = prepare(2, new Validation.TextFiles(List.of(other)));
+        TokenizedCorpus made = prepare(2, new Validation.Others(files(other)));
         assertThat(documents(made.validation().orElseThrow())).containsExactly("held out");
         assertThat(documents(made.train())).hasSize(300);
         Path empty = Files.writeString(folder.resolve("empty.txt"), "");
-        assertData(() -> prepare(2, new Validation.TextFiles(List.of(empty))))
+        assertData(() -> prepare(2, new Validation.Others(files(empty))))
                 .hasMessage("[" + empty + "]: expected documents, found none that is not empty");
     }
 
@@ -144,14 +144,14 @@ class PrepareDataTest {
             assertThat(done).isBetween(0L, total);
         };
         PrepareData prepare = new PrepareData(BYTES, out, 2, progress);
-        prepare.prepare(List.of(corpus), TENTH);
+        prepare.prepare(files(corpus), TENTH);
         assertThat(calls.getAndSet(0)).isPositive();
-        prepare.prepare(List.of(corpus), TENTH);
+        prepare.prepare(files(corpus), TENTH);
         assertThat(calls).hasValue(0);
-        prepare.prepare(List.of(corpus), new Validation.Fraction(0.2, 42));
+        prepare.prepare(files(corpus), new Validation.Fraction(0.2, 42));
         assertThat(calls.getAndSet(0)).isPositive();
         Files.write(corpus, CorpusReaderTest.gzip("{\"text\":\"a\"}\n{\"text\":\"b\"}\n".getBytes(UTF_8)));
-        prepare.prepare(List.of(corpus), new Validation.Fraction(0.2, 42));
+        prepare.prepare(files(corpus), new Validation.Fraction(0.2, 42));
         assertThat(calls.getAndSet(0)).isPositive();
     }
 
@@ -197,7 +197,7 @@ class PrepareDataTest {
     void leavesNoManifestWhenTheCorpusIsBroken() throws IOException {
         Path broken = Files.writeString(folder.resolve("broken.jsonl"), "{\"text\":\"a\"}\n{\n");
         PrepareData prepare = new PrepareData(BYTES, out, 2, (_, _) -> {}, 1000);
-        assertData(() -> prepare.prepare(List.of(corpus, broken), TENTH)).hasMessageContaining("broken.jsonl:2");
+        assertData(() -> prepare.prepare(files(corpus, broken), TENTH)).hasMessageContaining("broken.jsonl:2");
         assertThat(out.resolve("train/manifest.json")).doesNotExist();
         assertThat(out.resolve("validation/manifest.json")).doesNotExist();
         try (Stream<Path> files = Files.walk(out)) {
@@ -215,7 +215,7 @@ class PrepareDataTest {
     }
 
     private TokenizedCorpus prepare(int threads, Validation validation) {
-        return new PrepareData(BYTES, out, threads, (_, _) -> {}, 300_000).prepare(List.of(corpus), validation);
+        return new PrepareData(BYTES, out, threads, (_, _) -> {}, 300_000).prepare(files(corpus), validation);
     }
 
     /// All files of the output but the lock, as hexadecimal hashes.
@@ -246,5 +246,9 @@ class PrepareDataTest {
         return assertThatThrownBy(call)
                 .isInstanceOfSatisfying(
                         QuernException.class, e -> assertThat(e.exitCode()).isEqualTo(ExitCode.DATA));
+    }
+
+    private static DocumentSource files(Path... files) {
+        return new DocumentSource.TextFiles(List.of(files));
     }
 }

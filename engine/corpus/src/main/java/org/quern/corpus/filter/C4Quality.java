@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.regex.Pattern;
+import org.quern.config.EmptyWord;
 import org.quern.corpus.Page;
 import org.quern.corpus.Stage;
 import org.quern.corpus.Verdict;
@@ -33,13 +34,13 @@ public final class C4Quality implements Stage {
     public record Settings(
             boolean removeCitations,
             boolean requireTerminalPunctuation,
-            Optional<Integer> minLineWords,
-            Optional<Integer> maxWordLength,
+            @EmptyWord("off") Optional<Integer> minLineWords,
+            @EmptyWord("off") Optional<Integer> maxWordLength,
             boolean removeJavascript,
             boolean removePolicies,
             boolean dropLoremIpsum,
             boolean dropCurlyBracket,
-            Optional<Double> minSentences) {
+            @EmptyWord("off") Optional<Double> minSentences) {
         /// FineWeb's, which keeps lines without a full stop.
         public static final Settings DEFAULT =
                 new Settings(true, false, Optional.of(3), Optional.of(1000), true, true, true, true, Optional.of(5.0));

@@ -1,6 +1,7 @@
 package org.quern.corpus.filter;
 
 import java.util.Optional;
+import org.quern.config.EmptyWord;
 import org.quern.corpus.Page;
 import org.quern.corpus.Stage;
 import org.quern.corpus.Verdict;
@@ -22,11 +23,11 @@ public final class FineWebQuality implements Stage {
     /// @param maxDuplicateLineCharacters share of code points in lines that stand before already
     /// @param maxLineBreaks line breaks for each word
     public record Settings(
-            Optional<Double> minTerminatedLines,
-            Optional<Double> maxShortLines,
+            @EmptyWord("off") Optional<Double> minTerminatedLines,
+            @EmptyWord("off") Optional<Double> maxShortLines,
             int shortLine,
-            Optional<Double> maxDuplicateLineCharacters,
-            Optional<Double> maxLineBreaks) {
+            @EmptyWord("off") Optional<Double> maxDuplicateLineCharacters,
+            @EmptyWord("off") Optional<Double> maxLineBreaks) {
         public static final Settings DEFAULT =
                 new Settings(Optional.of(0.12), Optional.of(0.67), 30, Optional.of(0.01), Optional.of(0.3));
     }

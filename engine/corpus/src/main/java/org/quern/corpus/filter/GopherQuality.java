@@ -2,6 +2,7 @@ package org.quern.corpus.filter;
 
 import java.util.List;
 import java.util.Optional;
+import org.quern.config.EmptyWord;
 import org.quern.corpus.Page;
 import org.quern.corpus.Stage;
 import org.quern.corpus.Verdict;
@@ -26,16 +27,16 @@ public final class GopherQuality implements Stage {
     /// @param minStopWords how many of `stopWords` there are
     /// @param stopWords words of prose, as they are spelt
     public record Settings(
-            Optional<Double> minWords,
-            Optional<Double> maxWords,
-            Optional<Double> minMeanLength,
-            Optional<Double> maxMeanLength,
-            Optional<Double> maxHashes,
-            Optional<Double> maxEllipses,
-            Optional<Double> maxBulletLines,
-            Optional<Double> maxEllipsisLines,
-            Optional<Double> minLetterWords,
-            Optional<Double> minStopWords,
+            @EmptyWord("off") Optional<Double> minWords,
+            @EmptyWord("off") Optional<Double> maxWords,
+            @EmptyWord("off") Optional<Double> minMeanLength,
+            @EmptyWord("off") Optional<Double> maxMeanLength,
+            @EmptyWord("off") Optional<Double> maxHashes,
+            @EmptyWord("off") Optional<Double> maxEllipses,
+            @EmptyWord("off") Optional<Double> maxBulletLines,
+            @EmptyWord("off") Optional<Double> maxEllipsisLines,
+            @EmptyWord("off") Optional<Double> minLetterWords,
+            @EmptyWord("off") Optional<Double> minStopWords,
             List<String> stopWords) {
         /// FineWeb's.
         public static final Settings DEFAULT = new Settings(

@@ -2,6 +2,7 @@ package org.quern.corpus.filter;
 
 import java.util.List;
 import java.util.Optional;
+import org.quern.config.EmptyWord;
 import org.quern.corpus.Page;
 import org.quern.corpus.Stage;
 import org.quern.corpus.Verdict;
@@ -28,10 +29,10 @@ public final class GopherRepetition implements Stage {
     /// @param duplicateNgrams code points in 5-, 6-, ... 10-grams of words that stand before already;
     ///     likewise
     public record Settings(
-            Optional<Double> duplicateParagraphs,
-            Optional<Double> duplicateParagraphCharacters,
-            Optional<Double> duplicateLines,
-            Optional<Double> duplicateLineCharacters,
+            @EmptyWord("off") Optional<Double> duplicateParagraphs,
+            @EmptyWord("off") Optional<Double> duplicateParagraphCharacters,
+            @EmptyWord("off") Optional<Double> duplicateLines,
+            @EmptyWord("off") Optional<Double> duplicateLineCharacters,
             List<Double> topNgrams,
             List<Double> duplicateNgrams) {
         /// FineWeb's.

@@ -31,7 +31,7 @@ public final class PersonalData implements Stage {
         public static final Settings ALL = new Settings(true, true, true, true, true, true);
 
         /// What FineWeb replaces, and IPv6.
-        public static final Settings FINEWEB = new Settings(true, true, false, false, false, false);
+        public static final Settings DEFAULT = new Settings(true, true, false, false, false, false);
     }
 
     /// A kind of data and what stands for it.

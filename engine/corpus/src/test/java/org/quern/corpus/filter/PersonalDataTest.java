@@ -65,7 +65,7 @@ class PersonalDataTest {
 
     @Test
     void replacesWhatIsAskedForAndCountsIt() {
-        Page page = clean(PersonalData.Settings.FINEWEB, "a@b.com 8.8.4.4 +49 30 12345678 4111111111111111");
+        Page page = clean(PersonalData.Settings.DEFAULT, "a@b.com 8.8.4.4 +49 30 12345678 4111111111111111");
 
         assertThat(page.text()).isEqualTo("email@example.com 192.0.2.1 +49 30 12345678 4111111111111111");
         assertThat(page.scores()).containsEntry("personal_data", 2.0);
