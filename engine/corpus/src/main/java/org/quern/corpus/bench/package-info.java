@@ -1,0 +1,2 @@
+/// How fast the stages of the pipeline are.
+package org.quern.corpus.bench;
