@@ -5,13 +5,14 @@ import picocli.CommandLine.Command;
 /// `quern bench`: how fast this machine is.
 @Command(
         name = "bench",
-        description = "Measures the CPU, the kernels of a GPU, sums of several processes, or the corpus pipeline.",
+        description = "Measures the CPU, the kernels of a GPU, sums of several processes, restarts, or the corpus pipeline.",
         synopsisSubcommandLabel = "VERB",
         subcommands = {
             BenchCpuCommand.class,
             BenchKernelsCommand.class,
             BenchCollectiveCommand.class,
             BenchCollectiveWorkerCommand.class,
+            BenchRestartCommand.class,
             BenchCorpusCommand.class,
             BenchExtractCommand.class
         })
