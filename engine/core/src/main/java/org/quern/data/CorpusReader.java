@@ -106,8 +106,7 @@ public final class CorpusReader implements DocumentReader {
 
     /// The texts alone of the documents to come, to count their words: a long one of a `.txt` comes in parts,
     /// so that it need not fit into memory. A part ends with a line and before a letter of ASCII, where no
-    tokenizer
-    /// has a word across.
+    /// tokenizer has a word across.
     @Override
     public Iterator<byte[]> texts() {
         inParts = true;
