@@ -5,9 +5,15 @@ import picocli.CommandLine.Command;
 /// `quern tokenizer`: work with tokenizers alone.
 @Command(
         name = "tokenizer",
-        description = "Trains a tokenizer, or shows what one makes of a text.",
+        description = "Trains tokenizers, and shows what they make of text.",
         synopsisSubcommandLabel = "VERB",
-        subcommands = {TokenizerTrainCommand.class, TokenizerCountCommand.class, TokenizerEncodeCommand.class})
+        subcommands = {
+            TokenizerTrainCommand.class,
+            TokenizerCountCommand.class,
+            TokenizerEncodeCommand.class,
+            TokenizerViewCommand.class,
+            TokenizerReportCommand.class
+        })
 final class TokenizerCommand {
     private TokenizerCommand() {}
 }

@@ -39,6 +39,7 @@ class ArchitectureTest {
             "model",
             "optimizer",
             "tokenizer",
+            "chat",
             "data",
             "config",
             "checkpoint",

@@ -1,0 +1,2 @@
+/// Tokenizers to look at: a page and the terminal.
+package org.quern.launcher.tokenizer;
