@@ -9,8 +9,10 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -82,7 +84,6 @@ public final class CorpusRun {
         checkConfig();
         removeTemporaryFiles();
         List<PartitionReport> reports = pages(partitions, stages);
-        Duplicates.keepOnly(run, partitions.stream().map(Partition::name).collect(Collectors.toSet()));
         progress.update("finding duplicates", 0, 0, 0);
         List<Duplicates.Way> ways = Duplicates.ways(config);
         int snapshots =
@@ -119,7 +120,7 @@ public final class CorpusRun {
         }
     }
 
-    private List<PartitionReport> pages(List<Partition> partitions, List<Stage> stages) {
+    private List<PartitionReport> pages(List<Partition> partitions, List<Stage> stages) throws IOException {
         long total = partitions.stream().mapToLong(Partition::size).sum();
         LongAdder pages = new LongAdder();
         LongAdder bytes = new LongAdder();
@@ -130,13 +131,18 @@ public final class CorpusRun {
                         bytes.add(moreBytes);
                         progress.update("reading", pages.sum(), bytes.sum(), total);
                     });
+            Map<String, PartitionReport> done = new HashMap<>();
+            for (Partition partition : partitions) {
+                step.done(partition).ifPresent(report -> done.put(partition.name(), report));
+            }
+            // Signatures of pages that are no more would have others dropped.
+            Duplicates.keepOnly(run, done.keySet());
             List<Callable<PartitionReport>> tasks = new ArrayList<>();
             for (Partition partition : partitions) {
                 tasks.add(() -> {
-                    Optional<PartitionReport> done = step.done(partition);
-                    if (done.isPresent()) {
+                    if (done.containsKey(partition.name())) {
                         bytes.add(partition.size());
-                        return done.get();
+                        return done.get(partition.name());
                     }
                     if (Files.exists(run.partitionReport(partition.name()))) {
                         LOG.info("{}: it or the config has changed: its pages are made again", partition.path());
