@@ -30,6 +30,10 @@ final class Survivors {
                     "add.u32 %t, %columns, \\d+;|mul.lo.u32 %t, %t, 32;",
                     "segments may be longer than they need be; a warp ends at its point, before what is another's"),
             missed(
+                    "sampling",
+                    "add.u32 %(id|t), %id, \\d+;|shl.b32 %t, %t, 16;",
+                    "in one pass, the last ids of a row, or those of a warp's later rounds, where no draw depends on them"),
+            missed(
                     "adamw|pointwise",
                     "xor.b32 %high1, %high1, %random1;",
                     "the upper word of an element's number, which is 0 in tensors of less than 2^34 elements"),
