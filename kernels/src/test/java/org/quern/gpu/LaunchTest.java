@@ -51,6 +51,12 @@ class LaunchTest {
         Dim one = Dim.of(1);
         refuses("scale takes 2 arguments: got 1", one, one, 0, 1L);
         refuses("scale: argument 1 has 4 bytes: got 8", one, one, 0, 1L, 2L);
-        refuses("scale: argument 1 must be memory, Long, Integer, Float or a tensor map: got Short", one, one, 0, 1L, (short) 2);
+        refuses(
+                "scale: argument 1 must be memory, Long, Integer, Float or a tensor map: got Short",
+                one,
+                one,
+                0,
+                1L,
+                (short) 2);
     }
 }

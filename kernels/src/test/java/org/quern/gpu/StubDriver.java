@@ -7,9 +7,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/// Runs programs against the driver of `src/test/resources/gpu/driver.c`, which runs no kernels but writes
-/// down what is
-/// asked of it and fails where it is told to.
+/// Runs programs against the driver of `src/test/resources/gpu/driver.c`, which runs no kernels but writes down
+/// what is asked of it and fails where it is told to.
 final class StubDriver {
     private final Path folder;
     private final Path calls;

@@ -5,7 +5,8 @@ import picocli.CommandLine.Command;
 /// `quern bench`: how fast this machine is.
 @Command(
         name = "bench",
-        description = "Measures the CPU, the kernels of a GPU, sums of several processes, restarts, or the corpus pipeline.",
+        description =
+                "Measures the CPU, the kernels of a GPU, sums of several processes, restarts, or the corpus pipeline.",
         synopsisSubcommandLabel = "VERB",
         subcommands = {
             BenchCpuCommand.class,

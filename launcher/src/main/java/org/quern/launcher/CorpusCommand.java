@@ -34,7 +34,9 @@ final class CorpusCommand {
                 "The same command goes on where a stopped one was."
             })
     static final class Build implements Callable<Integer> {
-        @Parameters(paramLabel = "CONFIG", description = "A YAML file; configs/corpus/fineweb.yaml is one to start from.")
+        @Parameters(
+                paramLabel = "CONFIG",
+                description = "A YAML file; configs/corpus/fineweb.yaml is one to start from.")
         private Path file;
 
         @Option(names = "--run", required = true, paramLabel = "DIR", description = "The folder to build in.")
@@ -60,7 +62,8 @@ final class CorpusCommand {
     /// `quern corpus archive`.
     @Command(
             name = "archive",
-            description = "Writes the HTML files of a folder as a WARC, as if a server of that folder had been crawled.")
+            description =
+                    "Writes the HTML files of a folder as a WARC, as if a server of that folder had been crawled.")
     static final class Archive implements Callable<Integer> {
         @Parameters(paramLabel = "FOLDER", description = "With .html, .htm and .xhtml files, at any depth.")
         private Path folder;
@@ -99,7 +102,8 @@ final class CorpusCommand {
             } catch (URISyntaxException e) {
                 // Told below.
             }
-            throw new QuernException(ExitCode.USAGE, "--url: expected one such as https://example.org/docs/, got " + url);
+            throw new QuernException(
+                    ExitCode.USAGE, "--url: expected one such as https://example.org/docs/, got " + url);
         }
     }
 }

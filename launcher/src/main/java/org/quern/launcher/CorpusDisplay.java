@@ -8,8 +8,7 @@ import org.quern.corpus.run.CorpusReport.StageResult;
 import org.quern.train.Units;
 
 /// Shows the building of a corpus on standard error: on a terminal as a line that changes, elsewhere as a line
-/// every ten
-/// seconds.
+/// every ten seconds.
 final class CorpusDisplay implements CorpusProgress {
     private static final double REDRAW_SECONDS = 0.2;
     private static final double LINE_SECONDS = 10;
@@ -90,7 +89,8 @@ final class CorpusDisplay implements CorpusProgress {
                 ? ""
                 : before
                         + counts.entrySet().stream()
-                                .sorted(Map.Entry.<String, Long>comparingByValue().reversed())
+                                .sorted(Map.Entry.<String, Long>comparingByValue()
+                                        .reversed())
                                 .map(count -> "%s %,d".formatted(count.getKey(), count.getValue()))
                                 .collect(Collectors.joining(", "));
     }

@@ -18,8 +18,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.quern.gpu.StubLibrary;
 
 /// Workers with a GPU each, on libraries in place of NVIDIA's: the driver's runs no kernels, so that all
-/// gradients are
-/// zeros, and NCCL's sums what it is given. What they compute is tested elsewhere; here, who asks whom for what.
+/// gradients are zeros, and NCCL's sums what it is given. What they compute is tested elsewhere; here, who asks
+/// whom for what.
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
 class NcclTrainingTest {
     @TempDir

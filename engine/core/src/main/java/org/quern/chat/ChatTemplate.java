@@ -11,11 +11,9 @@ import org.quern.base.Json;
 import org.quern.base.QuernException;
 import tools.jackson.databind.JsonNode;
 
-/// Turns a conversation into the text that a model was trained on, as the template in a
-/// `tokenizer_config.json` says.
-/// Templates are those of Hugging Face transformers: Jinja with `trim_blocks` and `lstrip_blocks`, see
-/// [Expressions] for
-/// how much of it. Immutable and thread-safe.
+/// Turns a conversation into the text that a model was trained on, as the template in a `tokenizer_config.json`
+/// says. Templates are those of Hugging Face transformers: Jinja with `trim_blocks` and `lstrip_blocks`, see
+/// [Expressions] for how much of it. Immutable and thread-safe.
 public final class ChatTemplate {
     /// The format of OpenAI's ChatML, for tokenizers without a template.
     public static final String CHATML = """

@@ -10,8 +10,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /// Reads the expressions of a template: literals, lists and maps; `or`, `and`, `not`, comparisons, `in`, `is`,
-/// `~`, `+`,
-/// `-`, `*`, `/`, `%`; `a if b else c`; fields, indices and slices; the filters, methods and functions of [Calls].
+/// `~`, `+`, `-`, `*`, `/`, `%`; `a if b else c`; fields, indices and slices; the filters, methods and
+/// functions of [Calls].
 final class Expressions {
     /// An expression.
     @FunctionalInterface

@@ -42,8 +42,8 @@ final class Template {
     }
 
     /// Cuts a template where `{{`, `{%` and `{#` begin and end. A line end right behind a statement or a
-    /// comment, and
-    /// spaces between a line's start and one, belong to it; so does all white space on the side of a dash.
+    /// comment, and spaces between a line's start and one, belong to it; so does all white space on the side of
+    /// a dash.
     private static List<Part> parts(String source) {
         List<Part> parts = new ArrayList<>();
         int from = 0;

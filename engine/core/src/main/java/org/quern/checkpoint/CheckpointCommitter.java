@@ -23,12 +23,11 @@ import org.slf4j.LoggerFactory;
 
 /// Writes the checkpoints of a run, alone or together with other workers, each of which writes files of its own.
 ///
-/// A checkpoint is written into a folder whose name starts with `.tmp-`, every file is flushed to the disk,
-/// the first
-/// worker writes the manifest when all have done theirs, and only then is the folder renamed: whenever a process is
-/// killed, a `step-` folder is whole or absent. Removing works the other way round, and begins when the new
-/// checkpoint
-/// was read back and compared. One group of workers may write; any number of processes may read meanwhile.
+/// A checkpoint is written into a folder whose name starts with `.tmp-`, every file is flushed to the disk, the
+/// first worker writes the manifest when all have done theirs, and only then is the folder renamed: whenever a
+/// process is killed, a `step-` folder is whole or absent. Removing works the other way round, and begins when
+/// the new checkpoint was read back and compared. One group of workers may write; any number of processes may
+/// read meanwhile.
 public final class CheckpointCommitter {
     private static final Logger LOG = LoggerFactory.getLogger(CheckpointCommitter.class);
 
@@ -56,8 +55,7 @@ public final class CheckpointCommitter {
     }
 
     /// Writes a checkpoint, replacing one of the same step, and removes those that need not be kept. All
-    /// workers call
-    /// it, and all of them return when it is on the disk, or throw.
+    /// workers call it, and all of them return when it is on the disk, or throw.
     ///
     /// @param files what this worker writes
     /// @return its folder

@@ -29,8 +29,7 @@ import org.slf4j.LoggerFactory;
 /// The checkpoints of a run in an object store: the objects `step-00001000/manifest.json` and so on.
 ///
 /// A checkpoint is there when its manifest is, which is written last and removed first: whenever a process is
-/// killed,
-/// a checkpoint is whole or not seen. One process writes; any number may read.
+/// killed, a checkpoint is whole or not seen. One process writes; any number may read.
 public final class StoredCheckpoints {
     private static final Logger LOG = LoggerFactory.getLogger(StoredCheckpoints.class);
     private static final Pattern KEY = Pattern.compile("step-(\\d{8,18})/([^/]+)");
@@ -132,8 +131,7 @@ public final class StoredCheckpoints {
     }
 
     /// Copies the newest checkpoint that is whole into the folder of a run's checkpoints; newer ones that are
-    /// damaged
-    /// are passed over with a warning.
+    /// damaged are passed over with a warning.
     ///
     /// @param after only those of later steps
     /// @param progress told how far the copying is, by one thread at a time

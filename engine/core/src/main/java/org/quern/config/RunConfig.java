@@ -343,8 +343,7 @@ public record RunConfig(
     ///     these alone
     /// @param bucketMib gradients that are summed over the workers at once, while the backward pass goes on
     /// @param gradients of several GPUs: `nccl`, from GPU to GPU by NVIDIA's NCCL, each worker with a GPU of
-    ///     its own, or
-    ///     `host`, through the host's memory: slow, for workers that share a GPU and for comparison
+    ///     its own, or `host`, through the host's memory: slow, for workers that share a GPU and for comparison
     /// @param maxRestarts how many times in a row all start again, after one failed, without a new checkpoint
     /// @param timeout seconds without a sign of life after which a worker counts as hung
     /// @param stepTimeout seconds without progress after which it does: more than the longest step takes

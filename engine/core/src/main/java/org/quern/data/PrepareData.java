@@ -30,10 +30,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /// Turns documents into token shards, `train/` and `validation/` of a folder. The shards are a function of the
-/// documents,
-/// the tokenizer and the split alone, whatever the number of threads. What is made already is not made again;
-/// what an
-/// interrupted run left is removed.
+/// documents, the tokenizer and the split alone, whatever the number of threads. What is made already is not
+/// made again; what an interrupted run left is removed.
 public final class PrepareData {
     private static final Logger LOG = LoggerFactory.getLogger(PrepareData.class);
     private static final int STREAM = 0x5B117;

@@ -3,8 +3,8 @@ package org.quern.executor;
 /// Who computes matrix products on a GPU. All else is Quern's own PTX with either.
 ///
 /// There is no such choice of attention: cuDNN has it in its graph interface only, which JCuda's cuDNN, of
-/// version 8,
-/// knows by raw descriptors, and what else cuDNN's older interface computes in bf16 no training step is long about.
+/// version 8, knows by raw descriptors, and what else cuDNN's older interface computes in bf16 no training step
+/// is long about.
 public enum KernelProvider {
     /// Quern's own kernels, which also do what follows a product.
     PTX(new PtxMatMuls()),

@@ -27,10 +27,9 @@ import org.quern.store.S3Connection.Request;
 /// The objects below `s3://bucket/prefix`, at AWS or at a server that speaks its language (MinIO, Ceph, R2, ...).
 ///
 /// Keys are below that place: `step-1/model.safetensors` of `s3://bucket/run` is the object
-/// `run/step-1/model.safetensors`. An object is there as a whole or not at all. What fails for a while is
-/// tried again
-/// for half a minute; what fails for good is a [QuernException] that names the place, the reason and what to do.
-/// Large objects move in parts, a few at once, with the memory of these parts. Safe for several threads.
+/// `run/step-1/model.safetensors`. An object is there as a whole or not at all. What fails for a while is tried
+/// again for half a minute; what fails for good is a [QuernException] that names the place, the reason and what
+/// to do. Large objects move in parts, a few at once, with the memory of these parts. Safe for several threads.
 ///
 /// Keys and the endpoint are found as the AWS tools find them: environment variables, profiles of `~/.aws`, the
 /// container's or the instance's role. Nothing that signs is ever part of a message.

@@ -57,8 +57,7 @@ public record BpeTrainer(SplitPattern pattern, int vocabSize, List<String> speci
     }
 
     /// Trains on documents in UTF-8, as many as there are: what does not fit into a part of the heap goes to
-    /// temporary
-    /// files. The iterator is used by one thread at a time.
+    /// temporary files. The iterator is used by one thread at a time.
     public Tokenizer train(Iterator<byte[]> documents, Progress progress) {
         long heap = Runtime.getRuntime().maxMemory();
         return train(documents, progress, heap / LEARNING_SHARE, heap / COUNTING_SHARE / threads);

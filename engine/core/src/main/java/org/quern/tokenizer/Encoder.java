@@ -7,11 +7,10 @@ import java.util.Arrays;
 
 /// Encodes text into ids, remembering the words it has met. Not thread-safe: one for each thread.
 ///
-/// Words of up to 15 bytes are kept in a cache of 32-byte entries, two to a cache line: the word and its
-/// length in two
-/// longs, then up to four tokens, or where more of them lie. Other words of less than 100 bytes are kept in a
-/// [WordCache]. New words are merged, the short ones in plain arrays, the long ones with a heap, so that a word of n
-/// bytes costs O(n log n) whatever it holds.
+/// Words of up to 15 bytes are kept in a cache of 32-byte entries, two to a cache line: the word and its length
+/// in two longs, then up to four tokens, or where more of them lie. Other words of less than 100 bytes are kept
+/// in a [WordCache]. New words are merged, the short ones in plain arrays, the long ones with a heap, so that a
+/// word of n bytes costs O(n log n) whatever it holds.
 public final class Encoder {
     private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 

@@ -1,8 +1,8 @@
 package org.quern.tokenizer;
 
 /// The merges of a vocabulary, to be looked up: what two adjacent tokens become, and how urgent that is. Most
-/// pairs that
-/// are asked for do not merge; a filter of few bits, small enough for a near cache, answers for nearly all of them.
+/// pairs that are asked for do not merge; a filter of few bits, small enough for a near cache, answers for
+/// nearly all of them.
 final class MergeTable {
     /// The answer for a pair that does not merge; it is less urgent than any that does.
     static final long NONE = Long.MAX_VALUE;

@@ -13,8 +13,7 @@ import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 
 /// How text is cut into words before byte pairs are merged; no token crosses a cut. Each constant follows a
-/// published
-/// regular expression exactly, on UTF-8 bytes and in one pass.
+/// published regular expression exactly, on UTF-8 bytes and in one pass.
 public enum SplitPattern {
     /// GPT-2: English contractions, runs of letters, digits or other signs with one space before them.
     GPT2(false, "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"),
@@ -81,8 +80,8 @@ public enum SplitPattern {
     }
 
     /// The length of the word that 16 bytes of text begin with, if it is one of the frequent kinds: letters of
-    /// ASCII,
-    /// alone or after a sign, that end before the last byte, or a sign before a space; 0 if it may be another.
+    /// ASCII, alone or after a sign, that end before the last byte, or a sign before a space; 0 if it may be
+    /// another.
     ///
     /// @param low the first eight bytes, the first one lowest
     int shortWord(long low, long high) {

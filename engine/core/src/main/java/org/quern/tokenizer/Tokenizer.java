@@ -21,8 +21,8 @@ import java.util.OptionalInt;
 import org.quern.base.QuernException;
 
 /// A byte-level BPE vocabulary: text to ids and back. Every byte has a token of its own, so any text can be
-/// encoded and
-/// `decodeBytes(encode(x))` is `x`. Immutable and thread-safe; for much text take an [#encoder] for each thread.
+/// encoded and `decodeBytes(encode(x))` is `x`. Immutable and thread-safe; for much text take an [#encoder] for
+/// each thread.
 ///
 /// It reads and writes `tokenizer.json` of Hugging Face tokenizers (and gives the same ids), tiktoken rank files and
 /// GPT-2's `encoder.json` with `vocab.bpe`.
@@ -166,8 +166,7 @@ public final class Tokenizer {
     }
 
     /// The text of the `tokenizer_config.json` with which transformers' AutoTokenizer reads the
-    /// `tokenizer.json` beside
-    /// it.
+    /// `tokenizer.json` beside it.
     public String toConfigJson(int contextLength) {
         return new String(TokenizerJson.configJson(this, contextLength), StandardCharsets.UTF_8);
     }
@@ -357,8 +356,7 @@ public final class Tokenizer {
     }
 
     /// Whether a word that is a token becomes that token before any merge is tried: as tiktoken does it, where
-    /// the most
-    /// urgent merge is that of the smallest id, and where a file asks for it.
+    /// the most urgent merge is that of the smallest id, and where a file asks for it.
     boolean wholeWords() {
         return ignoreMerges || merges.byResult();
     }

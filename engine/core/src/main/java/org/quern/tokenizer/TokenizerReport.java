@@ -10,8 +10,7 @@ import java.util.Map;
 import java.util.stream.IntStream;
 
 /// How well a tokenizer fits texts, by groups of them such as languages or domains, and what its vocabulary is
-/// like. Not
-/// thread-safe.
+/// like. Not thread-safe.
 public final class TokenizerReport {
     private static final int EXAMPLES = 20;
 

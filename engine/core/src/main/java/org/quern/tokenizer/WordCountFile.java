@@ -11,8 +11,8 @@ import java.nio.file.Path;
 import org.quern.base.QuernException;
 
 /// A file of words and their counts, in the order of the words: the name of the format and of the split
-/// pattern, then
-/// for each word its length (int), its bytes and its count (long), then a length of -1. Numbers are big-endian.
+/// pattern, then for each word its length (int), its bytes and its count (long), then a length of -1. Numbers
+/// are big-endian.
 final class WordCountFile {
     private static final String FORMAT = "quern word counts 1 ";
     private static final int END = -1;

@@ -15,9 +15,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.quern.base.ExitCode;
 import org.quern.base.QuernException;
 
-/// Counts the words of documents with several threads in bounded memory: when a thread holds too many
-/// different words it
-/// writes them to a file of a temporary folder, in order, and begins anew. Nothing is lost by that.
+/// Counts the words of documents with several threads in bounded memory: when a thread holds too many different
+/// words it writes them to a file of a temporary folder, in order, and begins anew. Nothing is lost by that.
 final class WordCounter implements AutoCloseable {
     private final SplitPattern pattern;
     private final long memoryOfThread;

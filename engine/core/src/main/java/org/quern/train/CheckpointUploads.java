@@ -18,8 +18,7 @@ import org.quern.checkpoint.Checkpoints;
 import org.quern.checkpoint.StoredCheckpoints;
 
 /// Copies checkpoints into an object store in a thread of its own: whenever one was written, those that are to
-/// be kept
-/// and are not in the store yet, the newest first. So one that failed is tried again with the next.
+/// be kept and are not in the store yet, the newest first. So one that failed is tried again with the next.
 final class CheckpointUploads implements AutoCloseable {
     private static final long SHOWN_MILLIS = 200;
 

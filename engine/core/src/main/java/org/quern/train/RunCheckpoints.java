@@ -42,10 +42,8 @@ import org.slf4j.LoggerFactory;
 /// moments, and where the run was.
 ///
 /// Training stands still while weights and moments are copied in memory; a thread of its own writes the copy.
-/// There is
-/// one copy: a checkpoint that comes while the one before is being written waits for it. Each worker copies
-/// and writes
-/// what it is to write, and reads what it needs, however many workers there were.
+/// There is one copy: a checkpoint that comes while the one before is being written waits for it. Each worker
+/// copies and writes what it is to write, and reads what it needs, however many workers there were.
 final class RunCheckpoints implements Trainer.CheckpointWriter, AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(RunCheckpoints.class);
 

@@ -15,8 +15,7 @@ import org.quern.corpus.filter.GopherRepetition;
 import org.quern.corpus.filter.PersonalData;
 
 /// What a corpus is made of and how. The sections of stages stand in the order in which pages go through them;
-/// each may
-/// be `off`, and begins with FineWeb's thresholds.
+/// each may be `off`, and begins with FineWeb's thresholds.
 ///
 /// @param inputs files, folders and patterns such as `crawl/*.warc.gz`; each is a snapshot of its own
 /// @param maxPageBytes longer records and pages are counted and passed over
@@ -113,8 +112,7 @@ public record CorpusConfig(
             @Default("0.65") @Range(min = 0, max = 1) double minScore) {}
 
     /// Removal of pages that are the same as another: of each cluster, the page with the smallest hash of its
-    /// URL and
-    /// then of its id is kept.
+    /// URL and then of its id is kept.
     ///
     /// @param exact the same words in the same order
     /// @param near nearly the same, by MinHash

@@ -14,8 +14,7 @@ import org.quern.ptx.KernelVariant;
 /// As [ProbeCases], what boxes of tensor maps and matrices of `wgmma` mean to a device of compute capability 9.0.
 ///
 /// The layouts are written here from the PTX ISA ("Swizzling modes", "Asynchronous warpgroup level matrix
-/// shared memory
-/// layout", "Register fragments"), for nothing else to use.
+/// shared memory layout", "Register fragments"), for nothing else to use.
 public final class WarpgroupProbeCases {
     private static final KernelVariant VARIANT = KernelVariant.of("probe.sm_90a");
     private static final int THREADS = 128;
@@ -67,8 +66,7 @@ public final class WarpgroupProbeCases {
     }
 
     /// The place of 16-byte piece `piece` in row `row` of rows of `span` bytes, in pieces: the number of the
-    /// 128-byte line,
-    /// as far as the span reaches, turns the pieces.
+    /// 128-byte line, as far as the span reaches, turns the pieces.
     private static int turned(int row, int piece, int span) {
         return switch (span) {
             case 128 -> piece ^ row % 8;

@@ -13,8 +13,7 @@ public record MatMulPlan(Tile tile, int splits) {
     static final int MOST_SPLITS = 32;
 
     /// Multiply-adds that a multiprocessor does in the time in which it moves a float to or from memory: about
-    /// 1000 a
-    /// clock against 20 bytes a clock.
+    /// 1000 a clock against 20 bytes a clock.
     private static final double PER_FLOAT = 200;
 
     /// Multiply-adds that a multiprocessor does in the time that one more launch takes.
@@ -82,8 +81,7 @@ public record MatMulPlan(Tile tile, int splits) {
         }
 
         /// Part of its efficiency that is left where shared memory has no room for the 8 warps that hide each
-        /// other's
-        /// waits: an estimate.
+        /// other's waits: an estimate.
         private double busy(DeviceProperties device) {
             int blocks = Math.min(resident, device.sharedBytesPerMultiprocessor() / (sharedBytes() + SYSTEM_BYTES));
             return Math.min(1, 0.5 + blocks * warpsM * warpsN / 16.0);

@@ -9,8 +9,8 @@ import org.quern.ptx.emulator.Options.Copies;
 /// The bulk copies of a block that nobody has waited for.
 ///
 /// Those to shared memory end a phase of an mbarrier: whoever finds it complete has waited. Those to global
-/// memory are
-/// waited for by the thread that issued them, first that they have read shared memory, then that they are done.
+/// memory are waited for by the thread that issued them, first that they have read shared memory, then that
+/// they are done.
 final class BulkCopies {
     private final Block block;
     private final List<BulkCopy> pending = new ArrayList<>();
@@ -87,8 +87,7 @@ final class BulkCopies {
     }
 
     /// Waits until of all groups of some lanes but the last `open` ones shared memory is read, and unless
-    /// `reads` also
-    /// global memory written.
+    /// `reads` also global memory written.
     void await(Warp warp, int mask, int open, boolean reads) {
         for (int i = 0; i < pending.size(); i++) {
             BulkCopy copy = pending.get(i);

@@ -9,10 +9,9 @@ import static org.quern.ptx.emulator.EmulatorFault.Kind.TRAP;
 ///
 /// Eight pieces that lie together, or eight rows of the swizzle's span, are an atom. If k is the contiguous
 /// dimension (K-major), a row of an atom is one row of the matrix: atoms follow each other by the stride along
-/// M or N,
-/// and without swizzle by the leading offset along K. If M or N is contiguous (MN-major), a row of an atom is one
-/// column k: with a swizzle atoms follow each other by the stride along K and by the leading offset along M or N,
-/// without one the other way round.
+/// M or N, and without swizzle by the leading offset along K. If M or N is contiguous (MN-major), a row of an
+/// atom is one column k: with a swizzle atoms follow each other by the stride along K and by the leading offset
+/// along M or N, without one the other way round.
 ///
 /// @param span of the swizzle in bytes, 16 for none
 record MatrixDescriptor(int start, int leading, int stride, int span) {

@@ -225,8 +225,7 @@ final class Program {
     }
 
     /// Those whose accesses to shared memory are told apart: the warps of a block, and if it multiplies after
-    /// them its
-    /// warpgroups, for what their products read.
+    /// them its warpgroups, for what their products read.
     int actors(int warps) {
         return warps + (multiplies ? Math.ceilDiv(warps, 4) : 0);
     }

@@ -11,8 +11,7 @@ import org.quern.gpu.TensorMap.Element;
 import org.quern.gpu.TensorMap.Swizzle;
 
 /// Tensor maps as the emulated device keeps them, 128 bytes: a mark, the sum of all other words, element and
-/// swizzle,
-/// rank, address, then sizes, strides and box.
+/// swizzle, rank, address, then sizes, strides and box.
 public final class TensorMaps {
     private static final int MARK = 0x7e4502a1;
     private static final int WORDS = TensorMap.BYTES / Integer.BYTES;

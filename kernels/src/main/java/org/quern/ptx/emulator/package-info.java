@@ -7,19 +7,18 @@
 ///
 /// **Memory.** Every allocation lies for itself above 4 GiB. Bounds and definedness are kept to the byte, for
 /// registers to the lane. Global and shared memory know for each word (for each byte, where threads share a
-/// word) who
-/// wrote and who read it last. Two accesses, one of them a write, must be ordered: in a warp by program order of one
-/// lane or `bar.warp.sync`, in a block by barriers, by strong accesses with fences, or by acquire and release;
-/// between
-/// blocks by the latter. Everything of one launch happens before the next. Fences and strong accesses are taken to
-/// have the scope of the whole device, whatever they say. Of global memory that several warps have read, only the
-/// latest time is known: a block that overwrites it after barriers of some of its warps may fault without need.
+/// word) who wrote and who read it last. Two accesses, one of them a write, must be ordered: in a warp by
+/// program order of one lane or `bar.warp.sync`, in a block by barriers, by strong accesses with fences, or by
+/// acquire and release; between blocks by the latter. Everything of one launch happens before the next. Fences
+/// and strong accesses are taken to have the scope of the whole device, whatever they say. Of global memory
+/// that several warps have read, only the latest time is known: a block that overwrites it after barriers of
+/// some of its warps may fault without need.
 ///
 /// **Asynchronous copies** are done at once, when somebody waits, or by chance. In all three cases nobody may touch
-/// their target before the thread that issued them has waited, and other threads need a barrier after that. Bulk
-/// copies (of lines, or of boxes of a [tensor][org.quern.gpu.TensorMap]) to shared memory have ended for those
-/// who find
-/// the phase of their mbarrier complete; what they read of shared memory may change after the wait of their group.
+/// their target before the thread that issued them has waited, and other threads need a barrier after that.
+/// Bulk copies (of lines, or of boxes of a [tensor][org.quern.gpu.TensorMap]) to shared memory have ended for
+/// those who find the phase of their mbarrier complete; what they read of shared memory may change after the
+/// wait of their group.
 ///
 /// **Proxies.** What threads write to shared memory, or in this launch to global memory, is seen by bulk
 /// copies after

@@ -21,8 +21,7 @@ import org.quern.ptx.KernelVariant;
 import org.quern.ptx.PtxTemplate;
 
 /// Plants faults into the kernels, one at a time, and asks whether the emulator or a comparison with a
-/// reference finds
-/// them. Writes `target/mutations/MUTATIONS.md`, whose copy is `kernels/MUTATIONS.md`.
+/// reference finds them. Writes `target/mutations/MUTATIONS.md`, whose copy is `kernels/MUTATIONS.md`.
 ///
 /// `-Dmutations.templates=norm.*` looks at some templates; the page keeps what earlier runs found in the others.
 @Tag("slow")

@@ -21,9 +21,8 @@ import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 
 /// Serves a page of this machine to its own browsers: files of the program, and functions from JSON to JSON,
-/// which are
-/// called with POST. It listens on the loopback address only and replies to requests that call it by a name of this
-/// machine, so that no page of another site can read it.
+/// which are called with POST. It listens on the loopback address only and replies to requests that call it by
+/// a name of this machine, so that no page of another site can read it.
 final class PageServer implements AutoCloseable {
     private static final int THREADS = 4;
     private static final int MAX_REQUEST = 8 << 20;

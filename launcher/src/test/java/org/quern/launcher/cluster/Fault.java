@@ -11,8 +11,7 @@ final class Fault {
     /// Does not return.
     ///
     /// @param name `stuck`; a signal that the process sends to itself; `launcher` for SIGKILL to its parent;
-    ///     `throw`;
-    ///     `memory`; or the code that it exits with
+    ///     `throw`; `memory`; or the code that it exits with
     static void happen(String name) {
         System.err.println("about to " + name);
         ProcessHandle own = ProcessHandle.current();

@@ -24,8 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.quern.launcher.cluster.FaultAgent.Planned;
 
 /// The secrets of the environment are for those who need them: nothing that a run writes, shows or leaves
-/// behind when
-/// it crashes has one.
+/// behind when it crashes has one.
 @Tag("slow")
 @Timeout(value = 20, unit = TimeUnit.MINUTES)
 class SecretsTest {

@@ -28,8 +28,7 @@ import org.netpreserve.jwarc.Warcinfo;
 import org.quern.base.QuernException;
 
 /// Writes the HTML files of a folder as a WARC, as if a server of that folder had been crawled: a response
-/// each, dated
-/// by its file, in the order of their paths. The same files give the same bytes.
+/// each, dated by its file, in the order of their paths. The same files give the same bytes.
 public final class FolderArchiver {
     private static final String HTML = "(?i).*\\.(html?|xhtml)";
 

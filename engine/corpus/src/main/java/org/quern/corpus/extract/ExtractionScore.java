@@ -6,12 +6,9 @@ import java.util.List;
 import java.util.Map;
 
 /// How near extracted texts are to the texts that people took from the same pages, as the article extraction
-/// benchmark of
-/// Zyte (scrapinghub/article-extraction-benchmark) measures it: runs of four words, as multisets; precision
-/// and recall are
-/// means over pages, F1 is of these means. A page where nothing was extracted has no precision, one where
-/// nothing was to be
-/// extracted no recall.
+/// benchmark of Zyte (scrapinghub/article-extraction-benchmark) measures it: runs of four words, as multisets;
+/// precision and recall are means over pages, F1 is of these means. A page where nothing was extracted has no
+/// precision, one where nothing was to be extracted no recall.
 public final class ExtractionScore {
     private static final int RUN = 4;
 

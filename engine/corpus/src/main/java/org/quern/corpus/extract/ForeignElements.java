@@ -1,10 +1,8 @@
 package org.quern.corpus.extract;
 
 /// Drops elements whose names or tags tell that they hold something else than the page's own text: navigation,
-/// comments,
-/// advertisements. Names lie, and sites name their own text so too; a name that would take a large share of
-/// the page's prose
-/// is not believed.
+/// comments, advertisements. Names lie, and sites name their own text so too; a name that would take a large
+/// share of the page's prose is not believed.
 final class ForeignElements {
     /// Prose that must remain without comments: less is no article, and the comments are the page's text.
     private static final int LEAST_BESIDE_COMMENTS = 300;

@@ -1,9 +1,8 @@
 package org.quern.corpus.extract;
 
 /// What the names in an element's attributes (`class`, `id`, `role`) tell of its part in a page, as a set of
-/// bits. Names are
-/// split into words at all but letters and where upper case begins; words are looked up whole and by their
-/// beginnings.
+/// bits. Names are split into words at all but letters and where upper case begins; words are looked up whole
+/// and by their beginnings.
 final class Hints {
     static final int COMMENTS = 1;
     static final int HIDDEN = 1 << 1;

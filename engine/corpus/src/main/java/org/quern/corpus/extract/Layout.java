@@ -3,9 +3,8 @@ package org.quern.corpus.extract;
 import java.util.Arrays;
 
 /// A page as blocks of text in document order, and its elements, each of which covers a range of blocks. All
-/// fields that end
-/// in a plural are arrays with one entry per block or element; elements come before their descendants, the
-/// body is element 0.
+/// fields that end in a plural are arrays with one entry per block or element; elements come before their
+/// descendants, the body is element 0.
 final class Layout {
     /// The text of all blocks, one after another.
     final StringBuilder text = new StringBuilder(1 << 14);

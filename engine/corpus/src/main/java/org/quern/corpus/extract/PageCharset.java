@@ -14,10 +14,8 @@ import java.util.Arrays;
 import java.util.Locale;
 
 /// Which character set a page's bytes are in: by its byte order mark; UTF-8 if they are that and not only
-/// ASCII, whatever is
-/// said; else by the server's word, the page's own (`meta`, `<?xml encoding`), each if the bytes can be that;
-/// else by how often
-/// which bytes occur.
+/// ASCII, whatever is said; else by the server's word, the page's own (`meta`, `<?xml encoding`), each if the
+/// bytes can be that; else by how often which bytes occur.
 final class PageCharset {
     private static final Charset WINDOWS_1252 = Charset.forName("windows-1252");
     /// How far a page's own word is looked for: browsers look at 1,024 bytes, and begin again when it comes later.
@@ -133,9 +131,8 @@ final class PageCharset {
         return "";
     }
 
-    /// The character set that pages mean by a name, or null for none that is known: as in the WHATWG's
-    /// Encoding Standard, the
-    /// widest of those that share a name.
+    /// The character set that pages mean by a name, or null for none that is known: as in the WHATWG's Encoding
+    /// Standard, the widest of those that share a name.
     private static Charset named(String name) {
         String wider = switch (name) {
             case "" -> "";

@@ -82,9 +82,8 @@ final class PageFacts {
         }
     }
 
-    /// A heading that the title begins with (the rest of it is the site's name), else what the page wants to
-    /// be called where
-    /// it is shared, else its title, else its first heading.
+    /// A heading that the title begins with (the rest of it is the site's name), else what the page wants to be
+    /// called where it is shared, else its title, else its first heading.
     String title() {
         for (String heading : headings) {
             if (title.startsWith(heading)) {

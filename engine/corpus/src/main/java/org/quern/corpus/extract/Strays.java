@@ -1,8 +1,7 @@
 package org.quern.corpus.extract;
 
 /// Drops from the text's element what does not belong to the text: lists of links, captions, the author's name
-/// and the date,
-/// lines and sections that lead to other pages.
+/// and the date, lines and sections that lead to other pages.
 final class Strays {
     private final Judgement judgement;
     private final Layout layout;

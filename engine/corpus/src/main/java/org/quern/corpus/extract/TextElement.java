@@ -1,8 +1,7 @@
 package org.quern.corpus.extract;
 
 /// Finds the element that holds the page's text: from the body down, as long as one child holds nearly all the
-/// prose, or
-/// enough of it under a name that is given to the text alone.
+/// prose, or enough of it under a name that is given to the text alone.
 final class TextElement {
     private final Judgement judgement;
     private final Layout layout;

@@ -8,18 +8,13 @@ import org.jsoup.parser.Parser;
 /// other pages.
 ///
 /// The page becomes a list of blocks of text and a tree of elements over them ([Layout]). Elements whose names
-/// or tags tell
-/// that they hold something else go first ([ForeignElements]); the element with the text is found by where the
-/// prose is
-/// ([TextElement], in the manner of Arc90's Readability), and cleaned of [Strays] by length, links and
-/// neighbours of each
-/// block (in the manner of jusText). Where that leaves next to nothing, the names are not believed, and then
-/// the article as
-/// stated in JSON-LD is taken (as Trafilatura does).
+/// or tags tell that they hold something else go first ([ForeignElements]); the element with the text is found
+/// by where the prose is ([TextElement], in the manner of Arc90's Readability), and cleaned of [Strays] by
+/// length, links and neighbours of each block (in the manner of jusText). Where that leaves next to nothing,
+/// the names are not believed, and then the article as stated in JSON-LD is taken (as Trafilatura does).
 ///
 /// A pure function of the page: no state between pages, safe for use by many threads. Work is bounded by the
-/// limits in
-/// characters and nodes, and grows linearly with them.
+/// limits in characters and nodes, and grows linearly with them.
 public final class TextExtractor {
     /// Less text than this is looked for again by other means.
     private static final int LITTLE = 250;

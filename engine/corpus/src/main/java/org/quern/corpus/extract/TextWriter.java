@@ -1,8 +1,7 @@
 package org.quern.corpus.extract;
 
 /// Writes the blocks held to be text, each on lines of its own: items of lists begin with `- `, short rows of
-/// tables are one
-/// line with ` | ` between the cells.
+/// tables are one line with ` | ` between the cells.
 final class TextWriter {
     private static final int LONGEST_ROW = 400;
 

@@ -13,8 +13,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.UUID;
 
 /// A file that is whole or not there: written under a name of its own, so that two attempts at a step do not
-/// meet, and
-/// renamed by [#commit()]. Closing without a commit removes it.
+/// meet, and renamed by [#commit()]. Closing without a commit removes it.
 final class CommittedFile extends FilterOutputStream {
     static final String TEMPORARY_SUFFIX = ".tmp";
 

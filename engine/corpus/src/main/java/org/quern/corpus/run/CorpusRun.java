@@ -32,11 +32,9 @@ import org.quern.corpus.duplicate.Clusters;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// Makes a corpus: pages of each partition through the stages, then duplicates of all partitions, then files
-/// of what is
-/// left. Finished partitions are not done again when the run goes on; the same inputs and config give the same
-/// bytes,
-/// whatever the threads and whether it was interrupted.
+/// Makes a corpus: pages of each partition through the stages, then duplicates of all partitions, then files of
+/// what is left. Finished partitions are not done again when the run goes on; the same inputs and config give
+/// the same bytes, whatever the threads and whether it was interrupted.
 public final class CorpusRun {
     private static final Logger LOG = LoggerFactory.getLogger(CorpusRun.class);
     /// For each thread: one in work, one that waits and one to be written.

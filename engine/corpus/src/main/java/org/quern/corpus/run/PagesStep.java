@@ -27,8 +27,7 @@ import org.quern.corpus.duplicate.SignatureWriter;
 import org.quern.data.Sha256;
 
 /// Takes the pages of a partition through the stages: one thread reads and writes in order, workers do the
-/// rest. What
-/// is written is the same whatever their number.
+/// rest. What is written is the same whatever their number.
 final class PagesStep {
     /// A chunk ends when it holds so many pages or bytes.
     private static final int CHUNK_PAGES = 128;

@@ -225,8 +225,7 @@ final class WarcPagesTest {
     }
 
     /// A changed byte, a lost piece or a doubled piece of a file: all pages of records that it does not touch
-    /// are read
-    /// as they were, once each, in order.
+    /// are read as they were, once each, in order.
     @ParameterizedTest
     @ValueSource(strings = {"a.warc", "a.warc.gz", "a.warc.zst"})
     void losesNothingButTheRecordsThatAreHit(String name) throws IOException {
