@@ -67,7 +67,14 @@ final class Survivors {
                     "matmul",
                     "add.u32 %t, %(n0|write), |add.u32 %tiles_n, %n,",
                     "a bound that is compared with multiples of a tile or a stage, or another way to the same results"),
-            same("matmul", "add.u32 %row, %row, ", "the last of a series of advances, whose result is not used"),
+            same(
+                    "matmul",
+                    "add.u32 %row, %row, |add.u64 %[ab]_source, %[ab]_source, |add.u32 %(extra_)?line, %(extra_)?line, ",
+                    "the last of a series of advances, whose result is not used"),
+            same(
+                    "matmul",
+                    "mul.wide.u32 %from, %(ldc|ld_extra), |add.u32 %u, %k, 31;",
+                    "by elements what could go in pieces of 16 bytes, or a tile of zeros more, with the same results"),
             same(
                     "attention_(for|back)ward",
                     "or.b64 (value|stage_columns)_matrix, wide, 0x400000400[24]000000;",
@@ -87,8 +94,14 @@ final class Survivors {
             same("matmul", "and.b32 %t, %band, 1;", "another order of the tiles"),
             missed(
                     "matmul",
-                    "shl.b32 %tile_m, %band, 3;|add.u32 %t, %element, ",
-                    "results of more than 8 rows of tiles, or of odd columns at one place of a tile, with that epilogue"));
+                    "shl.b32 %(tile_m, %band|band_tiles, %tiles_n), 3;|add.u32 %t, %element, |and.b32 %t, %n, "
+                            + "|mad.lo.u32 %row, %copied, ",
+                    "results of more than 8 rows of tiles, or ends of k or of columns at one place of a tile, with that "
+                            + "epilogue"),
+            missed(
+                    "sampling",
+                    "sub.u64 %target, %target, 1;|shfl.sync.idx.b32 %low, %low, 31,",
+                    "a draw at the last unit of a sum, or the lower word of a last lane's sum, where no row has them"));
 
     private Survivors() {}
 
