@@ -14,7 +14,8 @@ import org.quern.launcher.cluster.WorkerMessage.Beat;
 import org.quern.launcher.cluster.WorkerMessage.Ended;
 import org.quern.train.TrainEvent;
 
-/// A worker's end of the pipes between it and its launcher: says that it lives and goes on, hears what it is asked, and
+/// A worker's end of the pipes between it and its launcher: says that it lives and goes on, hears what it is
+/// asked, and
 /// ends the process when the launcher is gone.
 public final class WorkerLink {
     private static final long BEAT_MILLIS = 250;
@@ -36,6 +37,8 @@ public final class WorkerLink {
     public static WorkerLink open(CallCount calls) {
         System.setOut(System.err);
         WorkerLink link = new WorkerLink(calls);
+        // At once, by this thread: whoever is halted from now on is known to have lived.
+        link.sayThatItLives();
         Thread.ofPlatform().daemon().name("launcher").start(link::listen);
         Thread.ofPlatform().daemon().name("signs of life").start(link::beat);
         return link;
@@ -84,11 +87,15 @@ public final class WorkerLink {
         launcher.println(WorkerMessage.MARK + Tagged.write((Record) message));
     }
 
+    private void sayThatItLives() {
+        say(new Beat(progress.get(), calls.begun(), calls.current()));
+    }
+
     private void beat() {
         try {
             while (true) {
-                say(new Beat(progress.get(), calls.begun(), calls.current()));
                 Thread.sleep(BEAT_MILLIS);
+                sayThatItLives();
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
