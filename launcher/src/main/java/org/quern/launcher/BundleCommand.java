@@ -18,9 +18,13 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.jar.Attributes;
+import java.util.jar.JarEntry;
 import java.util.jar.JarFile;
+import java.util.regex.Pattern;
 import java.util.spi.ToolProvider;
 import java.util.stream.Stream;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipOutputStream;
 import org.quern.base.ExitCode;
 import org.quern.base.QuernException;
 import org.quern.gpu.JCudaNatives;
@@ -36,6 +40,11 @@ import picocli.CommandLine.Option;
             "It runs on x86-64 Linux (glibc 2.29 or newer) with nothing else installed; a GPU needs its driver."
         })
 final class BundleCommand implements Callable<Integer> {
+    /// Where jars have the libraries of x86-64 Linux, which a bundle is for.
+    private static final String OWN_NATIVES = "linux/amd64/";
+
+    private static final Pattern NATIVE = Pattern.compile(".*\\.(so|dll|dylib|jnilib)");
+
     /// Modules that libraries need: JCuda logs by java.logging, Logback looks for java.naming, FreeMarker uses
     /// java.beans, which is in java.desktop. Quern's own are found by jdeps.
     private static final Set<String> MODULES = Set.of("java.logging", "java.naming", "java.desktop");
@@ -60,7 +69,7 @@ final class BundleCommand implements Callable<Integer> {
             if (name.equals("quern.jar")) {
                 Files.copy(jar, bundle.resolve(name)); // its manifest names lib/*.jar
             } else if (!name.contains("-natives-")) {
-                Files.copy(jar, lib.resolve(name));
+                copyJar(jar, lib.resolve(name));
             }
         }
         JCudaNatives.copyTo(Files.createDirectories(bundle.resolve("natives")));
@@ -101,6 +110,28 @@ final class BundleCommand implements Callable<Integer> {
             }
         }
         return List.copyOf(jars);
+    }
+
+    /// Without the native libraries of other platforms that some jars hold.
+    private static void copyJar(Path jar, Path target) throws IOException {
+        try (JarFile from = new JarFile(jar.toFile())) {
+            if (from.stream().noneMatch(entry -> isForeign(entry.getName()))) {
+                Files.copy(jar, target);
+                return;
+            }
+            try (ZipOutputStream to = new ZipOutputStream(Files.newOutputStream(target))) {
+                for (JarEntry entry : (Iterable<JarEntry>) from.stream()::iterator) {
+                    if (!isForeign(entry.getName())) {
+                        to.putNextEntry(new ZipEntry(entry.getName()));
+                        from.getInputStream(entry).transferTo(to);
+                    }
+                }
+            }
+        }
+    }
+
+    private static boolean isForeign(String entry) {
+        return NATIVE.matcher(entry).matches() && !entry.startsWith(OWN_NATIVES);
     }
 
     private static Set<String> modules(List<Path> jars) {
