@@ -24,6 +24,7 @@ import java.util.regex.Pattern;
 import org.quern.base.ExitCode;
 import org.quern.base.Json;
 import org.quern.base.QuernException;
+import org.quern.launcher.ServerLimits;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -82,7 +83,7 @@ public final class DashboardServer implements AutoCloseable {
         }
         this.runs = List.copyOf(runs);
         this.token = token.map(text -> text.getBytes(StandardCharsets.UTF_8));
-        limitConnections();
+        ServerLimits.set();
         try {
             server = HttpServer.create(address, 64);
         } catch (BindException e) {
@@ -99,22 +100,6 @@ public final class DashboardServer implements AutoCloseable {
         server.setExecutor(threads);
         server.createContext("/", this::handle);
         server.start();
-    }
-
-    /// The server of the JDK reads its limits once, from these.
-    private static void limitConnections() {
-        Map.of(
-                        "sun.net.httpserver.maxReqTime", "10",
-                        "sun.net.httpserver.maxRspTime", "60",
-                        "sun.net.httpserver.idleInterval", "30",
-                        "sun.net.httpserver.maxReqHeaders", "64",
-                        "sun.net.httpserver.maxReqHeaderSize", "16384",
-                        "jdk.httpserver.maxConnections", "256")
-                .forEach((name, value) -> {
-                    if (System.getProperty(name) == null) {
-                        System.setProperty(name, value);
-                    }
-                });
     }
 
     /// Where browsers find it.

@@ -17,6 +17,7 @@ import java.util.function.Function;
 import org.quern.base.ExitCode;
 import org.quern.base.Json;
 import org.quern.base.QuernException;
+import org.quern.launcher.ServerLimits;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 
@@ -50,6 +51,7 @@ final class PageServer implements AutoCloseable {
         }
         this.resources = resources;
         this.functions = functions;
+        ServerLimits.set();
         try {
             server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 64);
         } catch (IOException e) {
