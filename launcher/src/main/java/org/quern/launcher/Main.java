@@ -62,7 +62,11 @@ public final class Main {
         commandLine.setParameterExceptionHandler(Main::misused);
         commandLine.setExecutionExceptionHandler((e, _, _) -> main.failed(e));
         commandLine.setExecutionStrategy(Main::execute);
-        return commandLine.execute(args);
+        try {
+            return commandLine.execute(args);
+        } catch (Error e) {
+            return main.failed(e); // picocli handles exceptions alone
+        }
     }
 
     private static int execute(ParseResult parsed) {
@@ -93,7 +97,7 @@ public final class Main {
         return ExitCode.USAGE.code();
     }
 
-    private int failed(Exception e) {
+    private int failed(Throwable e) {
         // Picocli wraps what is no Exception.
         Throwable failure = e instanceof ExecutionException && e.getCause() != null ? e.getCause() : e;
         Terminal terminal = Terminal.error();
