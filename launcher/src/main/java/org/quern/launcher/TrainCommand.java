@@ -232,8 +232,16 @@ final class TrainCommand implements Callable<Integer> {
                 List.of("-XX:ActiveProcessorCount=" + threads, "-XX:ErrorFile=" + logs.resolve("crash-%p.txt")),
                 spec.commandLine().getParent().getParseResult().originalArgs());
         Terminal.error()
-                .print("node %d of %d (%s): %d workers with %d threads each"
-                        .formatted(role.node(), role.nodes(), role.source(), here, threads));
+                .print("node %d of %d (%s): %d worker%s with %d thread%s%s"
+                        .formatted(
+                                role.node(),
+                                role.nodes(),
+                                role.source(),
+                                here,
+                                here == 1 ? "" : "s",
+                                threads,
+                                threads == 1 ? "" : "s",
+                                here == 1 ? "" : " each"));
         Optional<byte[]> token =
                 role.nodes() == 1 ? Optional.empty() : Optional.of(JobToken.find(System.getenv(), logs.getParent()));
         Launch launch = new Launch(

@@ -15,6 +15,7 @@ import org.quern.collective.Communicator;
 import org.quern.collective.NcclCommunicator;
 import org.quern.collective.SharedMemory;
 import org.quern.collective.SharedMemoryCommunicator;
+import org.quern.collective.SingleCommunicator;
 import org.quern.collective.TcpCommunicator;
 import org.quern.gpu.Gpu;
 import org.quern.train.Workers;
@@ -36,7 +37,9 @@ public final class Communicators {
     /// @param nccl whether gradients go from GPU to GPU
     public static Workers join(Assignment worker, byte[] token, CallCount calls, boolean nccl) {
         IntFunction<Communicator> number;
-        if (worker.collective().equals(Assignment.TCP)) {
+        if (worker.world() == 1) {
+            number = _ -> new SingleCommunicator(Communicator.Place.HOST);
+        } else if (worker.collective().equals(Assignment.TCP)) {
             number = i -> TcpCommunicator.join(
                     socket(worker.master(), i), worker.rank(), worker.world(), worker.epoch(), token, WATCHED);
         } else {
@@ -68,6 +71,9 @@ public final class Communicators {
     /// @param nccl whether gradients go from GPU to GPU
     public static Workers meet(
             Role.Worker worker, Map<String, String> environment, byte[] token, Duration limit, boolean nccl) {
+        if (worker.world() == 1) {
+            return Workers.alone();
+        }
         Address address = worker.rendezvous().orElse(new Address("127.0.0.1", Address.DEFAULT_PORT));
         // There torchrun itself listens.
         int port = address.port() + (environment.containsKey("TORCHELASTIC_USE_AGENT_STORE") ? 1 : 0);

@@ -43,7 +43,7 @@ final class NodeWorkers implements AutoCloseable {
 
     private long epoch = -1;
     private List<WorkerProcess> workers = List.of();
-    /// For gradients, and for checkpoints; none where workers talk by TCP.
+    /// For gradients, and for checkpoints; none where workers talk by TCP, or one is alone.
     private List<SharedMemory> memory = List.of();
     private int left;
     private int code;
@@ -118,7 +118,7 @@ final class NodeWorkers implements AutoCloseable {
         left = start.workers().size();
         try {
             Path folder = Files.createDirectories(logs.resolve("attempt-" + epoch));
-            if (start.workers().getFirst().collective().equals(Assignment.SHARED)) {
+            if (left > 1 && start.workers().getFirst().collective().equals(Assignment.SHARED)) {
                 memory = List.of(
                         SharedMemory.create(left, epoch, SharedMemory.SLOT_BYTES),
                         SharedMemory.create(left, epoch, CHECKPOINT_SLOT_BYTES));

@@ -55,7 +55,7 @@ final class TinyJob {
         return new TinyJob(folder, List.of(more));
     }
 
-    private Path file() {
+    Path file() {
         return folder.resolve("tiny.yaml");
     }
 
@@ -70,7 +70,20 @@ final class TinyJob {
 
     private ProcessBuilder program(List<String> prefix, List<String> arguments) {
         List<String> command = new ArrayList<>(prefix);
-        command.addAll(List.of(
+        command.addAll(program());
+        command.addAll(arguments);
+        return new ProcessBuilder(command).redirectErrorStream(true);
+    }
+
+    /// A script that is the program, as the installed one is.
+    String script() {
+        return program().stream()
+                .map("'%s'"::formatted)
+                .collect(Collectors.joining(" ", "#!/bin/sh\nexec ", " \"$@\"\n"));
+    }
+
+    private List<String> program() {
+        List<String> command = new ArrayList<>(List.of(
                 System.getProperty("java.home") + "/bin/java",
                 "--enable-native-access=ALL-UNNAMED",
                 "--add-exports=java.base/jdk.internal.module=ALL-UNNAMED",
@@ -79,8 +92,7 @@ final class TinyJob {
                 "-Xlog:disable"));
         command.addAll(flags);
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), MAIN));
-        command.addAll(arguments);
-        return new ProcessBuilder(command).redirectErrorStream(true);
+        return command;
     }
 
     /// Starts or continues a run.
