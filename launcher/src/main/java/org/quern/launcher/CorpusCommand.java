@@ -12,6 +12,7 @@ import org.quern.corpus.CorpusConfig;
 import org.quern.corpus.archive.FolderArchiver;
 import org.quern.corpus.run.CorpusReport;
 import org.quern.corpus.run.CorpusRun;
+import org.quern.store.StorePlace;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -40,7 +41,7 @@ final class CorpusCommand {
         private Path file;
 
         @Option(names = "--run", required = true, paramLabel = "DIR", description = "The folder to build in.")
-        private Path run;
+        private String run;
 
         @Option(
                 names = "--set",
@@ -50,9 +51,15 @@ final class CorpusCommand {
 
         @Override
         public Integer call() {
+            if (StorePlace.isPlace(run)) {
+                throw new QuernException(
+                        ExitCode.USAGE,
+                        "--run: expected a folder, got %s: build in a folder and copy its text/ and tokens/ there"
+                                .formatted(run));
+            }
             CorpusConfig config = ConfigReader.read(file, CorpusConfig.class, overrides);
             CorpusDisplay display = new CorpusDisplay(Terminal.error());
-            CorpusReport report = new CorpusRun(config, run, display).build();
+            CorpusReport report = new CorpusRun(config, Path.of(run), display).build();
             display.end();
             System.out.print(CorpusDisplay.funnel(report));
             return ExitCode.OK.code();

@@ -21,6 +21,8 @@ import org.quern.config.Tree.Problem;
 import org.quern.config.Tree.Scalar;
 import org.quern.config.Tree.Section;
 import org.quern.config.Tree.Sequence;
+import org.quern.store.Location;
+import org.quern.store.StorePlace;
 
 /// Makes records of a [Tree], noting every problem on the way. Methods that bind return empty when they noted one.
 final class Binder {
@@ -185,6 +187,14 @@ final class Binder {
         if (type == Path.class) {
             return Optional.of(path(text, scalar.place().folder()));
         }
+        if (type == Location.class) {
+            if (!StorePlace.isPlace(text)) {
+                return Optional.of(Location.of(path(text, scalar.place().folder())));
+            }
+            Optional<String> wrong = Location.problem(text);
+            wrong.ifPresent(reason -> problem(slot.at(), slot.path() + " " + reason));
+            return wrong.isEmpty() ? Optional.of(Location.stored(text)) : Optional.empty();
+        }
         if (type.isEnum()) {
             for (Object constant : type.getEnumConstants()) {
                 if (word(constant).equals(text)) {
@@ -310,6 +320,7 @@ final class Binder {
             case "boolean", "Boolean" -> "true or false";
             case "String" -> "a text";
             case "Path" -> "a path";
+            case "Location" -> "a path or s3://BUCKET/KEY";
             default -> throw new IllegalStateException("a configuration cannot hold " + type);
         };
     }

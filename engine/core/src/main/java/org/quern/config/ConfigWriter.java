@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import org.quern.store.Location;
 
 /// Writes a record as the YAML that [ConfigReader] reads back to an equal record: every key that has a value, with
 /// absolute paths.
@@ -58,6 +59,7 @@ public final class ConfigWriter {
             case List<?> items -> items.stream().map(ConfigWriter::inline).collect(Collectors.joining(", ", "[", "]"));
             case String text -> quoted(text);
             case Path path -> quoted(path.toString());
+            case Location location -> quoted(location.toString());
             default -> value.toString();
         };
     }

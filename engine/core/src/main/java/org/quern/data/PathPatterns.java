@@ -53,7 +53,12 @@ public final class PathPatterns {
     }
 
     private static boolean isGlob(Path path) {
-        return path.toString().matches(".*[*?\\[{].*");
+        return isGlob(path.toString());
+    }
+
+    /// Whether a path or key is a pattern.
+    public static boolean isGlob(String text) {
+        return text.matches(".*[*?\\[{].*");
     }
 
     /// The deepest folder above all matches of a glob.

@@ -40,6 +40,7 @@ public final class ObjectStore implements AutoCloseable {
     private static final int PARALLEL = 4;
     private static final LongConsumer UNTOLD = _ -> {};
     private static final int NOT_FOUND = 404;
+    private static final int NO_SUCH_RANGE = 416;
 
     private final StorePlace place;
     private final S3Connection connection;
@@ -85,7 +86,8 @@ public final class ObjectStore implements AutoCloseable {
                 objects.add(new StoredObject(
                         entry.get("Key").substring(place.prefix().length()),
                         Long.parseLong(entry.get("Size")),
-                        Instant.parse(entry.get("LastModified"))));
+                        Instant.parse(entry.get("LastModified")),
+                        entry.get("ETag")));
             }
             next = page.get("IsTruncated").equals("true") ? page.find("NextContinuationToken") : Optional.empty();
         } while (next.isPresent());
@@ -137,7 +139,42 @@ public final class ObjectStore implements AutoCloseable {
     /// Streams an object; reading fails with an `IOException` never, but with what the methods here throw.
     public InputStream open(String key) {
         long size = size(key).orElseThrow(() -> none(key));
-        return new RangeStream(size, (offset, bytes) -> read(key, offset, bytes));
+        return new RangeStream(0, size, (offset, bytes) -> read(key, offset, bytes));
+    }
+
+    /// Streams an object from a byte on, as it was when it was listed: if it was replaced or removed since
+    /// then, reading fails with a [QuernException] that says so.
+    ///
+    /// @param etag its [StoredObject#etag()] then
+    /// @param size its size then
+    public InputStream open(String key, String etag, long from, long size) {
+        return new RangeStream(from, size, (offset, bytes) -> read(key, etag, offset, bytes));
+    }
+
+    /// Some of an object's bytes, which it must have, as it was when it was listed.
+    public byte[] read(String key, String etag, long offset, int bytes) {
+        if (bytes == 0) {
+            return new byte[0];
+        }
+        Request request = request("GET", key).with("range", "bytes=%d-%d".formatted(offset, offset + bytes - 1));
+        Answer answer = connection.ask(request);
+        boolean other = answer.isOk() && !answer.header("etag").orElse("").equals(etag);
+        if (other || answer.status() == NOT_FOUND || answer.status() == NO_SUCH_RANGE) {
+            String found = answer.status() == NOT_FOUND
+                    ? "none"
+                    : answer.header("etag").orElse("one that has no byte " + offset);
+            throw QuernException.data("""
+                    %s/%s: expected the object that was listed, %s, found %s: it was replaced or removed meanwhile; the \
+                    same command lists it again""".formatted(place, key, etag, found));
+        }
+        if (!answer.isOk()) {
+            throw connection.refused(request, answer);
+        }
+        if (answer.body().length != bytes) {
+            throw QuernException.data("%s/%s: expected %d bytes at byte %d, got %d: the store does not read ranges"
+                    .formatted(place, key, bytes, offset, answer.body().length));
+        }
+        return answer.body();
     }
 
     private QuernException none(String key) {

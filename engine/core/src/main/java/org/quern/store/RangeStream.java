@@ -15,7 +15,8 @@ final class RangeStream extends InputStream {
     private byte[] range = {};
     private int at;
 
-    RangeStream(long size, Reader reader) {
+    RangeStream(long from, long size, Reader reader) {
+        next = from;
         this.size = size;
         this.reader = reader;
     }
@@ -33,7 +34,7 @@ final class RangeStream extends InputStream {
             return 0;
         }
         if (at == range.length) {
-            if (next == size) {
+            if (next >= size) {
                 return -1;
             }
             range = reader.read(next, (int) Math.min(ObjectStore.RANGE_BYTES, size - next));

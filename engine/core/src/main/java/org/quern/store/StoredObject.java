@@ -7,4 +7,5 @@ import java.time.Instant;
 /// @param key its name below the place of the store
 /// @param bytes its size
 /// @param modified when it was written, as the store has it
-public record StoredObject(String key, long bytes, Instant modified) {}
+/// @param etag another one for another content
+public record StoredObject(String key, long bytes, Instant modified, String etag) {}

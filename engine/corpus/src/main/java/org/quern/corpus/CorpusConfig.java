@@ -13,11 +13,13 @@ import org.quern.corpus.filter.FineWebQuality;
 import org.quern.corpus.filter.GopherQuality;
 import org.quern.corpus.filter.GopherRepetition;
 import org.quern.corpus.filter.PersonalData;
+import org.quern.store.Location;
 
 /// What a corpus is made of and how. The sections of stages stand in the order in which pages go through them;
 /// each may be `off`, and begins with FineWeb's thresholds.
 ///
-/// @param inputs files, folders and patterns such as `crawl/*.warc.gz`; each is a snapshot of its own
+/// @param inputs files, folders and patterns such as `crawl/*.warc.gz` or `s3://bucket/crawl/*.warc.gz`; each is a
+///     snapshot of its own
 /// @param maxPageBytes longer records and pages are counted and passed over
 /// @param urls which pages to drop by their URL
 /// @param language which languages to keep; by default all, unidentified
@@ -29,7 +31,7 @@ import org.quern.corpus.filter.PersonalData;
 /// @param tokens what to tokenize the corpus with; by default it stays text
 /// @param threads that work on pages
 public record CorpusConfig(
-        List<Path> inputs,
+        List<Location> inputs,
 
         @Default("16777216") @Range(min = 1024, max = 1 << 30)
         int maxPageBytes,

@@ -20,6 +20,7 @@ final class ParquetPages extends PageReader {
     private final int maxPageBytes;
     private ParquetFileReader reader;
     private RowReader rows;
+    private Optional<StoredParquet> stored = Optional.empty();
     private Set<String> columns;
     private boolean ended;
     private long row;
@@ -44,6 +45,9 @@ final class ParquetPages extends PageReader {
             }
         } catch (IOException | RuntimeException _) {
             // The library throws either for what is broken.
+            stored.flatMap(StoredParquet::failure).ifPresent(failure -> {
+                throw failure;
+            });
             bad.add("broken_parquet");
             ended = true;
         }
@@ -51,7 +55,14 @@ final class ParquetPages extends PageReader {
     }
 
     private boolean open() throws IOException {
-        reader = ParquetFileReader.open(InputFile.of(file.path()));
+        if (file instanceof ArchiveFile.Stored object) {
+            stored = Optional.of(new StoredParquet(object));
+        }
+        InputFile input = switch (file) {
+            case ArchiveFile.Local local -> InputFile.of(local.path());
+            case ArchiveFile.Stored _ -> stored.orElseThrow();
+        };
+        reader = ParquetFileReader.open(input);
         count = reader.getFileMetaData().numRows();
         columns = reader.getFileSchema().getColumns().stream()
                 .map(column -> column.fieldPath().toString())

@@ -72,7 +72,7 @@ record CorpusDocuments(Path folder, List<String> shards) implements DocumentSour
                             return false;
                         }
                         String name = shards.get(nextShard++);
-                        shard = PageReader.open(new ArchiveFile(name, folder.resolve(name)), Integer.MAX_VALUE);
+                        shard = PageReader.open(new ArchiveFile.Local(name, folder.resolve(name)), Integer.MAX_VALUE);
                     }
                     page = shard.next();
                     if (page.isEmpty()) {

@@ -29,6 +29,7 @@ import org.quern.corpus.CorpusConfig;
 import org.quern.corpus.Stage;
 import org.quern.corpus.archive.Tally;
 import org.quern.corpus.duplicate.Clusters;
+import org.quern.store.Stores;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -46,10 +47,17 @@ public final class CorpusRun {
     private final CorpusConfig config;
     private final CorpusProgress progress;
     private final int threads;
+    private final Map<String, String> environment;
 
     /// @param folder of the run
     public CorpusRun(CorpusConfig config, Path folder, CorpusProgress progress) {
+        this(config, folder, progress, System.getenv());
+    }
+
+    /// @param environment where keys of stores are found
+    CorpusRun(CorpusConfig config, Path folder, CorpusProgress progress, Map<String, String> environment) {
         this.config = config;
+        this.environment = environment;
         this.progress = progress;
         run = new RunFolder(folder);
         threads = config.threads().orElse(Runtime.getRuntime().availableProcessors());
@@ -62,11 +70,12 @@ public final class CorpusRun {
             Files.createDirectories(run.text());
             try (FileChannel channel = FileChannel.open(
                             run.work().resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-                    FileLock lock = channel.tryLock()) {
+                    FileLock lock = channel.tryLock();
+                    Stores stores = new Stores(environment)) {
                 if (lock == null) {
                     throw QuernException.data(run.path() + ": another process builds a corpus there");
                 }
-                return buildAlone();
+                return buildAlone(stores);
             }
         } catch (IOException e) {
             throw QuernException.io(
@@ -76,12 +85,12 @@ public final class CorpusRun {
         }
     }
 
-    private CorpusReport buildAlone() throws IOException {
-        List<Partition> partitions = Partition.of(config);
+    private CorpusReport buildAlone(Stores stores) throws IOException {
+        List<Partition> partitions = Partition.of(config, stores);
         List<Stage> stages = Pipeline.stages(config);
         checkConfig();
         removeTemporaryFiles();
-        List<PartitionReport> reports = pages(partitions, stages);
+        List<PartitionReport> reports = pages(partitions, stages, stores);
         progress.update("finding duplicates", 0, 0, 0);
         List<Duplicates.Way> ways = Duplicates.ways(config);
         int snapshots =
@@ -118,13 +127,20 @@ public final class CorpusRun {
         }
     }
 
-    private List<PartitionReport> pages(List<Partition> partitions, List<Stage> stages) throws IOException {
+    private List<PartitionReport> pages(List<Partition> partitions, List<Stage> stages, Stores stores)
+            throws IOException {
         long total = partitions.stream().mapToLong(Partition::size).sum();
         LongAdder pages = new LongAdder();
         LongAdder bytes = new LongAdder();
         try (ExecutorService workers = Executors.newFixedThreadPool(threads)) {
             PagesStep step = new PagesStep(
-                    run, config, stages, workers, new Semaphore(CHUNKS_EACH * threads), (morePages, moreBytes) -> {
+                    run,
+                    config,
+                    stores,
+                    stages,
+                    workers,
+                    new Semaphore(CHUNKS_EACH * threads),
+                    (morePages, moreBytes) -> {
                         pages.add(morePages);
                         bytes.add(moreBytes);
                         progress.update("reading", pages.sum(), bytes.sum(), total);
@@ -143,7 +159,7 @@ public final class CorpusRun {
                         return done.get(partition.name());
                     }
                     if (Files.exists(run.partitionReport(partition.name()))) {
-                        LOG.info("{}: it or the config has changed: its pages are made again", partition.path());
+                        LOG.info("{}: it or the config has changed: its pages are made again", partition.place());
                     }
                     return step.process(partition);
                 });

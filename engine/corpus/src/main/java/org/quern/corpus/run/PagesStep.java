@@ -25,6 +25,7 @@ import org.quern.corpus.Stage;
 import org.quern.corpus.archive.PageReader;
 import org.quern.corpus.duplicate.SignatureWriter;
 import org.quern.data.Sha256;
+import org.quern.store.Stores;
 
 /// Takes the pages of a partition through the stages: one thread reads and writes in order, workers do the
 /// rest. What is written is the same whatever their number.
@@ -41,6 +42,7 @@ final class PagesStep {
 
     private final RunFolder run;
     private final CorpusConfig config;
+    private final Stores stores;
     private final List<Stage> stages;
     private final List<Duplicates.Way> ways;
     private final String recipe;
@@ -52,12 +54,14 @@ final class PagesStep {
     PagesStep(
             RunFolder run,
             CorpusConfig config,
+            Stores stores,
             List<Stage> stages,
             ExecutorService workers,
             Semaphore chunksInMemory,
             Progress progress) {
         this.run = run;
         this.config = config;
+        this.stores = stores;
         this.stages = stages;
         this.workers = workers;
         this.chunksInMemory = chunksInMemory;
@@ -80,12 +84,12 @@ final class PagesStep {
     private static boolean sameFile(Partition then, Partition now) {
         return then.snapshot() == now.snapshot()
                 && then.size() == now.size()
-                && then.modified().equals(now.modified());
+                && then.version().equals(now.version());
     }
 
     /// The pages, then the samples, then the marker that they are there.
     PartitionReport process(Partition partition) {
-        try (PageReader reader = PageReader.open(partition.file(), config.maxPageBytes());
+        try (PageReader reader = PageReader.open(partition.file(stores), config.maxPageBytes());
                 CommittedFile out = new CommittedFile(run.pages(partition.name()));
                 CommittedFile numbers = new CommittedFile(run.numbers(partition.name()))) {
             MessageDigest digest = Sha256.digest();
@@ -115,7 +119,7 @@ final class PagesStep {
         } catch (IOException e) {
             throw QuernException.io(
                     "%s: its pages cannot be read, or written to %s (%s): the same command goes on from here"
-                            .formatted(partition.path(), run.work(), e.getMessage()),
+                            .formatted(partition.place(), run.work(), e.getMessage()),
                     e);
         }
     }

@@ -1,7 +1,5 @@
 package org.quern.corpus.run;
 
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -10,58 +8,45 @@ import java.util.Map;
 import org.quern.base.QuernException;
 import org.quern.corpus.CorpusConfig;
 import org.quern.corpus.archive.ArchiveFile;
-import org.quern.corpus.archive.PageReader;
-import org.quern.data.PathPatterns;
+import org.quern.store.Location;
+import org.quern.store.StorePlace;
+import org.quern.store.Stores;
 
 /// A file of the input: what is done, committed and restarted as one.
 ///
 /// @param name what its pages are called by, the same wherever the files lie
 /// @param snapshot within which duplicates are looked for
-/// @param modified when, as the file system tells
-record Partition(String name, int snapshot, String path, long size, String modified) {
+/// @param place its path, or `s3://bucket/key`
+/// @param version another one for another content: when it was written, or the store's ETag
+record Partition(String name, int snapshot, String place, long size, String version) {
     /// All of a config, sorted by path within each of its inputs.
-    static List<Partition> of(CorpusConfig config) {
+    static List<Partition> of(CorpusConfig config, Stores stores) {
         List<Partition> partitions = new ArrayList<>();
-        Map<String, Path> names = new HashMap<>();
+        Map<String, String> places = new HashMap<>();
         boolean together =
                 config.duplicates().isPresent() && config.duplicates().get().acrossInputs();
-        for (int snapshot = 0; snapshot < config.inputs().size(); snapshot++) {
-            Path input = config.inputs().get(snapshot);
-            for (Path file : PathPatterns.files(List.of(input), PageReader.SUFFIXES)) {
-                String name = name(input, file);
-                Path other = names.put(name, file);
-                if (other != null && !other.equals(file)) {
+        for (int input = 0; input < config.inputs().size(); input++) {
+            for (Inputs.Found file : Inputs.find(config.inputs().get(input), stores)) {
+                String other = places.put(file.name(), file.place());
+                if (other != null && !other.equals(file.place())) {
                     throw QuernException.data(
                             "inputs: expected files of different names, found %s and %s: name a folder above both"
-                                    .formatted(other, file));
+                                    .formatted(other, file.place()));
                 }
                 if (other == null) {
-                    partitions.add(of(name, together ? 0 : snapshot, file));
+                    int snapshot = together ? 0 : input;
+                    partitions.add(new Partition(file.name(), snapshot, file.place(), file.size(), file.version()));
                 }
             }
         }
         return partitions;
     }
 
-    private static Partition of(String name, int snapshot, Path file) {
-        try {
-            String modified = Files.getLastModifiedTime(file).toString();
-            return new Partition(name, snapshot, file.toString(), Files.size(file), modified);
-        } catch (IOException e) {
-            throw QuernException.io(file + ": cannot be read: " + e, e);
+    ArchiveFile file(Stores stores) {
+        if (!StorePlace.isPlace(place)) {
+            return new ArchiveFile.Local(name, Path.of(place));
         }
-    }
-
-    /// The file's path below the folder that the input names.
-    private static String name(Path input, Path file) {
-        Path folder = input;
-        while (!Files.isDirectory(folder)) {
-            folder = folder.getParent();
-        }
-        return folder.normalize().relativize(file).toString();
-    }
-
-    ArchiveFile file() {
-        return new ArchiveFile(name, Path.of(path));
+        Location location = Location.stored(place);
+        return new ArchiveFile.Stored(name, stores.bucket(location.bucket()), location.key(), size, version);
     }
 }

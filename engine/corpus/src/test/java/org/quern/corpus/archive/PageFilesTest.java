@@ -61,7 +61,7 @@ final class PageFilesTest {
                 .mapToObj(length -> "é" + Integer.toString(random.nextInt(), 36).repeat(length))
                 .toList();
         write(file, texts);
-        Read read = read(new ArchiveFile("a.parquet", file), 1 << 20);
+        Read read = read(new ArchiveFile.Local("a.parquet", file), 1 << 20);
         assertThat(read.pages().stream().map(Page::text)).containsExactlyElementsOf(texts);
         assertThat(read.pages().getLast().url()).isEqualTo("https://example.org/2999");
         assertThat(read.pages().getLast().id()).isEqualTo("a.parquet:2999");
@@ -103,7 +103,7 @@ final class PageFilesTest {
             Path warc = folder.resolve(name);
             assertThat(FolderArchiver.archive(folder.resolve("site"), URI.create("https://example.org/"), warc))
                     .isEqualTo(2);
-            Read read = read(new ArchiveFile(name, warc), 1 << 20);
+            Read read = read(new ArchiveFile.Local(name, warc), 1 << 20);
             assertThat(read.urls())
                     .containsExactly("https://example.org/index.htm", "https://example.org/sub%20folder/%C3%A4.html");
             assertThat(read.pages().getFirst().html()).asString().isEqualTo("<p>one</p>");

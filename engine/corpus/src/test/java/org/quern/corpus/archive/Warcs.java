@@ -63,7 +63,7 @@ final class Warcs {
 
     static Read read(Path folder, String name, byte[] bytes) throws IOException {
         Path file = Files.write(folder.resolve(name), bytes);
-        return read(new ArchiveFile(name, file), 1 << 20);
+        return read(new ArchiveFile.Local(name, file), 1 << 20);
     }
 
     static Read read(ArchiveFile file, int maxPageBytes) throws IOException {

@@ -99,8 +99,8 @@ final class CorpusRunTest {
     private List<Page> pages(String run, CorpusReport report) throws IOException {
         List<Page> pages = new ArrayList<>();
         for (String shard : report.shards()) {
-            ArchiveFile file =
-                    new ArchiveFile(shard, folder.resolve(run).resolve("text").resolve(shard));
+            ArchiveFile file = new ArchiveFile.Local(
+                    shard, folder.resolve(run).resolve("text").resolve(shard));
             try (PageReader reader = PageReader.open(file, 1 << 20)) {
                 for (Optional<Page> page = reader.next(); page.isPresent(); page = reader.next()) {
                     pages.add(page.get());
@@ -119,7 +119,7 @@ final class CorpusRunTest {
         Set<String> all = new HashSet<>();
         for (int file = 0; file < 3; file++) {
             Path path = input.resolve("part-" + file + ".jsonl.gz");
-            try (PageReader reader = PageReader.open(new ArchiveFile(path.toString(), path), 1 << 20)) {
+            try (PageReader reader = PageReader.open(new ArchiveFile.Local(path.toString(), path), 1 << 20)) {
                 for (Optional<Page> page = reader.next(); page.isPresent(); page = reader.next()) {
                     all.add(page.get().text());
                 }
