@@ -1,18 +1,16 @@
 package org.quern.launcher;
 
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
-import java.net.UnknownHostException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import org.quern.base.ExitCode;
 import org.quern.base.QuernException;
 import org.quern.launcher.dashboard.DashboardServer;
+import org.quern.launcher.page.PageAccess;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -24,9 +22,6 @@ import picocli.CommandLine.Parameters;
             "It is for this machine only, unless a host and a token are given."
         })
 final class DashboardCommand implements Callable<Integer> {
-    /// Where clients of other machines find the token that they need.
-    static final String TOKEN = "QUERN_DASHBOARD_TOKEN";
-
     @Parameters(arity = "1..*", paramLabel = "RUN", description = "Folders of runs.")
     private List<Path> runs;
 
@@ -36,12 +31,8 @@ final class DashboardCommand implements Callable<Integer> {
             description = "Where to listen; 0: any free port. ${DEFAULT-VALUE} by default.")
     private int port = 8265;
 
-    @Option(
-            names = "--host",
-            paramLabel = "ADDRESS",
-            description = "The address to listen on; others than this machine's own need a token in "
-                    + "QUERN_DASHBOARD_TOKEN.")
-    private String host = "127.0.0.1";
+    @Mixin
+    private HostOption host;
 
     @Override
     public Integer call() throws InterruptedException {
@@ -50,28 +41,11 @@ final class DashboardCommand implements Callable<Integer> {
                 throw QuernException.data("%s is no run's folder".formatted(run));
             }
         }
-        try (DashboardServer server = new DashboardServer(runs, address(host, port), token())) {
+        try (DashboardServer server = new DashboardServer(runs, host.address(port), PageAccess.token())) {
             System.out.println(server.url());
             Terminal.error().print("showing %s; Ctrl-C ends it".formatted(runs.size() == 1 ? runs.getFirst() : runs));
             new CountDownLatch(1).await();
         }
         return ExitCode.OK.code();
-    }
-
-    /// The token of the environment, if there is one.
-    static Optional<String> token() {
-        return Optional.ofNullable(System.getenv(TOKEN)).filter(token -> !token.isBlank());
-    }
-
-    /// @throws QuernException if there is no such address here
-    static InetSocketAddress address(String host, int port) {
-        if (port < 0 || port > 65_535) {
-            throw new QuernException(ExitCode.USAGE, "a port must be 0 to 65535: got " + port);
-        }
-        try {
-            return new InetSocketAddress(InetAddress.getByName(host), port);
-        } catch (UnknownHostException e) {
-            throw new QuernException(ExitCode.USAGE, "--host must be an address of this machine: got " + host, e);
-        }
     }
 }

@@ -24,6 +24,7 @@ import org.quern.launcher.cluster.Role;
 import org.quern.launcher.cluster.RoleDetector;
 import org.quern.launcher.cluster.WorkerProgram;
 import org.quern.launcher.dashboard.DashboardServer;
+import org.quern.launcher.page.PageAccess;
 import org.quern.train.Preparation;
 import org.quern.train.TrainEvent;
 import org.quern.train.TrainingRun;
@@ -163,9 +164,7 @@ final class TrainCommand implements Callable<Integer> {
         }
         String host = Optional.ofNullable(address.group(1)).orElse("127.0.0.1");
         DashboardServer server = new DashboardServer(
-                List.of(run),
-                DashboardCommand.address(host, Integer.parseInt(address.group(2))),
-                DashboardCommand.token());
+                List.of(run), PageAccess.address(host, Integer.parseInt(address.group(2))), PageAccess.token());
         Terminal.error().print("dashboard: " + server.url());
         return server;
     }

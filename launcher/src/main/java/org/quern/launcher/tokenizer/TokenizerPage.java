@@ -4,8 +4,13 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.quern.base.QuernException;
 import org.quern.chat.ChatTemplate;
+import org.quern.launcher.page.PageAccess;
+import org.quern.launcher.page.PageServer;
+import org.quern.launcher.page.Reply;
+import org.quern.launcher.page.Route;
 import org.quern.tokenizer.TokenizedText;
 import tools.jackson.databind.JsonNode;
 
@@ -34,7 +39,13 @@ public final class TokenizerPage implements AutoCloseable {
     public TokenizerPage(List<NamedTokenizer> tokenizers, String text, int port) {
         this.tokenizers = List.copyOf(tokenizers);
         server = new PageServer(
-                RESOURCES, Map.of("/api/tokenizers", _ -> describe(text), "/api/tokens", this::tokens), port);
+                TokenizerPage.class,
+                RESOURCES,
+                List.of(
+                        Route.post("/api/tokenizers", _ -> Reply.json(describe(text))),
+                        Route.post("/api/tokens", request -> Reply.json(tokens(request.json())))),
+                PageAccess.address("localhost", port),
+                Optional.empty());
     }
 
     /// Where browsers find it.

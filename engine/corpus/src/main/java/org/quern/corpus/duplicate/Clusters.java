@@ -61,6 +61,14 @@ public final class Clusters {
         return pages.clone();
     }
 
+    /// The kept page of each cluster of this run, in ascending order.
+    public long[] keepers() {
+        return Arrays.stream(sortedKeepers)
+                .filter(keeper -> keeper != KNOWN)
+                .distinct()
+                .toArray();
+    }
+
     public void write(Path path) {
         try (SignatureFile.Writer out = new SignatureFile.Writer(path, FILE, 0, pages.length, BUFFER_BYTES)) {
             for (int i = 0; i < pages.length; i++) {

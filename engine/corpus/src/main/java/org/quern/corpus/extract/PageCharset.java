@@ -16,7 +16,7 @@ import java.util.Locale;
 /// Which character set a page's bytes are in: by its byte order mark; UTF-8 if they are that and not only
 /// ASCII, whatever is said; else by the server's word, the page's own (`meta`, `<?xml encoding`), each if the
 /// bytes can be that; else by how often which bytes occur.
-final class PageCharset {
+public final class PageCharset {
     private static final Charset WINDOWS_1252 = Charset.forName("windows-1252");
     /// How far a page's own word is looked for: browsers look at 1,024 bytes, and begin again when it comes later.
     private static final int PRESCAN = 64 << 10;
@@ -27,7 +27,8 @@ final class PageCharset {
 
     private PageCharset() {}
 
-    static Charset of(byte[] html, String contentType) {
+    /// @param contentType as the server said (`text/html; charset=koi8-r`), or empty
+    public static Charset of(byte[] html, String contentType) {
         Charset marked = byteOrderMark(html);
         if (marked != null) {
             return marked;

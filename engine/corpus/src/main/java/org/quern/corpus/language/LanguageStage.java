@@ -8,8 +8,10 @@ import org.quern.corpus.fasttext.FastTextModel;
 
 /// Writes a page's language and its score, and keeps the pages in wanted languages that score enough.
 ///
-/// The reason of a drop is `language` (the evidence names it) or `language_score`; the value is the score.
+/// The reason of a drop is `language` or `language_score`; the value is the score, the evidence the language.
 public final class LanguageStage implements Stage {
+    public static final String NAME = "language";
+
     private final ThreadLocal<LanguageIdentifier> identifiers;
     private final Set<String> languages;
     private final double minScore;
@@ -24,7 +26,7 @@ public final class LanguageStage implements Stage {
 
     @Override
     public String name() {
-        return "language";
+        return NAME;
     }
 
     @Override

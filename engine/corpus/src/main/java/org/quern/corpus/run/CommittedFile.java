@@ -10,7 +10,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.List;
 import java.util.UUID;
+import org.quern.base.Json;
 
 /// A file that is whole or not there: written under a name of its own, so that two attempts at a step do not
 /// meet, and renamed by [#commit()]. Closing without a commit removes it.
@@ -40,6 +42,17 @@ final class CommittedFile extends FilterOutputStream {
     static void write(Path file, byte[] bytes) throws IOException {
         try (CommittedFile out = new CommittedFile(file)) {
             out.write(bytes);
+            out.commit();
+        }
+    }
+
+    /// Writes each as a line of JSON.
+    static void writeLines(Path file, List<?> values) throws IOException {
+        try (CommittedFile out = new CommittedFile(file)) {
+            for (Object value : values) {
+                out.write(Json.MAPPER.writeValueAsBytes(value));
+                out.write('\n');
+            }
             out.commit();
         }
     }

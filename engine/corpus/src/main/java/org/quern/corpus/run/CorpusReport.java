@@ -11,6 +11,10 @@ import java.util.SortedMap;
 /// @param passedOver records that hold no page, by what they are
 /// @param bad records that are damaged, by how
 /// @param stages in the order in which pages go through them
+/// @param output the pages of the corpus
+/// @param dropped the pages that some stage dropped, as they were then
+/// @param duplicates of each stage that looks for them
+/// @param domains the thousand with the most pages
 /// @param shards the Parquet files, in order
 /// @param tokens empty if the config asks for none
 public record CorpusReport(
@@ -21,9 +25,13 @@ public record CorpusReport(
         SortedMap<String, Long> bad,
         List<StageResult> stages,
         Shape.Summary output,
+        Shape.Summary dropped,
+        List<SampledClusters.Count> duplicates,
+        Domains.Table domains,
         List<String> shards,
         Optional<Tokens> tokens) {
-    static final int VERSION = 1;
+    static final int VERSION = 2;
+    static final int DOMAINS = 1000;
 
     /// @param vocabulary size of the tokenizer's
     public record Tokens(int vocabulary, long train, long validation) {}

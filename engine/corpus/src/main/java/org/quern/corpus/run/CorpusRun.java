@@ -8,9 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -27,7 +25,6 @@ import org.quern.base.QuernException;
 import org.quern.config.ConfigWriter;
 import org.quern.corpus.CorpusConfig;
 import org.quern.corpus.Stage;
-import org.quern.corpus.archive.Tally;
 import org.quern.corpus.duplicate.Clusters;
 import org.quern.store.Stores;
 import org.slf4j.Logger;
@@ -40,8 +37,6 @@ public final class CorpusRun {
     private static final Logger LOG = LoggerFactory.getLogger(CorpusRun.class);
     /// For each thread: one in work, one that waits and one to be written.
     private static final int CHUNKS_EACH = 3;
-
-    private static final int SAMPLED_CLUSTERS = 20;
 
     private final RunFolder run;
     private final CorpusConfig config;
@@ -90,16 +85,25 @@ public final class CorpusRun {
         List<Stage> stages = Pipeline.stages(config);
         checkConfig();
         removeTemporaryFiles();
+        // From here on the report is of another state than the folder.
+        Files.deleteIfExists(run.report());
+        Plan plan = new Plan(Pipeline.recipe(config), config.samples(), partitions);
+        CommittedFile.write(run.plan(), Json.pretty(plan));
         List<PartitionReport> reports = pages(partitions, stages, stores);
         progress.update("finding duplicates", 0, 0, 0);
         List<Duplicates.Way> ways = Duplicates.ways(config);
         int snapshots =
                 1 + partitions.stream().mapToInt(Partition::snapshot).max().orElse(0);
         List<List<Clusters>> clusters = Duplicates.find(run, config, snapshots, threads);
-        ShardStep step = new ShardStep(run, partitions, ways, clusters, sampled(clusters));
+        SampledClusters sampled = SampledClusters.of(ways, clusters);
+        ShardStep step = new ShardStep(run, partitions, ways, clusters, sampled.chosen());
         List<ShardStep.Written> written = write(step);
         Optional<CorpusReport.Tokens> tokens = tokens(written);
-        return report(partitions, reports, ways, written, tokens);
+        CommittedFile.writeLines(run.samples(), PagesSummary.samples(run, partitions, config.samples()));
+        CommittedFile.writeLines(run.clusters(), SampledClusters.sorted(step.samples()));
+        CorpusReport report = report(partitions, reports, ways, sampled, written, tokens);
+        CommittedFile.write(run.report(), Json.pretty(report));
+        return report;
     }
 
     /// The config of the folder is this one, apart from what does not change a page.
@@ -172,22 +176,7 @@ public final class CorpusRun {
         }
     }
 
-    /// The clusters to be looked at: their numbers are hashes, so the smallest are as good as any.
-    private static Set<Long> sampled(List<List<Clusters>> clusters) {
-        Set<Long> sampled = new HashSet<>();
-        for (List<Clusters> way : clusters) {
-            for (Clusters ofSnapshot : way) {
-                Arrays.stream(ofSnapshot.pages())
-                        .filter(page -> ofSnapshot.keeper(page) == page)
-                        .limit(SAMPLED_CLUSTERS)
-                        .forEach(sampled::add);
-            }
-        }
-        return sampled;
-    }
-
     private List<ShardStep.Written> write(ShardStep step) throws IOException {
-        Files.deleteIfExists(run.report());
         List<ShardStep.Shard> shards = step.plan(config.shardPages());
         LongAdder pages = new LongAdder();
         progress.update("writing", 0, 0, 0);
@@ -226,61 +215,35 @@ public final class CorpusRun {
             List<Partition> partitions,
             List<PartitionReport> reports,
             List<Duplicates.Way> ways,
+            SampledClusters sampled,
             List<ShardStep.Written> written,
-            Optional<CorpusReport.Tokens> tokens)
-            throws IOException {
-        Tally passedOver = new Tally();
-        Tally bad = new Tally();
-        List<StageCount> pageStages = Chunk.none(Pipeline.stages(config));
-        List<Sample> samples = new ArrayList<>();
-        for (PartitionReport report : reports) {
-            passedOver.addAll(report.passedOver());
-            bad.addAll(report.bad());
-            pageStages = StageCount.sum(pageStages, report.stages());
-            samples.addAll(samples(report.partition()));
-            samples = new ArrayList<>(Sample.smallest(samples, config.samples()));
-        }
-        List<StageCount> stages = new ArrayList<>();
-        ways.forEach(way -> stages.add(StageCount.none(way.name())));
-        Shape shape = new Shape();
+            Optional<CorpusReport.Tokens> tokens) {
+        PagesSummary pages = PagesSummary.of(run, reports);
+        List<StageCount> ofWays =
+                ways.stream().map(way -> StageCount.none(way.name())).toList();
+        Findings output = new Findings();
         for (ShardStep.Written shard : written) {
-            List<StageCount> sum = StageCount.sum(stages, shard.stages());
-            stages.clear();
-            stages.addAll(sum);
-            shape.addAll(shard.shape());
-            samples.addAll(shard.samples());
+            ofWays = StageCount.sum(ofWays, shard.stages());
+            output.addAll(Findings.read(shard.findings()));
         }
-        stages.addAll(0, pageStages);
-        writeSamples(samples);
-        CorpusReport report = new CorpusReport(
+        Shape.Summary kept = output.stored(0).kept();
+        Findings all = pages.findings();
+        all.addAll(output);
+        Findings.Stored findings = all.stored(CorpusReport.DOMAINS);
+        return new CorpusReport(
                 CorpusReport.VERSION,
                 partitions.size(),
                 partitions.stream().mapToLong(Partition::size).sum(),
-                passedOver.counts(),
-                bad.counts(),
-                stages.stream().map(CorpusReport.StageResult::of).toList(),
-                shape.summary(),
+                pages.passedOver().counts(),
+                pages.bad().counts(),
+                Stream.concat(pages.stages().stream(), ofWays.stream())
+                        .map(CorpusReport.StageResult::of)
+                        .toList(),
+                kept,
+                findings.dropped(),
+                sampled.counts(),
+                findings.domains(),
                 written.stream().map(ShardStep.Written::file).toList(),
                 tokens);
-        CommittedFile.write(run.report(), Json.pretty(report));
-        return report;
-    }
-
-    private List<Sample> samples(Partition partition) throws IOException {
-        List<Sample> samples = new ArrayList<>();
-        for (String line : Files.readAllLines(run.samples(partition.name()))) {
-            samples.add(Json.MAPPER.readValue(line, Sample.class));
-        }
-        return samples;
-    }
-
-    private void writeSamples(List<Sample> samples) throws IOException {
-        try (CommittedFile out = new CommittedFile(run.samples())) {
-            for (Sample sample : samples) {
-                out.write(Json.MAPPER.writeValueAsBytes(sample));
-                out.write('\n');
-            }
-            out.commit();
-        }
     }
 }

@@ -78,7 +78,8 @@ final class PagesStep {
         PartitionReport report =
                 Json.MAPPER.treeToValue(Json.readObject(run.partitionReport(partition.name())), PartitionReport.class);
         boolean same = report.recipe().equals(recipe) && sameFile(report.partition(), partition);
-        return same && Files.exists(run.pages(partition.name())) ? Optional.of(report) : Optional.empty();
+        boolean whole = Files.exists(run.pages(partition.name())) && Files.exists(run.findings(partition.name()));
+        return same && whole ? Optional.of(report) : Optional.empty();
     }
 
     private static boolean sameFile(Partition then, Partition now) {
@@ -87,7 +88,7 @@ final class PagesStep {
                 && then.version().equals(now.version());
     }
 
-    /// The pages, then the samples, then the marker that they are there.
+    /// The pages, then what was seen of them, then the marker that they are there.
     PartitionReport process(Partition partition) {
         try (PageReader reader = PageReader.open(partition.file(stores), config.maxPageBytes());
                 CommittedFile out = new CommittedFile(run.pages(partition.name()));
@@ -105,7 +106,10 @@ final class PagesStep {
             results.signatures.forEach(SignatureWriter::finish);
             out.commit();
             numbers.commit();
-            writeSamples(partition, results.samples);
+            CommittedFile.writeLines(run.samples(partition.name()), results.samples);
+            CommittedFile.write(
+                    run.findings(partition.name()),
+                    Json.MAPPER.writeValueAsBytes(results.findings.stored(Integer.MAX_VALUE)));
             PartitionReport report = new PartitionReport(
                     partition,
                     recipe,
@@ -131,6 +135,7 @@ final class PagesStep {
         private final OutputStream pages;
         private final DataOutputStream numbers;
         private List<StageCount> counts;
+        private final Findings findings = new Findings();
         private List<Sample> samples = List.of();
         private long kept;
 
@@ -161,6 +166,7 @@ final class PagesStep {
                 }
             }
             counts = StageCount.sum(counts, chunk.stages());
+            findings.addAll(chunk.findings());
             List<Sample> all = new ArrayList<>(samples);
             all.addAll(chunk.samples());
             samples = Sample.smallest(all, samplesEach);
@@ -219,16 +225,6 @@ final class PagesStep {
         } finally {
             pending.remove();
             chunksInMemory.release();
-        }
-    }
-
-    private void writeSamples(Partition partition, List<Sample> samples) throws IOException {
-        try (CommittedFile out = new CommittedFile(run.samples(partition.name()))) {
-            for (Sample sample : samples) {
-                out.write(Json.MAPPER.writeValueAsBytes(sample));
-                out.write('\n');
-            }
-            out.commit();
         }
     }
 }

@@ -23,6 +23,11 @@ record RunFolder(Path path) {
         return path.resolve("samples.jsonl");
     }
 
+    /// A [DuplicateCluster] a line.
+    Path clusters() {
+        return path.resolve("clusters.jsonl");
+    }
+
     /// Parquet.
     Path text() {
         return path.resolve("text");
@@ -37,6 +42,11 @@ record RunFolder(Path path) {
         return path.resolve("work");
     }
 
+    /// The run's [Plan].
+    Path plan() {
+        return work().resolve("plan.json");
+    }
+
     Path pages(String partition) {
         return work(partition, ".pages");
     }
@@ -48,6 +58,11 @@ record RunFolder(Path path) {
 
     Path samples(String partition) {
         return work(partition, ".samples");
+    }
+
+    /// [Findings.Stored] of a partition, or of a file of `text/`.
+    Path findings(String name) {
+        return work(name, ".findings");
     }
 
     Path partitionReport(String partition) {

@@ -7,8 +7,10 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.quern.base.Json;
@@ -42,7 +44,8 @@ final class ShardStep {
     private final List<Partition> partitions;
     private final List<Duplicates.Way> ways;
     private final List<List<Clusters>> clusters;
-    private final Set<Long> sampledClusters;
+    private final List<Set<Long>> sampled;
+    private final List<Map<Long, DuplicateCluster>> samples = new ArrayList<>();
 
     /// The pages of one file.
     ///
@@ -53,20 +56,33 @@ final class ShardStep {
 
     /// What came of them.
     ///
-    /// @param samples of duplicates
-    record Written(String file, List<StageCount> stages, Shape shape, List<Sample> samples) {}
+    /// @param findings the file of what was seen of its pages
+    record Written(String file, List<StageCount> stages, Path findings) {}
+
+    /// What comes of a file while it is written.
+    private static final class Results {
+        private final List<StageCount> stages = new ArrayList<>();
+        private final List<Map<Long, DuplicateCluster>> clusters = new ArrayList<>();
+        private final Findings findings = new Findings();
+
+        Results(List<Duplicates.Way> ways) {
+            ways.forEach(way -> stages.add(StageCount.none(way.name())));
+            ways.forEach(_ -> clusters.add(new HashMap<>()));
+        }
+    }
 
     ShardStep(
             RunFolder run,
             List<Partition> partitions,
             List<Duplicates.Way> ways,
             List<List<Clusters>> clusters,
-            Set<Long> sampledClusters) {
+            List<Set<Long>> sampled) {
         this.run = run;
         this.partitions = partitions;
         this.ways = ways;
         this.clusters = clusters;
-        this.sampledClusters = sampledClusters;
+        this.sampled = sampled;
+        ways.forEach(_ -> samples.add(new HashMap<>()));
     }
 
     /// Divides what is kept into files.
@@ -118,10 +134,7 @@ final class ShardStep {
 
     Written write(Shard shard) throws IOException {
         String name = "%05d.parquet".formatted(shard.index());
-        List<StageCount> counts = new ArrayList<>();
-        ways.forEach(way -> counts.add(StageCount.none(way.name())));
-        List<Sample> samples = new ArrayList<>();
-        Shape shape = new Shape();
+        Results results = new Results(ways);
         try (CommittedFile file = new CommittedFile(run.text().resolve(name))) {
             try (ParquetWriter out = new ParquetWriter(file.uncloseable(), COLUMNS, GROUP_BYTES)) {
                 long left = shard.pages();
@@ -132,9 +145,10 @@ final class ShardStep {
                         in.skip(p == shard.partition() ? shard.page() : 0);
                         for (Optional<Page> page = in.next(); left > 0 && page.isPresent(); page = in.next()) {
                             left--;
-                            Optional<Page> kept = kept(page.get(), stages, counts, samples);
+                            sample(page.get(), p, results.clusters);
+                            Optional<Page> kept = kept(page.get(), stages, results);
                             if (kept.isPresent()) {
-                                shape.add(kept.get());
+                                results.findings.addOutput(kept.get());
                                 out.add(row(kept.get()));
                             }
                         }
@@ -143,34 +157,55 @@ final class ShardStep {
             }
             file.commit();
         }
-        return new Written(name, counts, shape, samples);
+        add(results.clusters);
+        Path findings = run.findings(name);
+        CommittedFile.write(findings, Json.MAPPER.writeValueAsBytes(results.findings.stored(Integer.MAX_VALUE)));
+        return new Written(name, results.stages, findings);
     }
 
-    private Optional<Page> kept(Page page, List<Stage> stages, List<StageCount> counts, List<Sample> samples) {
+    /// The order in which files are done does not matter: a cluster's sample does not depend on it.
+    private synchronized void add(List<Map<Long, DuplicateCluster>> clusters) {
+        for (int way = 0; way < clusters.size(); way++) {
+            Map<Long, DuplicateCluster> all = samples.get(way);
+            clusters.get(way).forEach((keeper, cluster) -> all.merge(keeper, cluster, DuplicateCluster::plus));
+        }
+    }
+
+    /// The sampled clusters of all files written, by way and the kept page's number.
+    synchronized List<Map<Long, DuplicateCluster>> samples() {
+        return List.copyOf(samples);
+    }
+
+    private void sample(Page page, int partition, List<Map<Long, DuplicateCluster>> found) {
+        long number = Duplicates.number(page);
+        long keeper = number;
+        for (int way = 0; keeper == number && way < ways.size(); way++) {
+            keeper = clusters.get(way).get(partitions.get(partition).snapshot()).keeper(number);
+            if (sampled.get(way).contains(keeper)) {
+                DuplicateCluster none = DuplicateCluster.none(ways.get(way).name());
+                DuplicateCluster before = found.get(way).getOrDefault(keeper, none);
+                found.get(way).put(keeper, before.plus(DuplicateCluster.Member.of(page, keeper != number)));
+            }
+        }
+    }
+
+    private static Optional<Page> kept(Page page, List<Stage> stages, Results results) {
         Page now = page;
         long bytes = StageCount.bytes(page);
         for (int i = 0; i < stages.size(); i++) {
             String stage = stages.get(i).name();
-            StageCount count;
+            StageCount before = results.stages.get(i);
             switch (stages.get(i).apply(now)) {
                 case Verdict.Kept(Page kept) -> {
                     now = kept;
-                    count = StageCount.kept(stage, bytes, bytes, 0);
-                    counts.set(i, counts.get(i).plus(count));
+                    results.stages.set(i, before.plus(StageCount.kept(stage, bytes, bytes, 0)));
                 }
-                case Verdict.Dropped(String reason, double value, String evidence) -> {
-                    count = StageCount.dropped(stage, bytes, reason, 0);
-                    counts.set(i, counts.get(i).plus(count));
-                    if (sampledClusters.contains(Long.parseLong(evidence))) {
-                        samples.add(Sample.of(page, page.html(), stage, reason, value, evidence));
-                    }
+                case Verdict.Dropped dropped -> {
+                    results.stages.set(i, before.plus(StageCount.dropped(stage, bytes, dropped.reason(), 0)));
+                    results.findings.addDropped(page, stage, dropped.reason());
                     return Optional.empty();
                 }
             }
-        }
-        long number = Duplicates.number(page);
-        if (sampledClusters.contains(number)) {
-            samples.add(Sample.of(now, page.html(), "", "cluster", 0, Long.toString(number)));
         }
         return Optional.of(now);
     }

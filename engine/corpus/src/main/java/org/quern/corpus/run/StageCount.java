@@ -56,10 +56,12 @@ public record StageCount(
     }
 
     static long bytes(Page page) {
-        return page.text().isEmpty() ? page.html().length : utf8Length(page.text());
+        return page.text().isEmpty() ? page.html().length : textBytes(page);
     }
 
-    private static long utf8Length(String text) {
+    /// As UTF-8.
+    static long textBytes(Page page) {
+        String text = page.text();
         long length = 0;
         for (int i = 0; i < text.length(); i++) {
             char c = text.charAt(i);

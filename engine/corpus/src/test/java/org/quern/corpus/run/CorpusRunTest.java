@@ -143,10 +143,16 @@ final class CorpusRunTest {
             pages = stage.pagesOut();
         }
         assertThat(report.output().pages()).isEqualTo(pages);
-        assertThat(report.output().domains().values().stream()
-                        .mapToLong(Long::longValue)
-                        .sum())
-                .isEqualTo(pages);
+        assertThat(report.dropped().pages()).isEqualTo(PAGES - pages);
+        List<Domains.Domain> domains = report.domains().largest();
+        assertThat(domains).hasSize(5);
+        assertThat(domains.stream().mapToLong(Domains.Domain::pages).sum()).isEqualTo(PAGES);
+        assertThat(domains.stream().mapToLong(Domains.Domain::kept).sum()).isEqualTo(pages);
+        assertThat(domains)
+                .allMatch(domain -> domain.pages() - domain.kept()
+                        == domain.dropped().values().stream()
+                                .mapToLong(Long::longValue)
+                                .sum());
     }
 
     @Test
@@ -177,6 +183,44 @@ final class CorpusRunTest {
         assertThat(output("run")).isEqualTo(output("whole"));
         assertThat(Files.getLastModifiedTime(first)).isEqualTo(made);
         assertThat(leftover).doesNotExist();
+    }
+
+    @Test
+    void canBeLookedAtWhileItGoesOn() throws IOException {
+        CorpusReport whole = build("whole");
+        AtomicLong updates = new AtomicLong();
+        CorpusProgress failing = (what, _, _, _) -> {
+            if (what.equals("reading") && updates.incrementAndGet() == 2) {
+                throw new IllegalStateException("killed");
+            }
+        };
+        CorpusConfig config = config("threads=1");
+        assertThatThrownBy(() -> new CorpusRun(config, folder.resolve("run"), failing).build())
+                .hasMessage("killed");
+        InspectedRun run = InspectedRun.read(folder.resolve("run"));
+        assertThat(run.isFinished()).isFalse();
+        assertThat(run.done()).isEqualTo(1);
+        assertThat(run.partitions()).isEqualTo(3);
+        assertThat(run.report().stages().getFirst().pagesIn()).isEqualTo(PAGES / 3);
+        assertThat(run.samples()).anyMatch(head -> head.reason().equals("no_text"));
+        assertThat(run.sample(0).text())
+                .startsWith(run.samples().getFirst().beginning().substring(0, 9));
+        assertThat(run.isCurrent()).isTrue();
+        build("run");
+        assertThat(run.isCurrent()).isFalse();
+        InspectedRun finished = InspectedRun.read(folder.resolve("run"));
+        assertThat(finished.isFinished()).isTrue();
+        assertThat(finished.report()).isEqualTo(whole);
+    }
+
+    @Test
+    void saysWhatIsNoRun() throws IOException {
+        assertThatThrownBy(() -> InspectedRun.read(folder.resolve("none"))).hasMessageContaining("found nothing");
+        assertThatThrownBy(() -> InspectedRun.read(folder)).hasMessageContaining("neither report.json");
+        Files.writeString(folder.resolve("metrics.jsonl"), "");
+        assertThatThrownBy(() -> InspectedRun.read(folder)).hasMessageContaining("quern dashboard");
+        Files.writeString(folder.resolve("report.json"), "{\"version\": 1}");
+        assertThatThrownBy(() -> InspectedRun.read(folder)).hasMessageContaining("expected version 2, found 1");
     }
 
     @Test
@@ -213,8 +257,35 @@ final class CorpusRunTest {
                 .map(line -> Json.MAPPER.readValue(line, Sample.class))
                 .map(sample -> sample.stage() + "." + sample.reason())
                 .toList();
-        assertThat(reasons.stream().filter(".kept"::equals)).hasSize(2);
-        assertThat(reasons).contains("exact_duplicates.duplicate");
+        assertThat(reasons).containsExactly(".kept", ".kept", "output.no_text", "output.no_text");
+    }
+
+    @Test
+    void keepsClustersOfDuplicates() throws IOException {
+        CorpusReport report = build("run");
+        SampledClusters.Count exact = report.duplicates().getFirst();
+        assertThat(exact.stage()).isEqualTo("exact_duplicates");
+        InspectedRun run = InspectedRun.read(folder.resolve("run"));
+        List<DuplicateCluster> clusters = run.clusters().stream()
+                .map(head -> run.cluster(head.number()))
+                .filter(cluster -> cluster.stage().equals("exact_duplicates"))
+                .toList();
+        assertThat(clusters).hasSizeBetween(20, (int) exact.clusters()).allSatisfy(cluster -> {
+            assertThat(cluster.pages()).isGreaterThan(1);
+            assertThat(cluster.members())
+                    .hasSize((int) Math.min(cluster.pages(), 8))
+                    .extracting(DuplicateCluster.Member::text)
+                    .containsOnly(cluster.members().getFirst().text());
+            assertThat(cluster.members())
+                    .extracting(DuplicateCluster.Member::dropped)
+                    .containsOnlyOnce(false)
+                    .startsWith(false);
+        });
+        long dropped = report.stages().stream()
+                .filter(stage -> stage.name().equals("exact_duplicates"))
+                .mapToLong(stage -> stage.pagesIn() - stage.pagesOut())
+                .sum();
+        assertThat(exact.pages() - exact.clusters()).isEqualTo(dropped);
     }
 
     @Test

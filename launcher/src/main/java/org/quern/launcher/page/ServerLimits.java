@@ -1,14 +1,14 @@
-package org.quern.launcher;
+package org.quern.launcher.page;
 
 import java.util.Map;
 
 /// What clients of the JDK's HTTP server may take. It reads these limits once in a process, when the first server is
 /// made: whoever makes one sets them before.
-public final class ServerLimits {
+final class ServerLimits {
     private ServerLimits() {}
 
     /// Seconds for a request and for its reply, connections, and sizes of headers.
-    public static void set() {
+    static void set() {
         Map.of(
                         "sun.net.httpserver.maxReqTime", "10",
                         "sun.net.httpserver.maxRspTime", "60",
