@@ -5,7 +5,7 @@ import picocli.CommandLine.Command;
 /// `quern kernels`: work with the GPU's kernels alone.
 @Command(
         name = "kernels",
-        description = "Shows and proves the GPU's kernels, and runs any without a GPU.",
+        description = "Shows, proves and tunes the GPU's kernels, and runs any without a GPU.",
         synopsisSubcommandLabel = "VERB",
         subcommands = {
             KernelsListCommand.class,
@@ -13,6 +13,7 @@ import picocli.CommandLine.Command;
             KernelsTableCommand.class,
             KernelsEmulateCommand.class,
             KernelsCheckCommand.class,
+            KernelsTuneCommand.class,
             CheckWorkerCommand.class
         })
 final class KernelsCommand {

@@ -75,6 +75,15 @@ class KernelsCommandTest {
     }
 
     @Test
+    void tunesOnAGpuOnly() {
+        assertThat(Main.run("kernels", "tune", "--device", "emulated")).isEqualTo(64);
+        assertThat(Main.run("kernels", "tune", "--device", "cuda", "--minutes", "0"))
+                .isEqualTo(64);
+        assertThat(Main.run("kernels", "tune", "--device", "cuda", "--only", "no such product"))
+                .isEqualTo(64);
+    }
+
+    @Test
     void runsTheRestAfterAFailingCase() {
         List<KernelFamily> families = List.of(
                 probes(),

@@ -5,10 +5,10 @@ import org.quern.gpu.DeviceProperties;
 import org.quern.gpu.GpuStream;
 import org.quern.kernels.cuda.GpuKernel;
 import org.quern.kernels.cuda.KernelLibrary;
-import org.quern.kernels.cuda.MatMul;
 import org.quern.kernels.cuda.MatMul.Epilogue;
 import org.quern.kernels.cuda.MatMul.Matrix;
 import org.quern.kernels.cuda.MatMul.Shape;
+import org.quern.kernels.cuda.MatMulPlan;
 
 /// Quern's own matrix products.
 final class PtxMatMuls implements MatMuls {
@@ -21,12 +21,16 @@ final class PtxMatMuls implements MatMuls {
             Matrix c,
             Epilogue epilogue,
             DeviceMemory workspace) {
-        return new MatMul(library, shape, a, b, c, 1, epilogue, workspace);
+        return plan(library.device(), shape).bind(library, shape, a, b, c, epilogue, workspace);
     }
 
     @Override
     public long workspaceBytes(DeviceProperties device, Shape shape) {
-        return MatMul.workspaceBytes(device, shape);
+        return plan(device, shape).workspaceBytes(shape.m(), shape.n());
+    }
+
+    static MatMulPlan plan(DeviceProperties device, Shape shape) {
+        return TunedPlans.of(device).warps(device, shape);
     }
 
     @Override

@@ -6,7 +6,6 @@ import org.quern.gpu.GpuStream;
 import org.quern.kernels.cuda.Attention;
 import org.quern.kernels.cuda.GpuKernel;
 import org.quern.kernels.cuda.KernelLibrary;
-import org.quern.kernels.cuda.MatMul;
 import org.quern.kernels.cuda.MatMul.Epilogue;
 import org.quern.kernels.cuda.MatMul.Matrix;
 import org.quern.kernels.cuda.MatMul.Shape;
@@ -27,16 +26,20 @@ final class WarpgroupMatMuls implements MatMuls {
             Epilogue epilogue,
             DeviceMemory workspace) {
         return WarpgroupMatMul.takes(a) && WarpgroupMatMul.takes(b)
-                ? new WarpgroupMatMul(
-                        library, Plan.choose(library.device(), shape), shape, a, b, c, 1, epilogue, workspace)
-                : new MatMul(library, shape, a, b, c, 1, epilogue, workspace);
+                ? plan(library.device(), shape).bind(library, shape, a, b, c, epilogue, workspace)
+                : PtxMatMuls.plan(library.device(), shape).bind(library, shape, a, b, c, epilogue, workspace);
     }
 
     /// Enough for either.
     @Override
     public long workspaceBytes(DeviceProperties device, Shape shape) {
         return Math.max(
-                MatMul.workspaceBytes(device, shape), Plan.choose(device, shape).workspaceBytes(shape.m(), shape.n()));
+                PtxMatMuls.plan(device, shape).workspaceBytes(shape.m(), shape.n()),
+                plan(device, shape).workspaceBytes(shape.m(), shape.n()));
+    }
+
+    private static Plan plan(DeviceProperties device, Shape shape) {
+        return TunedPlans.of(device).warpgroups(device, shape);
     }
 
     @Override

@@ -31,8 +31,13 @@ public final class BenchmarkCatalog {
                 .toList();
     }
 
+    /// The matrix products of training, GPT-2 124M's first.
+    public static List<Product> products() {
+        return MatMulBenchmarks.products();
+    }
+
     /// A product large enough for the device's best.
     public static KernelBenchmark largestProduct() {
-        return MatMulBenchmarks.square(LARGEST);
+        return MatMulBenchmarks.benchmark(MatMulBenchmarks.square(LARGEST));
     }
 }

@@ -14,9 +14,10 @@ import org.quern.kernels.cuda.KernelDevice;
 
 /// Times kernels with the device's events.
 ///
-/// Launches go round among copies of the buffers that together exceed twice the second-level cache, so that none finds
+/// Launches go round among copies of the buffers that together exceed twice the second-level cache, so that
+/// none finds
 /// its inputs there; one round among them, captured as a graph, is what is repeated.
-final class LaunchTimer implements AutoCloseable {
+final class LaunchTimer implements ProductTuner.Stopwatch {
     private static final int ROUNDS = 7;
     private static final int MAX_COPIES = 256;
 
@@ -36,7 +37,8 @@ final class LaunchTimer implements AutoCloseable {
     /// Times a kernel.
     ///
     /// @param seconds to spend on it, warm-up aside
-    Timing time(Setup setup, double seconds) {
+    @Override
+    public Timing time(Setup setup, double seconds) {
         try (DeviceArena arena = device.gpu().arena()) {
             BenchmarkMemory memory = new BenchmarkMemory(arena, stream, 1);
             List<GpuKernel> copies = new ArrayList<>();

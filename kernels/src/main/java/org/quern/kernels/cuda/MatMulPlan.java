@@ -1,15 +1,18 @@
 package org.quern.kernels.cuda;
 
+import java.util.ArrayList;
+import java.util.List;
+import org.quern.gpu.DeviceMemory;
 import org.quern.gpu.DeviceProperties;
 import org.quern.gpu.Launch;
+import org.quern.kernels.cuda.MatMul.Epilogue;
+import org.quern.kernels.cuda.MatMul.Matrix;
+import org.quern.kernels.cuda.MatMul.Shape;
 
 /// How a matrix product is computed: by which tile, and k split into how many parts.
 ///
 /// @param splits parts of k that are summed by different blocks into fp32 workspace, and then added in order
-public record MatMulPlan(Tile tile, int splits) {
-    /// The most that the parts of a split product may take.
-    static final long WORKSPACE_LIMIT = 128L << 20;
-
+public record MatMulPlan(Tile tile, int splits) implements ProductPlan {
     static final int MOST_SPLITS = 32;
 
     /// Multiply-adds that a multiprocessor does in the time in which it moves a float to or from memory: about
@@ -105,25 +108,56 @@ public record MatMulPlan(Tile tile, int splits) {
     ///   tile m n (k / splits + overhead) / efficiency multiply-adds, more if too few warps fit at a time;
     /// - more than one split cost a launch more, and each part is written and read once.
     ///
-    /// Efficiency and overhead are estimates. This is the place for a table of measured plans.
+    /// Efficiency and overhead are estimates.
     public static MatMulPlan choose(DeviceProperties device, int m, int n, int k) {
         MatMulPlan best = null;
         double least = Double.POSITIVE_INFINITY;
-        for (Tile tile : Tile.values()) {
-            if (tile.sharedBytes() > device.sharedBytesPerBlock()) {
-                continue;
+        for (MatMulPlan plan : all(device, m, n, k)) {
+            double cost = plan.cost(device, m, n, k);
+            if (cost < least) {
+                least = cost;
+                best = plan;
             }
+        }
+        return best;
+    }
+
+    /// The plans that are worth timing, the one that [#choose] would take first.
+    public static List<MatMulPlan> candidates(DeviceProperties device, Shape shape) {
+        return ProductPlan.candidates(
+                all(device, shape.m(), shape.n(), shape.k()),
+                plan -> plan.cost(device, shape.m(), shape.n(), shape.k()));
+    }
+
+    private static List<MatMulPlan> all(DeviceProperties device, int m, int n, int k) {
+        List<MatMulPlan> all = new ArrayList<>();
+        for (Tile tile : Tile.values()) {
             int most = Math.min(MOST_SPLITS, Math.ceilDiv(k, tile.k));
-            for (int splits = 1; splits <= most; splits++) {
+            for (int splits = 1; splits <= most && tile.sharedBytes() <= device.sharedBytesPerBlock(); splits++) {
                 MatMulPlan plan = new MatMulPlan(tile, splits);
-                double cost = plan.cost(device, m, n, k);
-                if (cost < least && plan.workspaceBytes(m, n) <= WORKSPACE_LIMIT) {
-                    least = cost;
-                    best = plan;
+                if (plan.workspaceBytes(m, n) <= WORKSPACE_LIMIT) {
+                    all.add(plan);
                 }
             }
         }
-        return best == null ? new MatMulPlan(Tile.SMALL, 1) : best;
+        return all.isEmpty() ? List.of(new MatMulPlan(Tile.SMALL, 1)) : all;
+    }
+
+    @Override
+    public String tileName() {
+        return tile.name();
+    }
+
+    @Override
+    public GpuKernel bind(
+            KernelLibrary library,
+            Shape shape,
+            Matrix a,
+            Matrix b,
+            Matrix c,
+            Epilogue epilogue,
+            DeviceMemory workspace) {
+        return new MatMul(library, this, shape, a, b, c, 1, epilogue, workspace);
     }
 
     private double cost(DeviceProperties device, int m, int n, int k) {
@@ -139,7 +173,7 @@ public record MatMulPlan(Tile tile, int splits) {
         return splits == 1 ? 0 : PER_LAUNCH + (2.0 * splits + 1) * m * n * PER_FLOAT / device.multiprocessors();
     }
 
-    /// The workspace for an [m, n] result.
+    @Override
     public long workspaceBytes(int m, int n) {
         return splits == 1 ? 0 : splits * partBytes(m, n);
     }

@@ -1,6 +1,8 @@
 package org.quern.kernels.cuda;
 
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.List;
 import org.quern.gpu.DeviceMemory;
 import org.quern.gpu.DeviceProperties;
@@ -63,32 +65,58 @@ public final class WarpgroupMatMul implements GpuKernel {
     }
 
     /// @param splits parts of k that are summed into fp32 workspace, and then added in order
-    public record Plan(Tile tile, int splits) {
+    public record Plan(Tile tile, int splits) implements ProductPlan {
         /// k that start and end of an item are taken to last: an estimate.
         private static final int OVERHEAD = 192;
 
         /// The plan of the least cost for a device.
         public static Plan choose(DeviceProperties device, Shape shape) {
-            Plan best = null;
-            for (Tile tile : Tile.values()) {
-                Plan plan = choose(device, tile, shape);
-                best = best == null || plan.cost(device, shape) < best.cost(device, shape) ? plan : best;
-            }
-            return best;
+            return cheapest(device, all(List.of(Tile.values()), shape), shape);
         }
 
         /// The plan of the least cost for a tile, reckoned as [MatMulPlan#choose] does: blocks take items in rounds.
         public static Plan choose(DeviceProperties device, Tile tile, Shape shape) {
-            Plan best = new Plan(tile, 1);
+            return cheapest(device, all(List.of(tile), shape), shape);
+        }
+
+        /// The plans that are worth timing, the one that [#choose] would take first.
+        public static List<Plan> candidates(DeviceProperties device, Shape shape) {
+            return ProductPlan.candidates(all(List.of(Tile.values()), shape), plan -> plan.cost(device, shape));
+        }
+
+        private static List<Plan> all(List<Tile> tiles, Shape shape) {
             int most = Math.min(MatMulPlan.MOST_SPLITS, Math.ceilDiv(shape.k(), TILE_K));
-            for (int splits = 2; splits <= most; splits++) {
-                Plan plan = new Plan(tile, splits);
-                if (plan.cost(device, shape) < best.cost(device, shape)
-                        && plan.workspaceBytes(shape.m(), shape.n()) <= MatMulPlan.WORKSPACE_LIMIT) {
-                    best = plan;
+            List<Plan> all = new ArrayList<>();
+            for (Tile tile : tiles) {
+                for (int splits = 1; splits <= most; splits++) {
+                    Plan plan = new Plan(tile, splits);
+                    if (plan.workspaceBytes(shape.m(), shape.n()) <= WORKSPACE_LIMIT) {
+                        all.add(plan);
+                    }
                 }
             }
-            return best;
+            return all;
+        }
+
+        private static Plan cheapest(DeviceProperties device, List<Plan> plans, Shape shape) {
+            return Collections.min(plans, Comparator.comparingDouble(plan -> plan.cost(device, shape)));
+        }
+
+        @Override
+        public String tileName() {
+            return tile.name();
+        }
+
+        @Override
+        public GpuKernel bind(
+                KernelLibrary library,
+                Shape shape,
+                Matrix a,
+                Matrix b,
+                Matrix c,
+                Epilogue epilogue,
+                DeviceMemory workspace) {
+            return new WarpgroupMatMul(library, this, shape, a, b, c, 1, epilogue, workspace);
         }
 
         private double cost(DeviceProperties device, Shape shape) {
@@ -98,7 +126,7 @@ public final class WarpgroupMatMul implements GpuKernel {
             return rounds * item + MatMulPlan.reductionCost(device, splits, shape.m(), shape.n());
         }
 
-        /// The workspace for an [m, n] result.
+        @Override
         public long workspaceBytes(int m, int n) {
             return splits == 1 ? 0 : splits * MatMulPlan.partBytes(m, n);
         }

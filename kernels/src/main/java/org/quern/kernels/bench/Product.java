@@ -1,0 +1,107 @@
+package org.quern.kernels.bench;
+
+import java.util.Locale;
+import org.quern.gpu.DeviceMemory;
+import org.quern.kernels.bench.KernelBenchmark.Setup;
+import org.quern.kernels.cuda.MatMul.Epilogue;
+import org.quern.kernels.cuda.MatMul.Matrix;
+import org.quern.kernels.cuda.MatMul.Shape;
+import org.quern.kernels.cuda.ProductPlan;
+
+/// A matrix product as training has it.
+///
+/// @param use of it in a model: `gpt2-124m qkv forward`
+public record Product(String use, Shape shape, Ending ending) {
+    /// What becomes of a product.
+    public enum Ending {
+        NONE,
+        BIAS,
+        GELU,
+        GELU_GRADIENT,
+        RESIDUAL,
+        ACCUMULATE;
+
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT).replace('_', ' ');
+        }
+    }
+
+    /// `nt 65536x2304x768`.
+    String sizes() {
+        return "%s %dx%dx%d".formatted(layout(), shape.m(), shape.n(), shape.k());
+    }
+
+    String layout() {
+        return (shape.transposeA() ? "t" : "n") + (shape.transposeB() ? "t" : "n");
+    }
+
+    /// Operations that it takes.
+    public double flop() {
+        return 2.0 * shape.m() * shape.n() * shape.k();
+    }
+
+    /// The fewest bytes that it moves.
+    double bytes() {
+        double m = shape.m();
+        double n = shape.n();
+        double k = shape.k();
+        return 2 * (m * k + k * n) + m * n * outputBytes();
+    }
+
+    /// What is written of an element, and read beside the product.
+    private int outputBytes() {
+        return switch (ending) {
+            case NONE, BIAS -> 2;
+            case GELU, GELU_GRADIENT, RESIDUAL -> 4;
+            case ACCUMULATE -> 8;
+        };
+    }
+
+    /// A computation by a plan, with buffers of its own.
+    Setup by(ProductPlan plan) {
+        return (kernels, memory) -> {
+            Buffers buffers = buffers(memory);
+            long workspace = plan.workspaceBytes(shape.m(), shape.n());
+            return plan.bind(
+                    kernels,
+                    shape,
+                    buffers.a,
+                    buffers.b,
+                    buffers.c,
+                    buffers.epilogue,
+                    workspace == 0 ? null : memory.output(workspace));
+        };
+    }
+
+    /// What is multiplied, and what it becomes.
+    record Buffers(Matrix a, Matrix b, Matrix c, Epilogue epilogue) {}
+
+    Buffers buffers(BenchmarkMemory memory) {
+        long m = shape.m();
+        long n = shape.n();
+        long k = shape.k();
+        Matrix a = new Matrix(memory.bf16(m * k, 1), (int) (shape.transposeA() ? m : k));
+        Matrix b = new Matrix(memory.bf16(k * n, 1 / Math.sqrt(k)), (int) (shape.transposeB() ? k : n));
+        Epilogue end = epilogue(memory, m, n);
+        Matrix c = end instanceof Epilogue.StoreF32(Matrix addend)
+                ? addend
+                : new Matrix(memory.output(Short.BYTES * m * n), (int) n);
+        return new Buffers(a, b, c, end);
+    }
+
+    private Epilogue epilogue(BenchmarkMemory memory, long m, long n) {
+        return switch (ending) {
+            case NONE -> new Epilogue.StoreBf16(null, null);
+            case BIAS -> new Epilogue.StoreBf16(memory.bf16(n, 1), null);
+            case GELU -> new Epilogue.Gelu(memory.bf16(n, 1), new Matrix(memory.output(Short.BYTES * m * n), (int) n));
+            case GELU_GRADIENT -> new Epilogue.GeluGradient(matrix(memory.bf16(m * n, 1), n));
+            case RESIDUAL -> new Epilogue.StoreBf16(memory.bf16(n, 1), matrix(memory.bf16(m * n, 1), n));
+            case ACCUMULATE -> new Epilogue.StoreF32(matrix(memory.f32(m * n, 1), n));
+        };
+    }
+
+    private static Matrix matrix(DeviceMemory memory, long n) {
+        return new Matrix(memory, (int) n);
+    }
+}

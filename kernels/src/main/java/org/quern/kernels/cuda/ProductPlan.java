@@ -1,0 +1,55 @@
+package org.quern.kernels.cuda;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.function.ToDoubleFunction;
+import org.quern.gpu.DeviceMemory;
+import org.quern.kernels.cuda.MatMul.Epilogue;
+import org.quern.kernels.cuda.MatMul.Matrix;
+import org.quern.kernels.cuda.MatMul.Shape;
+
+/// How a matrix product is computed: by which kernel, and k split into how many parts.
+public sealed interface ProductPlan permits MatMulPlan, WarpgroupMatMul.Plan {
+    /// The most that the parts of a split product may take, in bytes.
+    long WORKSPACE_LIMIT = 128L << 20;
+
+    /// Of the kernel's tile, among those of its kind: `LARGE`.
+    String tileName();
+
+    /// Parts of k that are summed into fp32 workspace, and then added in order.
+    int splits();
+
+    /// The workspace for an [m, n] result; 0 if k is not split.
+    long workspaceBytes(int m, int n);
+
+    /// C = epilogue(op(A) op(B)), as [MatMul] has it.
+    ///
+    /// @param workspace at least [#workspaceBytes], or null if that is 0
+    GpuKernel bind(
+            KernelLibrary library,
+            Shape shape,
+            Matrix a,
+            Matrix b,
+            Matrix c,
+            Epilogue epilogue,
+            DeviceMemory workspace);
+
+    /// Those that may be the fastest, the one of the least cost first.
+    ///
+    /// A cost is an estimate: plans of up to twice the least are in it, but of each tile no more than three.
+    static <P extends ProductPlan> List<P> candidates(List<P> all, ToDoubleFunction<P> cost) {
+        List<P> sorted = all.stream().sorted(Comparator.comparingDouble(cost)).toList();
+        double most = 2 * cost.applyAsDouble(sorted.getFirst());
+        List<P> candidates = new ArrayList<>();
+        for (P plan : sorted) {
+            long before = candidates.stream()
+                    .filter(other -> other.tileName().equals(plan.tileName()))
+                    .count();
+            if (cost.applyAsDouble(plan) <= most && before < 3) {
+                candidates.add(plan);
+            }
+        }
+        return candidates;
+    }
+}

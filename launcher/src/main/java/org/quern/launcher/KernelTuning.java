@@ -1,0 +1,193 @@
+package org.quern.launcher;
+
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+import org.quern.executor.KernelProvider;
+import org.quern.executor.TunedPlans;
+import org.quern.gpu.DeviceProperties;
+import org.quern.kernels.bench.Product;
+import org.quern.kernels.bench.ProductTuner;
+import org.quern.kernels.bench.ProductTuner.Tuned;
+import org.quern.kernels.cuda.KernelDevice;
+import org.quern.kernels.cuda.LoadedKernels;
+import org.quern.kernels.cuda.MatMul;
+import org.quern.kernels.cuda.MatMul.Shape;
+import org.quern.kernels.cuda.MatMulPlan;
+import org.quern.kernels.cuda.ProductPlan;
+import org.quern.kernels.cuda.WarpgroupMatMul;
+import org.quern.ptx.PtxTemplate;
+
+/// Fills a device's table of plans, and prints its rows. The table is written after each.
+final class KernelTuning {
+    private final KernelDevice kernels;
+    private final DeviceHeader header;
+    private final ProductTuner tuner;
+    private final Consumer<String> out;
+
+    /// @param out takes lines of Markdown
+    KernelTuning(KernelDevice kernels, DeviceHeader header, ProductTuner tuner, Consumer<String> out) {
+        this.kernels = kernels;
+        this.header = header;
+        this.tuner = tuner;
+        this.out = out;
+    }
+
+    /// A product by the kernels of a provider.
+    private record Task(Product product, KernelProvider provider) {}
+
+    /// Measures what the table does not have yet.
+    ///
+    /// @param limit no product is begun after it
+    /// @return whether all plans gave the right result
+    boolean run(List<Product> products, Path file, Duration limit) {
+        long end = System.nanoTime() + limit.toNanos();
+        List<Task> tasks = tasks(products);
+        TunedPlans plans = begin(file);
+        out.accept(header + "\n");
+        out.accept("| product | kernels | fastest plan | time | spread | TFLOP/s | plan without a table |");
+        out.accept("|---|---|---|--:|--:|--:|--:|");
+        boolean right = true;
+        int left = 0;
+        for (int i = 0; i < tasks.size(); i++) {
+            Task task = tasks.get(i);
+            Optional<TunedPlans.Row> row = plans.row(task.provider, task.product.shape());
+            if (row.isEmpty() && System.nanoTime() > end) {
+                left++;
+                continue;
+            }
+            if (row.isEmpty()) {
+                Terminal.error()
+                        .status("%s %d/%d  %s"
+                                .formatted(
+                                        ProgressDisplay.bar(i, tasks.size()), i + 1, tasks.size(), task.product.use()));
+                Tuned tuned = tuner.tune(task.product, candidates(task));
+                Terminal.error().status("");
+                right &= tuned.refusals().isEmpty();
+                tuned.refusals()
+                        .forEach((plan, reason) -> Terminal.error()
+                                .print("%s, %s: left out: %s".formatted(task.product.use(), plan, reason)));
+                row = row(task, tuned);
+                if (row.isPresent()) {
+                    plans = plans.with(row.get(), header.date());
+                    plans.write(file);
+                }
+            }
+            row.ifPresent(found -> out.accept(line(task, found)));
+        }
+        out.accept("\ntable   " + file);
+        if (left > 0) {
+            out.accept("to do   %d products: the same command goes on with them".formatted(left));
+        }
+        return right;
+    }
+
+    /// Each shape once a provider.
+    private List<Task> tasks(List<Product> products) {
+        DeviceProperties properties = kernels.gpu().properties();
+        boolean warpgroups =
+                WarpgroupMatMul.variants().stream().allMatch(variant -> LoadedKernels.runs(variant, properties));
+        Set<Shape> seen = new HashSet<>();
+        return products.stream()
+                .filter(product -> seen.add(product.shape()))
+                .flatMap(product -> Stream.of(KernelProvider.WARPGROUPS, KernelProvider.PTX)
+                        .filter(provider -> provider == KernelProvider.PTX || warpgroups)
+                        .map(provider -> new Task(product, provider)))
+                .toList();
+    }
+
+    /// The table that is there, if it was measured with the same kernels and driver.
+    private TunedPlans begin(Path file) {
+        TunedPlans empty = new TunedPlans(
+                header.device(),
+                header.multiprocessors(),
+                header.driver().orElse(""),
+                header.quern(),
+                header.date(),
+                header.command(),
+                hash(),
+                List.of());
+        if (!Files.exists(file)) {
+            return empty;
+        }
+        TunedPlans old = TunedPlans.read(file);
+        boolean same = old.device().equals(empty.device())
+                && old.multiprocessors() == empty.multiprocessors()
+                && old.driver().equals(empty.driver())
+                && old.kernels().equals(empty.kernels());
+        if (!same) {
+            Terminal.error()
+                    .print("%s is of other kernels, or of another device or driver: all is measured anew"
+                            .formatted(file));
+        }
+        return same ? old : empty;
+    }
+
+    /// A hash of all kernels that multiply.
+    private static String hash() {
+        try {
+            MessageDigest digest = MessageDigest.getInstance("SHA-256");
+            Stream.concat(MatMul.variants().stream(), WarpgroupMatMul.variants().stream())
+                    .map(PtxTemplate::expand)
+                    .forEach(text -> digest.update(text.getBytes(StandardCharsets.UTF_8)));
+            return HexFormat.of().formatHex(digest.digest(), 0, 8);
+        } catch (NoSuchAlgorithmException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    private List<? extends ProductPlan> candidates(Task task) {
+        DeviceProperties properties = kernels.library().device();
+        return task.provider == KernelProvider.WARPGROUPS
+                ? WarpgroupMatMul.Plan.candidates(properties, task.product.shape())
+                : MatMulPlan.candidates(properties, task.product.shape());
+    }
+
+    /// Of the fastest plan; empty if none is right.
+    private Optional<TunedPlans.Row> row(Task task, Tuned tuned) {
+        ProductPlan model = candidates(task).getFirst();
+        return tuned.tried().stream()
+                .findFirst()
+                .map(best -> new TunedPlans.Row(
+                        task.product.use(),
+                        task.provider,
+                        task.product.shape(),
+                        best.plan().tileName(),
+                        best.plan().splits(),
+                        best.timing().median(),
+                        best.timing().spread(),
+                        tuned.tried().stream()
+                                .filter(one -> one.plan().equals(model))
+                                .findFirst()
+                                .map(one -> one.timing().median())
+                                .orElse(0.0),
+                        tuned.tried().size()));
+    }
+
+    private static String line(Task task, TunedPlans.Row row) {
+        return "| %s, %s | %s | %s, k in %d | %s | %.1f %% | %s | %s |"
+                .formatted(
+                        task.product.use(),
+                        task.product.shape(),
+                        row.provider().name().toLowerCase(Locale.ROOT),
+                        row.tile(),
+                        row.splits(),
+                        TimingTable.time(row.seconds()),
+                        100 * row.spread(),
+                        TimingTable.digits(task.product.flop() / row.seconds() / 1e12),
+                        row.modelSeconds() == 0
+                                ? "did not run"
+                                : "%+.1f %%".formatted(100 * (row.modelSeconds() / row.seconds() - 1)));
+    }
+}

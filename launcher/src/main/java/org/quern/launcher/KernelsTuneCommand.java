@@ -1,0 +1,84 @@
+package org.quern.launcher;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.quern.base.ExitCode;
+import org.quern.executor.TunedPlans;
+import org.quern.kernels.bench.BenchmarkCatalog;
+import org.quern.kernels.bench.Product;
+import org.quern.kernels.bench.ProductTuner;
+import org.quern.kernels.cuda.KernelDevice;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/// `quern kernels tune`: measures how a device multiplies fastest.
+@Command(
+        name = "tune",
+        description = {
+            "Times matrix products of GPT-2 124M, 1.5B and Llama 8B by all plans that may be the fastest (kernel, tile, "
+                    + "parts of k), and writes a table that training on this device then goes by.",
+            "Plans whose result differs from the plain kernels' by more than roundings are named and left out. What is in "
+                    + "the table of the same kernels and driver is not measured again: a command that was stopped goes on."
+        })
+final class KernelsTuneCommand implements Callable<Integer> {
+    @Mixin
+    private DeviceOption device;
+
+    @Mixin
+    private NamePattern only;
+
+    @Option(
+            names = "--minutes",
+            paramLabel = "N",
+            description = "Begin no product after this time; ${DEFAULT-VALUE} by default.")
+    private double minutes = 10;
+
+    @Option(
+            names = "--seconds",
+            paramLabel = "N",
+            description = "For each plan that is among a product's fastest; ${DEFAULT-VALUE} by default.")
+    private double seconds = 0.2;
+
+    @Option(
+            names = "--output",
+            paramLabel = "FILE",
+            description = "The table; by default the one that training reads, in Quern's cache.")
+    private Optional<Path> output = Optional.empty();
+
+    @Spec
+    private CommandSpec spec;
+
+    @Override
+    public Integer call() {
+        if (minutes <= 0 || seconds <= 0) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "--minutes and --seconds must be > 0: got %s and %s".formatted(minutes, seconds));
+        }
+        if (device.isEmulated()) {
+            throw new ParameterException(
+                    spec.commandLine(), "--device: kernels are tuned on a GPU, the emulator has no time: got emulated");
+        }
+        List<Product> products = BenchmarkCatalog.products().stream()
+                .filter(product -> only.matches(product.use()))
+                .toList();
+        if (products.isEmpty()) {
+            throw new ParameterException(spec.commandLine(), "--only: no product has %s in its name".formatted(only));
+        }
+        try (KernelDevice kernels = device.open();
+                ProductTuner tuner = new ProductTuner(kernels, seconds)) {
+            DeviceHeader header = DeviceHeader.of(device.name(), kernels.gpu().properties(), spec);
+            boolean right = new KernelTuning(kernels, header, tuner, System.out::println)
+                    .run(products, output.orElseGet(() -> TunedPlans.file(header.device())), Duration.ofMillis((long)
+                            (minutes * 60_000)));
+            return (right ? ExitCode.OK : ExitCode.INTERNAL).code();
+        }
+    }
+}

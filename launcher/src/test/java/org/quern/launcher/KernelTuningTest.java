@@ -1,0 +1,98 @@
+package org.quern.launcher;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.quern.executor.KernelProvider;
+import org.quern.executor.TunedPlans;
+import org.quern.gpu.EmulatedGpu;
+import org.quern.kernels.bench.Product;
+import org.quern.kernels.bench.Product.Ending;
+import org.quern.kernels.bench.ProductTuner;
+import org.quern.kernels.bench.Timing;
+import org.quern.kernels.cuda.KernelDevice;
+import org.quern.kernels.cuda.LoadedKernels;
+import org.quern.kernels.cuda.MatMul.Shape;
+import org.quern.ptx.emulator.Options;
+
+class KernelTuningTest {
+    private static final Product FIRST = new Product("first", new Shape(64, 64, 64, false, true), Ending.BIAS);
+    private static final Product SECOND = new Product("second", new Shape(72, 64, 128, true, false), Ending.ACCUMULATE);
+
+    @TempDir
+    private Path folder;
+
+    private final List<String> lines = new ArrayList<>();
+
+    private boolean run(String driver, Duration limit, Product... products) {
+        EmulatedGpu gpu = new EmulatedGpu(Options.DEFAULT.withDevice(Options.Device.SM_90));
+        lines.clear();
+        double[] clock = {1e-3};
+        try (KernelDevice device = new KernelDevice(gpu, LoadedKernels.asText(gpu));
+                ProductTuner tuner = new ProductTuner(device, 1, (_, _) -> new Timing(List.of(clock[0] -= 1e-6)))) {
+            DeviceHeader header = new DeviceHeader(
+                    "cuda:0",
+                    "Test GPU",
+                    "sm_90",
+                    gpu.properties().multiprocessors(),
+                    1,
+                    Optional.of(driver),
+                    "0",
+                    "2026-01-01",
+                    "quern kernels tune");
+            return new KernelTuning(device, header, tuner, lines::add).run(List.of(products), table(), limit);
+        }
+    }
+
+    private Path table() {
+        return folder.resolve("test-gpu.json");
+    }
+
+    private List<String> rows() {
+        return lines.stream()
+                .filter(line -> line.startsWith("| first") || line.startsWith("| second"))
+                .toList();
+    }
+
+    @Test
+    void goesOnWhereItStopped() throws Exception {
+        assertThat(run("1", Duration.ofHours(1), FIRST)).isTrue();
+        List<String> before = rows();
+        assertThat(before).hasSize(2).allMatch(line -> line.startsWith("| first, matmul nt 64x64x64 | "));
+        assertThat(run("1", Duration.ofHours(1), FIRST, SECOND)).isTrue();
+        assertThat(rows()).hasSize(4).startsWith(before.toArray(String[]::new));
+        TunedPlans table = TunedPlans.read(table());
+        assertThat(table.products()).hasSize(4);
+        assertThat(table.row(KernelProvider.WARPGROUPS, SECOND.shape())).isPresent();
+        assertThat(table.row(KernelProvider.PTX, SECOND.shape())).hasValueSatisfying(row -> {
+            assertThat(row.plans()).isPositive();
+            assertThat(row.modelSeconds()).isGreaterThanOrEqualTo(row.seconds());
+        });
+        assertThat(lines).last().isEqualTo("\ntable   " + table());
+    }
+
+    @Test
+    void beginsNothingAfterItsTime() {
+        assertThat(run("1", Duration.ZERO, FIRST, SECOND)).isTrue();
+        assertThat(rows()).isEmpty();
+        assertThat(lines).last().isEqualTo("to do   4 products: the same command goes on with them");
+        assertThat(table()).doesNotExist();
+    }
+
+    @Test
+    void measuresAnewWithAnotherDriver() throws Exception {
+        run("1", Duration.ofHours(1), FIRST, SECOND);
+        run("2", Duration.ofHours(1), FIRST);
+        TunedPlans table = TunedPlans.read(table());
+        assertThat(table.driver()).isEqualTo("2");
+        assertThat(table.products()).hasSize(2);
+        assertThat(Files.list(folder)).hasSize(1);
+    }
+}
