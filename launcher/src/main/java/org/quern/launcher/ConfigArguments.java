@@ -49,8 +49,13 @@ final class ConfigArguments {
         return gpus > 1 ? read(List.of("run.device=cuda:" + localRank % gpus)) : config;
     }
 
+    /// The run's folder, unless another is given.
+    Path runFolder(RunConfig config) {
+        return Path.of("runs", runName(config));
+    }
+
     /// The run's name: as configured, or else that of the file.
-    String runName(RunConfig config) {
+    private String runName(RunConfig config) {
         return config.run().name().orElse(file.getFileName().toString().replaceFirst("\\.ya?ml$", ""));
     }
 }

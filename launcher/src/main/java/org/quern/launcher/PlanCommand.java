@@ -1,7 +1,9 @@
 package org.quern.launcher;
 
+import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -12,6 +14,7 @@ import org.quern.base.Json;
 import org.quern.config.RunConfig;
 import org.quern.train.Device;
 import org.quern.train.KnownGpus;
+import org.quern.train.MixturePlan;
 import org.quern.train.RunPlan;
 import org.quern.train.Units;
 import picocli.CommandLine.Command;
@@ -68,12 +71,20 @@ final class PlanCommand implements Callable<Integer> {
         Device device = device();
         RunConfig config = arguments.read();
         RunPlan plan = RunPlan.of(config, device, gpus);
+        Optional<MixturePlan> mixture = Optional.of(config)
+                .filter(each -> each.data().isMixture())
+                .map(each -> MixturePlan.of(each, arguments.runFolder(each)));
         if (json) {
-            System.out.println(
-                    Json.MAPPER.writeValueAsString(values(plan, config.train().steps())));
+            Map<String, Object> values = values(plan, config.train().steps());
+            mixture.ifPresent(each -> values.put("sources", sources(each)));
+            System.out.println(Json.MAPPER.writeValueAsString(values));
         } else {
             System.out.println(plan);
             printWhole(plan, config);
+            mixture.ifPresent(each -> {
+                System.out.println(each);
+                each.problems().forEach(System.out::println);
+            });
         }
         return ExitCode.OK.code();
     }
@@ -158,6 +169,22 @@ final class PlanCommand implements Callable<Integer> {
         return price.isEmpty() || seconds.isEmpty()
                 ? OptionalDouble.empty()
                 : OptionalDouble.of(seconds.getAsDouble() / 3600 * plan.devices() * price.get());
+    }
+
+    private static List<Map<String, Object>> sources(MixturePlan mixture) {
+        List<Map<String, Object>> sources = new ArrayList<>();
+        for (MixturePlan.Row row : mixture.rows()) {
+            Map<String, Object> values = new LinkedHashMap<>();
+            values.put("name", row.name());
+            row.tokens().ifPresent(tokens -> values.put("tokens", tokens));
+            values.put("first_share", row.firstShare());
+            values.put("last_share", row.lastShare());
+            values.put("tokens_taken", row.tokensTaken());
+            row.epochs().ifPresent(epochs -> values.put("epochs", epochs));
+            row.maxEpochs().ifPresent(most -> values.put("max_epochs", most));
+            sources.add(values);
+        }
+        return sources;
     }
 
     private Map<String, Object> values(RunPlan plan, long steps) {

@@ -1,6 +1,7 @@
 package org.quern.launcher;
 
 import java.util.function.LongSupplier;
+import java.util.stream.Collectors;
 import org.quern.train.Preparation;
 import org.quern.train.TrainEvent;
 import org.quern.train.Units;
@@ -43,7 +44,11 @@ final class ProgressDisplay implements TrainEvent.Listener, Preparation {
             case TrainEvent.Step step -> step(step);
             case TrainEvent.Evaluation e -> {
                 String bits = Double.isNaN(e.bitsPerByte()) ? "" : ", %.4f bits a byte".formatted(e.bitsPerByte());
-                line("step %d: validation loss %.4f%s".formatted(e.step(), e.loss(), bits));
+                String sources = e.sources().stream()
+                        .map(source -> "%s %.4f".formatted(source.name(), source.loss()))
+                        .collect(Collectors.joining(", "));
+                line("step %d: validation loss %.4f%s%s"
+                        .formatted(e.step(), e.loss(), bits, sources.isEmpty() ? "" : " (" + sources + ")"));
             }
             case TrainEvent.Sample s -> line("step %d: %s|%s".formatted(s.step(), s.prompt(), s.text()));
             case TrainEvent.Spike s ->

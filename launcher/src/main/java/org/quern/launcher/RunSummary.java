@@ -60,6 +60,7 @@ final class RunSummary implements TrainEvent.Listener {
             if (!Double.isNaN(e.bitsPerByte())) {
                 values.put("val_bpb", e.bitsPerByte());
             }
+            e.sources().forEach(source -> values.put("val_loss/" + source.name(), source.loss()));
         });
         checkpoint.ifPresent(e -> values.put("checkpoint", e.folder().toString()));
         return Json.MAPPER.writeValueAsString(values);
@@ -73,6 +74,7 @@ final class RunSummary implements TrainEvent.Listener {
             if (!Double.isNaN(e.bitsPerByte())) {
                 text.append(", %.4f bits a byte".formatted(e.bitsPerByte()));
             }
+            e.sources().forEach(source -> text.append("\n  %-10sloss %.4f".formatted(source.name(), source.loss())));
         });
         checkpoint.ifPresent(e -> text.append("\ncheckpoint  ").append(e.folder()));
         text.append("\nreport      ").append(run.resolve("report.html"));

@@ -170,7 +170,7 @@ final class TrainCommand implements Callable<Integer> {
     }
 
     private Path runFolder(RunConfig config) {
-        return folder.orElseGet(() -> Path.of("runs", arguments.runName(config)));
+        return folder.orElseGet(() -> arguments.runFolder(config));
     }
 
     /// A machine on its own needs no other process for one worker.

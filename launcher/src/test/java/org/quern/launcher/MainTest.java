@@ -95,6 +95,16 @@ class MainTest {
     }
 
     @Test
+    void plansWhatARunTakesOfEachSource() {
+        assertThat(Main.run("plan", CONFIGS.resolve("mixture.yaml").toString(), "--json"))
+                .isZero();
+        assertThat(result().get("sources"))
+                .extracting(source -> source.get("name").asString()
+                        + source.get("tokens_taken").asLong())
+                .containsExactly("novels578560", "speeches240640");
+    }
+
+    @Test
     void plansForGpusThatAreNotHere() {
         String config = CONFIGS.resolve("gpt2-124m.yaml").toString();
         assertThat(Main.run("plan", config, "--gpu", "h100-80gb", "--gpus", "8", "--price", "2.5", "--json"))

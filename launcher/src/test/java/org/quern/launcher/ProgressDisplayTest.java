@@ -26,7 +26,7 @@ class ProgressDisplayTest {
             display.on(new TrainEvent.Step(step, 8.0 / step, 1e-3, 1, 4096L * step, 1024, 4 * step, false));
             if (step == 5) {
                 now += 100 * SECOND;
-                display.on(new TrainEvent.Evaluation(step, 1.5, 0.75, 100));
+                display.on(new TrainEvent.Evaluation(step, 1.5, 0.75, 100, List.of()));
                 display.on(new TrainEvent.Sample(step, "It is", " a truth"));
             }
         }

@@ -30,6 +30,9 @@ final class Binder {
     private static final Pattern DECIMAL =
             Pattern.compile("[-+]?(\\.[0-9_]+|[0-9][0-9_]*(\\.[0-9_]*)?)([eE][-+]?[0-9]+)?");
 
+    /// What follows a key in a path: a dot, or the number of an item.
+    private static final String NOT_A_KEY = "[.\\[]";
+
     private final Class<?> root;
     private final List<Problem> problems;
 
@@ -64,7 +67,7 @@ final class Binder {
         if (value instanceof Checked checked) {
             for (String text : checked.problems()) {
                 String key = text.substring(0, text.indexOf(' '));
-                boolean known = keys.contains(key.split("\\.")[0]);
+                boolean known = keys.contains(key.split(NOT_A_KEY)[0]);
                 problem(placeOf(key, section, at), known ? join(path, text) : (path + " " + text).strip());
             }
         }
@@ -355,7 +358,7 @@ final class Binder {
     private static Place placeOf(String path, Section section, Place at) {
         Place place = at;
         Tree tree = section;
-        for (String key : path.split("\\.")) {
+        for (String key : path.split(NOT_A_KEY)) {
             if (!(tree instanceof Section around) || !around.entries().containsKey(key)) {
                 break;
             }

@@ -2,7 +2,9 @@ package org.quern.config;
 
 import java.lang.reflect.RecordComponent;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import org.quern.store.Location;
@@ -19,29 +21,31 @@ public final class ConfigWriter {
     }
 
     private static void section(StringBuilder out, Record section, String indent) {
-        for (RecordComponent component : section.getClass().getRecordComponents()) {
-            String key = indent + Binder.key(component) + ":";
-            Object value = value(component, section);
-            if (value instanceof Optional<?> optional) {
-                EmptyWord word = component.getAnnotation(EmptyWord.class);
-                if (optional.isEmpty() && word != null) {
-                    out.append(key).append(' ').append(word.value()).append('\n');
-                }
-                if (optional.isEmpty()) {
-                    continue;
-                }
-                value = optional.get();
-            }
-            if (value instanceof Record inner) {
-                int start = out.append(key).append('\n').length();
-                section(out, inner, indent + "  ");
-                if (out.length() == start) {
-                    out.insert(start - 1, " {}");
-                }
+        entries(section).forEach((key, value) -> {
+            out.append(indent).append(key).append(':');
+            if (value instanceof Record inner && !entries(inner).isEmpty()) {
+                section(out.append('\n'), inner, indent + "  ");
             } else {
-                out.append(key).append(' ').append(inline(value)).append('\n');
+                out.append(' ').append(inline(value)).append('\n');
+            }
+        });
+    }
+
+    /// The keys that have values; an empty one has its [EmptyWord].
+    private static Map<String, Object> entries(Record section) {
+        Map<String, Object> entries = new LinkedHashMap<>();
+        for (RecordComponent component : section.getClass().getRecordComponents()) {
+            Object value = value(component, section);
+            EmptyWord word = component.getAnnotation(EmptyWord.class);
+            if (!(value instanceof Optional<?> optional)) {
+                entries.put(Binder.key(component), value);
+            } else if (optional.isPresent()) {
+                entries.put(Binder.key(component), optional.get());
+            } else if (word != null) {
+                entries.put(Binder.key(component), word);
             }
         }
+        return entries;
     }
 
     private static Object value(RecordComponent component, Record section) {
@@ -60,6 +64,11 @@ public final class ConfigWriter {
             case String text -> quoted(text);
             case Path path -> quoted(path.toString());
             case Location location -> quoted(location.toString());
+            case EmptyWord word -> word.value();
+            case Record section ->
+                entries(section).entrySet().stream()
+                        .map(entry -> entry.getKey() + ": " + inline(entry.getValue()))
+                        .collect(Collectors.joining(", ", "{", "}"));
             default -> value.toString();
         };
     }

@@ -1,13 +1,12 @@
 package org.quern.config;
 
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
+import org.quern.data.Mixture;
 import org.quern.executor.Devices;
 import org.quern.executor.KernelProvider;
 import org.quern.graph.Recompute;
@@ -23,7 +22,7 @@ public record RunConfig(
         @Default("{}") Kernels kernels,
         ModelSection model,
         TokenizerSection tokenizer,
-        Data data,
+        DataSection data,
         Train train,
         Optimizer optimizer,
         @Default("{}") Schedule schedule,
@@ -32,6 +31,8 @@ public record RunConfig(
         @Default("{}") Checkpoint checkpoint,
         @Default("{}") Workers workers)
         implements Checked {
+    /// What can name a folder.
+    static final String NAME = "\\w[\\w.-]*";
 
     /// Which run it is and where it runs.
     ///
@@ -52,7 +53,7 @@ public record RunConfig(
             if (!Devices.isName(device)) {
                 problems.add("device must be auto, cpu, cuda, cuda:N or emulated: got " + device);
             }
-            name.filter(text -> !text.matches("[\\w][\\w.-]*"))
+            name.filter(text -> !text.matches(NAME))
                     .ifPresent(text -> problems.add(
                             "name must be letters, digits, dots, dashes and underscores, as it names a folder: got "
                                     + text));
@@ -65,61 +66,6 @@ public record RunConfig(
     /// @param provider of matrix products: `ptx`, Quern's own kernels; `library`, NVIDIA's cuBLAS; or `warpgroups`,
     ///     Quern's own for compute capability 9.0, of attention as well
     public record Kernels(@Default("ptx") KernelProvider provider) {}
-
-    /// The data: texts, a folder of token shards, or llm.c's `.bin` shards.
-    ///
-    /// @param text files of documents to train on: `.txt`, `.jsonl`, and both with `.gz`
-    /// @param shards a folder of token shards with its manifest
-    /// @param train `.bin` shards to train on
-    /// @param validation what to evaluate on, of the same kind as `text` or `train`
-    /// @param validationFraction share of the documents of `text` that are kept for evaluation when
-    ///     `validation` is not given; 0.05 by default
-    /// @param documentMask whether a token sees its own document only
-    public record Data(
-            Optional<List<Path>> text,
-            Optional<Path> shards,
-            Optional<List<Path>> train,
-            Optional<List<Path>> validation,
-            @Range(above = 0, below = 1) Optional<Double> validationFraction,
-            @Default("false") boolean documentMask)
-            implements Checked {
-
-        boolean hasValidation() {
-            return train.isEmpty() || validation.isPresent();
-        }
-
-        @Override
-        public List<String> problems() {
-            List<String> problems = new ArrayList<>();
-            if (Stream.of(text, shards, train).filter(Optional::isPresent).count() != 1) {
-                problems.add("must have one of text, shards and train: got " + given());
-            }
-            if (validation.isPresent() && shards.isPresent()) {
-                problems.add("validation goes with data.text or data.train: data.shards has a part for it");
-            }
-            if (validationFraction.isPresent() && (text.isEmpty() || validation.isPresent())) {
-                problems.add("validation_fraction goes with data.text without data.validation");
-            }
-            notEmpty(problems, "text", text);
-            notEmpty(problems, "train", train);
-            notEmpty(problems, "validation", validation);
-            return problems;
-        }
-
-        private String given() {
-            List<String> given = new ArrayList<>();
-            text.ifPresent(_ -> given.add("text"));
-            shards.ifPresent(_ -> given.add("shards"));
-            train.ifPresent(_ -> given.add("train"));
-            return given.isEmpty() ? "none" : String.join(" and ", given);
-        }
-
-        private static void notEmpty(List<String> problems, String key, Optional<List<Path>> files) {
-            if (files.filter(List::isEmpty).isPresent()) {
-                problems.add(key + " must name at least one file");
-            }
-        }
-    }
 
     /// The loop.
     ///
@@ -382,6 +328,11 @@ public record RunConfig(
         return model.resolve(tokenizerVocabSize, train.sequenceLength());
     }
 
+    /// In which turns the samples of the run come from its sources.
+    public Mixture mixture() {
+        return new Mixture(train.globalBatch(), data.phases());
+    }
+
     public LearningRate learningRate() {
         return new LearningRate(
                 schedule.name(),
@@ -425,15 +376,20 @@ public record RunConfig(
                     + run.device());
         }
         scheduleProblems(problems);
+        data.anneal().stream()
+                .flatMap(List::stream)
+                .filter(change -> change.after() >= train.steps())
+                .forEach(change -> problems.add("data.anneal must begin before train.steps %d: got after: %d"
+                        .formatted(train.steps(), change.after())));
         shareProblems(problems);
-        if (data.text().isPresent() && tokenizer.vocabSize().isPresent()) {
+        if (data.any(DataSection.Source::text) && tokenizer.vocabSize().isPresent()) {
             problems.add("tokenizer.vocab_size alone cannot turn data.text into ids: give tokenizer.file or"
                     + " tokenizer.train");
         }
-        if (data.train().isPresent() && tokenizer.train().isPresent()) {
+        if (data.any(DataSection.Source::train) && tokenizer.train().isPresent()) {
             problems.add("tokenizer.train needs data.text to train on: give tokenizer.file");
         }
-        if (data.shards().isPresent() && tokenizer.file().isEmpty()) {
+        if (data.any(DataSection.Source::shards) && tokenizer.file().isEmpty()) {
             problems.add("data.shards needs tokenizer.file, the tokenizer that made them");
         }
         if (data.documentMask()

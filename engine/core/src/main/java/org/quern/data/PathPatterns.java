@@ -33,6 +33,12 @@ public final class PathPatterns {
         return List.copyOf(files);
     }
 
+    /// Whether one of `patterns` names no file, with which [#files] would fail.
+    public static boolean anyMissing(List<Path> patterns, List<String> suffixes) {
+        return patterns.stream()
+                .anyMatch(pattern -> matches(pattern.normalize(), suffixes).isEmpty());
+    }
+
     private static Collection<Path> matches(Path pattern, List<String> suffixes) {
         // A file may be called like a glob.
         boolean literal = Files.exists(pattern) || !isGlob(pattern);

@@ -11,6 +11,7 @@ import java.util.OptionalLong;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.LongConsumer;
+import java.util.stream.Collectors;
 import java.util.stream.LongStream;
 
 /// The tokens of one split: memory-mapped shards read as one line of tokens. May be used by several threads. The
@@ -110,6 +111,15 @@ public final class TokenShards {
 
     TokenKind kind() {
         return kind;
+    }
+
+    /// The fingerprint of several splits in this order; of one, its own.
+    public static String fingerprint(List<TokenShards> splits) {
+        if (splits.size() == 1) {
+            return splits.getFirst().fingerprint();
+        }
+        String all = splits.stream().map(TokenShards::fingerprint).collect(Collectors.joining("\n"));
+        return HexFormat.of().formatHex(Sha256.of(all.getBytes(StandardCharsets.UTF_8)));
     }
 
     /// SHA-256 of what tells these tokens from others, for a resumed run to compare: the checksums of our shards;

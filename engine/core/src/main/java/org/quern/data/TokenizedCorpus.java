@@ -1,8 +1,10 @@
 package org.quern.data;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import org.quern.tokenizer.Tokenizer;
 
 /// The splits of a corpus. Documents begin with their end-of-text token.
@@ -18,6 +20,14 @@ public record TokenizedCorpus(TokenShards train, Optional<TokenShards> validatio
         return new TokenizedCorpus(
                 TokenShards.open(folder.resolve(TRAIN), hash),
                 Optional.of(TokenShards.open(folder.resolve(VALIDATION), hash)));
+    }
+
+    /// How many tokens there are to train on in a folder that [PrepareData] made; empty if there is none.
+    public static OptionalLong trainTokens(Path folder) {
+        Path train = folder.resolve(TRAIN);
+        return Files.exists(train.resolve(Manifest.FILE))
+                ? OptionalLong.of(Manifest.read(train).tokens())
+                : OptionalLong.empty();
     }
 
     /// Opens files of llm.c.

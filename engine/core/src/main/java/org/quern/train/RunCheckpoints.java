@@ -27,7 +27,9 @@ import org.quern.checkpoint.SavePoint;
 import org.quern.checkpoint.TensorFiles;
 import org.quern.checkpoint.TensorSpec;
 import org.quern.collective.CommunicatorException;
+import org.quern.config.DataSection;
 import org.quern.config.RunConfig;
+import org.quern.data.Mixture;
 import org.quern.executor.TensorStore;
 import org.quern.interop.HuggingFaceFolder;
 import org.quern.interop.ModelWeights;
@@ -50,13 +52,28 @@ final class RunCheckpoints implements Trainer.CheckpointWriter, AutoCloseable {
     private static final int MOST_FAILURES = 3;
 
     /// What decides the order of samples, beside the data: whoever goes on from a checkpoint must have the same.
-    record Order(long seed, int globalBatch, int sequenceLength, boolean documentMask) {
+    ///
+    /// @param mixture phases of the weights of several sources
+    record Order(
+            long seed,
+            int globalBatch,
+            int sequenceLength,
+            boolean documentMask,
+            Optional<List<Mixture.Phase>> mixture) {
         static Order of(RunConfig config) {
             return new Order(
                     config.run().seed(),
                     config.train().globalBatch(),
                     config.train().sequenceLength(),
-                    config.data().documentMask());
+                    config.data().documentMask(),
+                    Optional.of(config.data()).filter(DataSection::isMixture).map(DataSection::phases));
+        }
+
+        /// The weights until a step: later phases may change.
+        List<Mixture.Phase> mixtureUntil(long step) {
+            return mixture.orElse(List.of()).stream()
+                    .filter(phase -> phase.after() == 0 || phase.after() < step)
+                    .toList();
         }
     }
 
@@ -156,6 +173,11 @@ final class RunCheckpoints implements Trainer.CheckpointWriter, AutoCloseable {
         require(checkpoint, "train.global_batch", then.globalBatch(), now.globalBatch());
         require(checkpoint, "train.sequence_length", then.sequenceLength(), now.sequenceLength());
         require(checkpoint, "data.document_mask", then.documentMask(), now.documentMask());
+        require(
+                checkpoint,
+                "the weights of data.sources and what has begun of data.anneal",
+                then.mixtureUntil(checkpoint.step()),
+                now.mixtureUntil(checkpoint.step()));
     }
 
     /// How batches were cut before a checkpoint.

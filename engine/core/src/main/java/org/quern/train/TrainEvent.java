@@ -36,9 +36,15 @@ public sealed interface TrainEvent {
 
     /// An evaluation on the validation split.
     ///
-    /// @param loss nats a token
+    /// @param loss nats a token; of a mixture, weighted by what the whole run takes of each source
     /// @param bitsPerByte bits a byte of text; NaN where nobody knows the bytes of a token
-    record Evaluation(long step, double loss, double bitsPerByte, double seconds) implements TrainEvent {}
+    /// @param sources the same for each source of a mixture
+    record Evaluation(long step, double loss, double bitsPerByte, double seconds, List<Source> sources)
+            implements TrainEvent {
+
+        /// A source of a mixture.
+        public record Source(String name, double loss, double bitsPerByte) {}
+    }
 
     /// Text written by the model.
     ///

@@ -2,6 +2,7 @@ package org.quern.train;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import org.quern.base.ExitCode;
@@ -182,15 +183,25 @@ public final class Trainer {
     private boolean evaluateAndSample(Made made) {
         boolean complete = true;
         if (evaluation.isPresent() && isDue(plan.evaluateEvery()) && !made.evaluation()) {
-            Optional<Evaluation.Result> result = evaluation.get().run(stop);
-            result.ifPresent(found -> listener.on(
-                    new TrainEvent.Evaluation(progress.step(), found.loss(), found.bitsPerByte(), seconds())));
-            complete = result.isPresent();
+            Optional<Map<String, Evaluation.Result>> results = evaluation.get().run(stop);
+            results.ifPresent(found -> tell(found, evaluation.get().mixed(found)));
+            complete = results.isPresent();
         }
         if (samples.isPresent() && isDue(plan.sampleEvery())) {
             complete &= samples.get().write(progress.step(), made.samples(), stop, listener);
         }
         return complete;
+    }
+
+    private void tell(Map<String, Evaluation.Result> bySource, Evaluation.Result all) {
+        List<TrainEvent.Evaluation.Source> sources = bySource.entrySet().stream()
+                .filter(source -> !source.getKey().isEmpty())
+                .map(source -> new TrainEvent.Evaluation.Source(
+                        source.getKey(),
+                        source.getValue().loss(),
+                        source.getValue().bitsPerByte()))
+                .toList();
+        listener.on(new TrainEvent.Evaluation(progress.step(), all.loss(), all.bitsPerByte(), seconds(), sources));
     }
 
     private boolean isDue(long every) {

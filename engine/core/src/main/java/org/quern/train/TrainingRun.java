@@ -3,6 +3,7 @@ package org.quern.train;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -19,8 +20,10 @@ import org.quern.checkpoint.TensorFiles;
 import org.quern.config.ConfigWriter;
 import org.quern.config.RunConfig;
 import org.quern.data.Batches;
+import org.quern.data.Mixture;
 import org.quern.data.SampleOrder;
 import org.quern.data.TokenShards;
+import org.quern.data.TokenizedCorpus;
 import org.quern.executor.Devices;
 import org.quern.executor.Executor;
 import org.quern.gpu.GpuFault;
@@ -270,22 +273,18 @@ public final class TrainingRun {
         OptimizerSettings settings = config.optimizerSettings();
         RunConfig.Train train = config.train();
         long seed = config.run().seed();
-        Batches batches = batches(
-                data.corpus().train(),
-                SampleOrder.shuffled(samples(data.corpus().train()), seed));
-        Optional<Evaluation> evaluation = config.evaluate().map(evaluate -> {
-            TokenShards validation = data.corpus().validation().orElseThrow();
-            long samples = samples(validation);
-            return new Evaluation(
-                    executor,
-                    model,
-                    batches(validation, SampleOrder.sequential(samples)),
-                    Math.min(samples, evaluate.sequences().orElse(Integer.MAX_VALUE)),
-                    plan.microBatch(),
-                    train.sequenceLength(),
-                    data.tokenizer().map(TrainingRun::textBytes),
-                    workers);
-        });
+        MixturePlan mixturePlan = MixturePlan.of(config, data);
+        mixturePlan.requireWithinLimits();
+        Batches batches = batches(data);
+        Optional<Evaluation> evaluation = config.evaluate()
+                .map(evaluate -> new Evaluation(
+                        executor,
+                        model,
+                        validation(evaluate, data, mixturePlan),
+                        plan.microBatch(),
+                        train.sequenceLength(),
+                        data.tokenizer().map(TrainingRun::textBytes),
+                        workers));
         Optional<Trainer.SampleWriter> samples =
                 config.sample().map(sample -> sampleWriter(sample, executor, model, data));
         Moments moments = Moments.of(settings, model, step.dealtOut(), workers.world());
@@ -297,7 +296,7 @@ public final class TrainingRun {
         try (RunCheckpoints checkpoints = new RunCheckpoints(
                 folder.resolve(CHECKPOINTS),
                 config,
-                data.corpus().train().fingerprint(),
+                data.fingerprint(),
                 plan.cut(),
                 model,
                 moments,
@@ -327,7 +326,8 @@ public final class TrainingRun {
                 Optional<Profiler> profiler = profile && workers.isFirst()
                         ? Optional.of(new Profiler(executor, plan.device(), folder, from.step(), all))
                         : Optional.empty();
-                all.on(new TrainEvent.Started(folder, from.step(), train.steps(), step.tokens(), plan.toString()));
+                all.on(new TrainEvent.Started(
+                        folder, from.step(), train.steps(), step.tokens(), described(plan, mixturePlan)));
                 return new Trainer(
                                 new Trainer.Plan(
                                         train.steps(),
@@ -374,7 +374,7 @@ public final class TrainingRun {
         Provenance.now(
                         from.step(),
                         writeConfig(),
-                        data.corpus().train().fingerprint(),
+                        data.fingerprint(),
                         data.tokenizer().map(Tokenizer::hash).orElse(""))
                 .appendTo(folder);
     }
@@ -387,13 +387,48 @@ public final class TrainingRun {
         return id -> bytes[id];
     }
 
-    private long samples(TokenShards shards) {
-        return Batches.samples(shards, config.train().sequenceLength());
+    private String described(RunPlan plan, MixturePlan mixture) {
+        return config.data().isMixture() ? plan + "\n" + mixture : plan.toString();
     }
 
-    private Batches batches(TokenShards shards, SampleOrder order) {
+    private Batches batches(RunData data) {
+        long seed = config.run().seed();
+        List<Batches.Source> sources = new ArrayList<>();
+        for (TokenizedCorpus corpus : data.corpora()) {
+            long own = config.data().isMixture() ? Mixture.seedOfSource(seed, sources.size()) : seed;
+            sources.add(new Batches.Source(corpus.train(), SampleOrder.shuffled(samples(corpus.train()), own)));
+        }
         return new Batches(
-                shards, order, config.train().sequenceLength(), config.data().documentMask());
+                sources,
+                config.mixture(),
+                config.train().sequenceLength(),
+                config.data().documentMask());
+    }
+
+    /// The sources that have something to evaluate on.
+    private List<Evaluation.Source> validation(RunConfig.Evaluate evaluate, RunData data, MixturePlan plan) {
+        List<Evaluation.Source> sources = new ArrayList<>();
+        for (int i = 0; i < data.corpora().size(); i++) {
+            String name = plan.rows().get(i).name();
+            double share = plan.shares().get(i);
+            data.corpora().get(i).validation().ifPresent(shards -> {
+                long samples = samples(shards);
+                sources.add(new Evaluation.Source(
+                        name,
+                        share,
+                        new Batches(
+                                shards,
+                                SampleOrder.sequential(samples),
+                                config.train().sequenceLength(),
+                                config.data().documentMask()),
+                        Math.min(samples, evaluate.sequences().orElse(Integer.MAX_VALUE))));
+            });
+        }
+        return sources;
+    }
+
+    private long samples(TokenShards shards) {
+        return Batches.samples(shards, config.train().sequenceLength());
     }
 
     private static void initialize(Model model, Executor executor, long seed) {

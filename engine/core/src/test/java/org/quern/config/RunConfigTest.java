@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.quern.data.Mixture;
 import org.quern.model.ModelConfig;
 import org.quern.optimizer.LearningRate;
 
@@ -36,6 +37,72 @@ class RunConfigTest {
         try (Stream<Path> files = Files.list(CONFIGS)) {
             return files.filter(file -> file.toString().endsWith(".yaml")).toList().stream();
         }
+    }
+
+    private static final String MIXTURE = """
+            data:
+              sources:
+                - {name: web, text: [a.txt], weight: 0.7}
+                - name: books
+                  text: [b.txt]
+                  weight: 0.3
+                  max_epochs: 4
+              anneal: [{after: 60, over: 20, weights: [0.2, 0.8]}, {after: 80, weights: [0, 1]}]
+            """;
+
+    private static RunConfig readMixture(String... overrides) {
+        return read(SMALL.replace("data: {text: [a.txt]}\n", MIXTURE), overrides);
+    }
+
+    @Test
+    void readsAMixtureAndWritesItAsItIsRead() {
+        RunConfig config = readMixture();
+        assertThat(config.data().all()).extracting(DataSection.Source::name).containsExactly("web", "books");
+        assertThat(config.data().all())
+                .extracting(DataSection.Source::maxEpochs)
+                .containsExactly(Optional.empty(), Optional.of(4.0));
+        assertThat(config.data().phases())
+                .containsExactly(
+                        new Mixture.Phase(0, 0, List.of(0.7, 0.3)),
+                        new Mixture.Phase(60, 20, List.of(0.2, 0.8)),
+                        new Mixture.Phase(80, 0, List.of(0.0, 1.0)));
+        assertThat(read(ConfigWriter.yaml(config))).isEqualTo(config);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "data.text=[c.txt] | data must have one of text, shards, train and sources: got text and sources",
+                "data.validation=[c.txt] | data.validation goes with each of the sources",
+                "data.sources=[] | data.sources must hold at least one",
+                "data.anneal=[{after: 5, weights: [1]}] | data.anneal[0] must have weights for the 2 sources, in their"
+                        + " order: got 1",
+                "data.anneal=[{after: 5, weights: [0, 0]}] | data.anneal[0] must have weights of which one is above 0",
+                "data.anneal=[{after: 5, weights: [1, -1]}] | data.anneal[0].weights[1] must be a number >= 0: got -1",
+                "data.anneal=[{after: 5, weights: [1, 1e-9]}] | data.anneal[0] must have weights of 0 or at least a"
+                        + " millionth of their sum: got 1.0E-9",
+                "data.anneal=[{after: 9, over: 5, weights: [1, 0]}, {after: 13, weights: [0, 1]}] | data.anneal[1] must"
+                        + " have after of at least 14, when the change before is over: got 13",
+                "data.anneal=[{after: 100, weights: [1, 0]}] | data.anneal must begin before train.steps 100: got"
+                        + " after: 100",
+                "data={sources: [{name: a, weight: 1, text: [x]}, {name: a, weight: 1, text: [y]}]} | data.sources must"
+                        + " have different names: got a twice",
+                "data={sources: [{name: a, weight: 1}]} | data.sources[0] must have one of text, shards and train: got"
+                        + " none",
+                "data={sources: [{name: a/b, weight: 1, text: [x]}]} | data.sources[0].name must be letters, digits,"
+                        + " dots, dashes and underscores: got a/b",
+                "data={sources: [{name: a, text: [x]}]} | data.sources[0].weight is missing: a number >= 0",
+                "data={sources: [{name: a, weight: 0, text: [x]}]} | data.sources must have weights of which one is"
+                        + " above 0",
+                "data={sources: [{name: a, weight: 1, shards: x, validation: [y]}]} | data.sources[0].validation goes"
+                        + " with text or train: shards have a part for it",
+                "data={text: [x], anneal: []} | data.anneal goes with sources, whose weights it changes",
+                "tokenizer={vocab_size: 300} | tokenizer.vocab_size alone cannot turn data.text into ids: give"
+                        + " tokenizer.file or tokenizer.train",
+            })
+    void rejectsMixturesThatDoNotFit(String override, String problem) {
+        assertThatThrownBy(() -> readMixture(override)).hasMessageMatching("(?s).*: \\Q" + problem + "\\E");
     }
 
     @ParameterizedTest
@@ -145,14 +212,14 @@ class RunConfigTest {
                         + " as muon: {lr: 0.02}",
                 "optimizer.muon.lr=0.02 | optimizer.muon is given, but name is adamw: write name: muon or remove the"
                         + " section",
-                "data={} | data must have one of text, shards and train: got none",
-                "data.shards=x | data must have one of text, shards and train: got text and shards",
+                "data={} | data must have one of text, shards, train and sources: got none",
+                "data.shards=x | data must have one of text, shards, train and sources: got text and shards",
                 "data.text=[] | data.text must name at least one file",
                 "data.text=a.txt | data.text must be a list, each a path: got a.txt (write [a.txt])",
-                "data={shards: x, validation: [y]} | data.validation goes with data.text or data.train: data.shards has"
-                        + " a part for it",
-                "data={shards: x, validation_fraction: 0.1} | data.validation_fraction goes with data.text without"
-                        + " data.validation",
+                "data={shards: x, validation: [y]} | data.validation goes with text or train: shards have a part"
+                        + " for it",
+                "data={shards: x, validation_fraction: 0.1} | data.validation_fraction goes with text without"
+                        + " validation",
                 "tokenizer={} | tokenizer must have one of file, train and vocab_size",
                 "tokenizer.end_of_text=3 | tokenizer.end_of_text goes with tokenizer.vocab_size: a tokenizer knows its"
                         + " own",

@@ -3,7 +3,9 @@ package org.quern.data;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -90,6 +92,34 @@ class BatchesTest {
         }
     }
 
+    /// Each source's samples in the order that it has alone, one source after the other as the mixture says.
+    @Test
+    void takesTheSourcesOfAMixtureInTurns() throws IOException {
+        List<Batches.Source> sources = new ArrayList<>();
+        List<Batches> alone = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            Path own = Files.createDirectory(folder.resolve("source" + i));
+            TokenShards shards =
+                    randomShards(own, TokenShardsTest.KIND, new Random(i), 100, new ArrayList<>(), new ArrayList<>());
+            SampleOrder order = SampleOrder.shuffled(Batches.samples(shards, 8), Mixture.seedOfSource(5, i));
+            sources.add(new Batches.Source(shards, order));
+            alone.add(new Batches(shards, order, 8, true));
+        }
+        Mixture mixture = new Mixture(
+                4,
+                List.of(
+                        new Mixture.Phase(0, 0, List.of(5.0, 3.0, 2.0)),
+                        new Mixture.Phase(20, 30, List.of(0.0, 1.0, 9.0))));
+        Batches mixed = new Batches(sources, mixture, 8, true);
+        int[] next = new int[3];
+        for (int sample = 0; sample < 1000; sample++) {
+            int source = mixture.source(sample);
+            assertThat(fill(mixed, sample, 1, 8)).isDeepEqualTo(fill(alone.get(source), next[source], 1, 8));
+            assertThat(mixed.documents(sample, 1)).isEqualTo(alone.get(source).documents(next[source], 1));
+            next[source]++;
+        }
+    }
+
     @Test
     void rejectsACorpusShorterThanASample() {
         TokenShardWriter writer = new TokenShardWriter(folder, TokenShardsTest.KIND, "r", 100);
@@ -116,6 +146,11 @@ class BatchesTest {
 
     private TokenShards randomShards(
             TokenKind kind, Random random, long shardTokens, List<Integer> all, List<Integer> documentOf) {
+        return randomShards(folder, kind, random, shardTokens, all, documentOf);
+    }
+
+    private static TokenShards randomShards(
+            Path folder, TokenKind kind, Random random, long shardTokens, List<Integer> all, List<Integer> documentOf) {
         TokenShardWriter writer = new TokenShardWriter(folder, kind, "r", shardTokens);
         for (int document = 0; document < 60; document++) {
             int length = random.nextInt(4) == 0 ? 0 : random.nextInt(60);

@@ -68,6 +68,20 @@ class DataParallelTest {
         tiny.assertSameBits("alone", "run", TinyRun.STEPS);
     }
 
+    @Test
+    void mixesSourcesTheSameWhateverTheNumberOfWorkers() {
+        TinyRun tiny = new TinyRun(folder);
+        String[] mixture =
+                Stream.concat(Stream.of(tiny.mixture()), Stream.of(BATCH)).toArray(String[]::new);
+        tiny.train("alone", mixture);
+        tiny.trainTogether(2, 5, "run", mixture);
+        tiny.trainTogether(4, 8, "run", mixture);
+        tiny.trainUntil(9, "run", mixture);
+        tiny.trainTogether(2, TinyRun.STEPS, "run", mixture);
+        tiny.assertSameBits("alone", "run", TinyRun.STEPS);
+        assertThat(losses(tiny, "run")).isEqualTo(losses(tiny, "alone"));
+    }
+
     /// Files hold what their writers own; whoever reads needs not know who wrote.
     @Test
     void goesOnFromStatesThatWereDealtOut() {

@@ -58,6 +58,53 @@ class FailingRunTest {
     }
 
     @Test
+    void refusesAnotherMixture() {
+        String[] mixture = tiny.mixture();
+        tiny.trainUntil(6, "run", mixture);
+        for (String other :
+                List.of(mixture[0].replace("weight: 0.3", "weight: 0.4"), mixture[0].replace("over: 5", "over: 6"))) {
+            QuernException e = failure("run", other);
+            assertThat(e.exitCode()).isEqualTo(ExitCode.DATA);
+            assertThat(e)
+                    .hasMessageStartingWith("the weights of data.sources and what has begun of data.anneal must stay"
+                            + " what it was in " + tiny.checkpoint("run", 6))
+                    .hasMessageContaining("[0.1, 0.1, 0.8] after step 4 over 5");
+        }
+        assertThat(failure("run", mixture[0].replace("second.bin", "third.bin")))
+                .hasMessageContaining("data")
+                .hasMessageContaining("must stay what it was");
+        assertThat(failure("run")).hasMessageContaining("must stay what it was");
+    }
+
+    /// What a mixture is to become may be decided late, and the order is that of a run where it was known.
+    @Test
+    void goesOnWithALaterChangeOfTheMixture() {
+        String[] known = tiny.mixture();
+        String later = known[0].replaceFirst("anneal.*", "document_mask: false}");
+        tiny.train("whole", known);
+        tiny.trainUntil(4, "run", later);
+        tiny.train("run", known);
+        tiny.assertSameBits("whole", "run", TinyRun.STEPS);
+    }
+
+    @Test
+    void refusesToReadASourceTooOften() {
+        String mixture = tiny.mixture()[0].replace("max_epochs: 2", "max_epochs: 0.5");
+        QuernException e = failure("run", mixture);
+        assertThat(e.exitCode()).isEqualTo(ExitCode.DATA);
+        assertThat(e).hasMessage("""
+                        source                      tokens             weight    tokens of the run   epochs     at most
+                        first                        2,999   60.0 % to 10.0 %                  351     0.12   unlimited
+                        second                         700   30.0 % to 10.0 %                  195     0.28   unlimited
+                        third                          500   10.0 % to 80.0 %                  390     0.79         0.5
+                        data.sources[2].max_epochs must be at least 0.79 for what the run takes of third: it has 500\
+                         tokens to train on, and the run asks for 390 (lower its weight, lower train.steps to 9, give\
+                         it more data, or raise max_epochs from 0.5)""");
+        assertThat(tiny.run("run").resolve("metrics.jsonl")).doesNotExist();
+        tiny.train("run", mixture, "train.steps=9");
+    }
+
+    @Test
     void refusesAnotherModel() {
         tiny.trainUntil(3, "run");
         QuernException e = failure("run", "model.intermediate_size=32");

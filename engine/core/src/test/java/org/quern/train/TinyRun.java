@@ -115,6 +115,18 @@ final class TinyRun {
         };
     }
 
+    /// Overrides for a run on three sources, whose weights change from the fifth step on.
+    String[] mixture() {
+        writeTokens("second.bin", 700, 4);
+        writeTokens("third.bin", 500, 5);
+        writeTokens("third-validation.bin", 200, 6);
+        return new String[] {"""
+            data={sources: [{name: first, weight: 0.6, train: [%1$s/train.bin], validation: [%1$s/validation.bin]},
+            {name: second, weight: 0.3, train: [%1$s/second.bin]},
+            {name: third, weight: 0.1, max_epochs: 2, train: [%1$s/third.bin], validation: [%1$s/third-validation.bin]}],
+            anneal: [{after: 4, over: 5, weights: [0.1, 0.1, 0.8]}]}""".formatted(folder).replace('\n', ' ')};
+    }
+
     /// The file of the config.
     Path file() {
         return config;

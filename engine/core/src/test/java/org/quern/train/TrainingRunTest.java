@@ -70,6 +70,49 @@ class TrainingRunTest {
         assertThat(tiny.steps("stopped", "loss")).isEqualTo(allSteps());
     }
 
+    @Test
+    void mixesSourcesWithTheSameBitsHoweverOftenItWasStopped() {
+        String[] mixture = tiny.mixture();
+        tiny.train("whole", mixture);
+        for (long stop : new long[] {1, 5, 6, 11}) {
+            tiny.trainUntil(stop, "stopped", mixture);
+        }
+        tiny.train("stopped", mixture);
+        tiny.assertSameBits("whole", "stopped", TinyRun.STEPS);
+        for (String key : List.of("loss", "val_loss", "val_loss/first", "val_loss/third")) {
+            assertThat(values("stopped", key)).isEqualTo(values("whole", key)).isNotEmpty();
+        }
+    }
+
+    /// The loss of a source is that of a run that evaluates on it alone; the mean is weighted by what the run takes.
+    @Test
+    void evaluatesEachSourceOfAMixture() {
+        String[] mixture = tiny.mixture();
+        TrainEvent.Evaluation last = TinyRun.only(TrainEvent.Evaluation.class, tiny.train("run", mixture))
+                .getLast();
+        assertThat(last.sources())
+                .extracting(TrainEvent.Evaluation.Source::name)
+                .containsExactly("first", "third");
+        MixturePlan plan = MixturePlan.of(tiny.config(mixture), tiny.run("run"));
+        double first = plan.rows().get(0).tokensTaken();
+        double third = plan.rows().get(2).tokensTaken();
+        assertThat(last.loss())
+                .isCloseTo(
+                        (first * last.sources().get(0).loss()
+                                        + third * last.sources().get(1).loss())
+                                / (first + third),
+                        withinPercentage(1e-9));
+        assertThat(tiny.lines("run", "metrics.jsonl").getLast().propertyNames())
+                .containsExactly(
+                        "step",
+                        "val_loss",
+                        "val_bpb",
+                        "val_loss/first",
+                        "val_bpb/first",
+                        "val_loss/third",
+                        "val_bpb/third");
+    }
+
     private List<String> values(String run, String key) {
         return tiny.lines(run, "metrics.jsonl").stream()
                 .filter(line -> line.has(key))

@@ -136,18 +136,21 @@ function smoothed(values, weight) {
   });
 }
 
-function evaluations(run) {
+function evaluations(run, key) {
   const x = [];
   const y = [];
   for (const line of run.evaluations) {
     const at = line.at >= 0 ? line.at : run.steps.step.indexOf(line.step);
-    if (at >= 0 && line.val_loss !== null) {
+    if (at >= 0 && (line[key] ?? null) !== null) {
       x.push(xOf(run, at));
-      y.push(line.val_loss);
+      y.push(line[key]);
     }
   }
   return [x, y];
 }
+
+// The sources of a mixture, whose validation losses stand beside the mean.
+const sourceKeys = run => [...new Set(run.evaluations.flatMap(Object.keys))].filter(key => key.startsWith('val_loss/'));
 
 function tables(chart) {
   const weight = Number(byId('smoothing').value);
@@ -162,11 +165,15 @@ function tables(chart) {
       result.push({data: [x, y], series: {label, stroke: run.color, width: 1.6}});
     }
     if (chart.key === 'loss' && run.evaluations.length) {
-      result.push({
-        data: evaluations(run),
-        series: {label: `${label}, validation`, stroke: run.color, width: 0, paths: () => null,
-          points: {show: true, size: 8, fill: run.color}},
-      });
+      for (const key of ['val_loss', ...sourceKeys(run)]) {
+        const source = key.split('/')[1];
+        result.push({
+          data: evaluations(run, key),
+          series: {label: `${label}, validation${source ? ' of ' + source : ''}`, stroke: run.color,
+            width: source ? 1 : 0, dash: [4, 4], ...(source ? {} : {paths: () => null}),
+            points: {show: true, size: source ? 5 : 8, fill: run.color}},
+        });
+      }
     }
   }
   return result;
@@ -286,6 +293,9 @@ function showRun(run) {
     figure(total ? `of ${total.toLocaleString('en')} steps` : 'steps', step.toLocaleString('en'));
     figure('loss', short(lastOf(smoothed(steps.loss.slice(-100), Number(byId('smoothing').value)))));
     if (evaluation) figure(`validation at ${evaluation.step}`, short(evaluation.val_loss));
+    for (const key of sourceKeys(run)) {
+      if ((evaluation[key] ?? null) !== null) figure('of ' + key.slice('val_loss/'.length), short(evaluation[key]));
+    }
     if (evaluation?.val_bpb) figure('bits a byte', short(evaluation.val_bpb));
     figure('tokens a second', short(speed));
     figure('tokens', short(lastOf(steps.tokens)));

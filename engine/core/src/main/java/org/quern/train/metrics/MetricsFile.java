@@ -14,7 +14,8 @@ import org.quern.train.TrainEvent;
 ///
 /// - `metrics.jsonl`, a line a step: `step`, `loss`, `lr`, `grad_norm`, `tokens`, `tokens_per_second`, `seconds`,
 ///   and `"skipped": true` where the spike guard left the weights alone; a line an evaluation: `step`, `val_loss`,
-///   `val_bpb`. A number that is not finite is `null`.
+/// `val_bpb`, and for each source of a mixture `val_loss/NAME` and `val_bpb/NAME`. A number that is not finite
+/// is `null`.
 /// - `samples.jsonl`: `step`, `prompt`, `text`.
 /// - `logs/events.jsonl`: starts, spikes, checkpoints and ends, with their times.
 ///
@@ -42,6 +43,10 @@ public final class MetricsFile implements TrainEvent.Listener, AutoCloseable {
                 line.put("step", e.step());
                 line.put("val_loss", JsonLines.finite(e.loss()));
                 line.put("val_bpb", JsonLines.finite(e.bitsPerByte()));
+                e.sources().forEach(source -> {
+                    line.put("val_loss/" + source.name(), JsonLines.finite(source.loss()));
+                    line.put("val_bpb/" + source.name(), JsonLines.finite(source.bitsPerByte()));
+                });
                 metrics.append(line);
             }
             case TrainEvent.Sample e -> {

@@ -15,6 +15,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.TreeSet;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 import org.quern.base.QuernException;
@@ -239,15 +240,7 @@ public final class Report implements TrainEvent.Listener, AutoCloseable {
                 .with(new Chart.Series("smoothed", Chart.Style.LINE, x, smoothed(steps, loss)));
         Collection<RunHistory.Evaluation> evaluations = run.evaluations().values();
         if (!evaluations.isEmpty()) {
-            losses.with(new Chart.Series(
-                    "validation",
-                    Chart.Style.DOTS,
-                    evaluations.stream()
-                            .mapToDouble(RunHistory.Evaluation::step)
-                            .toArray(),
-                    evaluations.stream()
-                            .mapToDouble(RunHistory.Evaluation::loss)
-                            .toArray()));
+            losses.with(dots("validation", evaluations, RunHistory.Evaluation::loss));
         }
         for (RunHistory.Step step : steps) {
             if (step.skipped()) {
@@ -261,12 +254,33 @@ public final class Report implements TrainEvent.Listener, AutoCloseable {
             }
         }
         html.append("<section class=\"charts\">\n").append(losses.html());
+        for (String source : sources(run)) {
+            html.append(new Chart("Validation of " + source, "nats a token", false)
+                    .with(dots(source, evaluations, e -> e.sources().getOrDefault(source, Double.NaN)))
+                    .html());
+        }
         html.append(new Chart("Learning rate", "", true)
                 .with(new Chart.Series("learning rate", Chart.Style.LINE, x, values(steps, RunHistory.Step::lr)))
                 .html());
         html.append(noisy("Gradient norm", "before clipping", steps, x, RunHistory.Step::gradNorm));
         html.append(noisy("Throughput", "tokens a second", steps, x, RunHistory.Step::tokensPerSecond));
         html.append("</section>\n");
+    }
+
+    private static Chart.Series dots(
+            String name, Collection<RunHistory.Evaluation> evaluations, ToDoubleFunction<RunHistory.Evaluation> loss) {
+        return new Chart.Series(
+                name,
+                Chart.Style.DOTS,
+                evaluations.stream().mapToDouble(RunHistory.Evaluation::step).toArray(),
+                evaluations.stream().mapToDouble(loss).toArray());
+    }
+
+    /// The sources of a mixture that were evaluated.
+    private static Collection<String> sources(RunHistory run) {
+        return run.evaluations().values().stream()
+                .flatMap(e -> e.sources().keySet().stream())
+                .collect(Collectors.toCollection(TreeSet::new));
     }
 
     private static String noisy(
@@ -335,18 +349,26 @@ public final class Report implements TrainEvent.Listener, AutoCloseable {
             return;
         }
         StringBuilder rows = new StringBuilder();
+        Collection<String> sources = sources(run);
         for (RunHistory.Evaluation e : run.evaluations().values()) {
-            rows.append("<tr><td>%s</td><td>%s</td><td>%s</td></tr>\n"
+            rows.append("<tr><td>%s</td><td>%s</td><td>%s</td>%s</tr>\n"
                     .formatted(
                             count(e.step()),
                             decimals(e.loss(), 4),
-                            Double.isNaN(e.bitsPerByte()) ? "" : decimals(e.bitsPerByte(), 4)));
+                            Double.isNaN(e.bitsPerByte()) ? "" : decimals(e.bitsPerByte(), 4),
+                            sources.stream()
+                                    .map(source -> e.sources().getOrDefault(source, Double.NaN))
+                                    .map(loss -> "<td>" + (loss.isNaN() ? "" : decimals(loss, 4)) + "</td>")
+                                    .collect(Collectors.joining())));
         }
+        String more = sources.stream()
+                .map(source -> "<th>" + Html.escape(source) + "</th>")
+                .collect(Collectors.joining());
         folded(html, "Evaluations", """
-                <table class="numbers"><thead><tr><th>Step</th><th>Validation loss</th><th>Bits per byte</th></tr></thead>
+                <table class="numbers"><thead><tr><th>Step</th><th>Validation loss</th><th>Bits per byte</th>%s</tr></thead>
                 <tbody>
                 %s</tbody></table>
-                """.formatted(rows));
+                """.formatted(more, rows));
     }
 
     private static void events(StringBuilder html, RunHistory run) {

@@ -30,6 +30,7 @@ record RunHistory(
         String config,
         Map<?, ?> settings,
         List<JsonNode> starts) {
+    private static final String SOURCE = "val_loss/";
 
     /// A step; numbers that are not finite are NaN.
     record Step(
@@ -42,7 +43,10 @@ record RunHistory(
             double seconds,
             boolean skipped) {}
 
-    record Evaluation(long step, double loss, double bitsPerByte) {}
+    /// An evaluation.
+    ///
+    /// @param sources the losses of the sources of a mixture
+    record Evaluation(long step, double loss, double bitsPerByte, SortedMap<String, Double> sources) {}
 
     record Sample(long step, String prompt, String text) {}
 
@@ -52,7 +56,8 @@ record RunHistory(
         readLines(run.resolve("metrics.jsonl"), line -> {
             long step = line.path("step").asLong(0);
             if (line.has("val_loss")) {
-                evaluations.put(step, new Evaluation(step, number(line, "val_loss"), number(line, "val_bpb")));
+                evaluations.put(
+                        step, new Evaluation(step, number(line, "val_loss"), number(line, "val_bpb"), sources(line)));
             } else {
                 steps.put(step, step(line));
             }
@@ -86,6 +91,14 @@ record RunHistory(
         samples.forEach(sample ->
                 byStep.computeIfAbsent(sample.step(), _ -> new ArrayList<>()).add(sample));
         return byStep.values();
+    }
+
+    private static SortedMap<String, Double> sources(JsonNode line) {
+        SortedMap<String, Double> sources = new TreeMap<>();
+        line.propertyNames().stream()
+                .filter(name -> name.startsWith(SOURCE))
+                .forEach(name -> sources.put(name.substring(SOURCE.length()), number(line, name)));
+        return sources;
     }
 
     private static Step step(JsonNode line) {

@@ -7,7 +7,9 @@ import java.util.zip.CRC32C;
 import org.quern.train.TrainEvent;
 
 /// Writes event files that TensorBoard reads, in the folder `tensorboard` of a run: the scalars `loss`, `lr`,
-/// `grad_norm`, `tokens_per_second`, `val_loss` and `val_bpb`, and samples of text.
+/// `grad_norm`, `tokens_per_second`, `val_loss` and `val_bpb` (and `val_loss/NAME` of the sources of a
+/// mixture), and samples
+/// of text.
 ///
 /// Each start writes a file of its own. It opens with a mark that the session starts at the step after the last
 /// checkpoint, by which TensorBoard hides what a killed run had written beyond it.
@@ -53,12 +55,16 @@ public final class TensorBoardWriter implements TrainEvent.Listener, AutoCloseab
                                 .message(SUMMARY_VALUE, scalar("lr", e.lr()))
                                 .message(SUMMARY_VALUE, scalar("grad_norm", e.gradNorm()))
                                 .message(SUMMARY_VALUE, scalar("tokens_per_second", e.tokensPerSecond())));
-            case TrainEvent.Evaluation e ->
-                summary(
-                        e.step(),
-                        new Protobuf()
-                                .message(SUMMARY_VALUE, scalar("val_loss", e.loss()))
-                                .message(SUMMARY_VALUE, scalar("val_bpb", e.bitsPerByte())));
+            case TrainEvent.Evaluation e -> {
+                Protobuf summary = new Protobuf()
+                        .message(SUMMARY_VALUE, scalar("val_loss", e.loss()))
+                        .message(SUMMARY_VALUE, scalar("val_bpb", e.bitsPerByte()));
+                e.sources()
+                        .forEach(source -> summary.message(
+                                        SUMMARY_VALUE, scalar("val_loss/" + source.name(), source.loss()))
+                                .message(SUMMARY_VALUE, scalar("val_bpb/" + source.name(), source.bitsPerByte())));
+                summary(e.step(), summary);
+            }
             case TrainEvent.Sample e -> {
                 samples = e.step() == sampleStep ? samples + 1 : 1;
                 sampleStep = e.step();

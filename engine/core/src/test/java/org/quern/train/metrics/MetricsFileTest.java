@@ -22,12 +22,15 @@ class MetricsFileTest {
         try (MetricsFile file = started(0)) {
             file.on(new TrainEvent.Step(1, 10.828215, 6e-7, 22.5, 4096, 8123.456, 0.50419, false));
             file.on(new TrainEvent.Step(2, 11.5, 1.2e-6, 220.25, 8192, 8100, 1.0079, true));
-            file.on(new TrainEvent.Evaluation(2, 10.75, 3.1, 2));
+            file.on(new TrainEvent.Evaluation(2, 10.75, 3.1, 2, List.of()));
+            file.on(new TrainEvent.Evaluation(
+                    3, 10.5, 3, 3, List.of(new TrainEvent.Evaluation.Source("web", 10.25, Double.NaN))));
         }
         assertThat(run.resolve("metrics.jsonl")).hasContent("""
                 {"step":1,"loss":10.828215,"lr":6.0E-7,"grad_norm":22.5,"tokens":4096,"tokens_per_second":8123.5,"seconds":0.504}
                 {"step":2,"loss":11.5,"lr":1.2E-6,"grad_norm":220.25,"tokens":8192,"tokens_per_second":8100.0,"seconds":1.008,"skipped":true}
                 {"step":2,"val_loss":10.75,"val_bpb":3.1}
+                {"step":3,"val_loss":10.5,"val_bpb":3.0,"val_loss/web":10.25,"val_bpb/web":null}
                 """);
     }
 

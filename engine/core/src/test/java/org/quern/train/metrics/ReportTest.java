@@ -138,7 +138,7 @@ class ReportTest {
     void leavesOutBitsPerByteThatNobodyKnows() throws Exception {
         try (MetricsFile file = new MetricsFile()) {
             file.on(new TrainEvent.Started(run, 0, 10, 1, ""));
-            file.on(new TrainEvent.Evaluation(1, 2.5, Double.NaN, 1));
+            file.on(new TrainEvent.Evaluation(1, 2.5, Double.NaN, 1, List.of()));
         }
         Report.write(run);
         assertThat(texts(parse(), "b")).containsExactly("2.5000");
@@ -174,7 +174,7 @@ class ReportTest {
             for (int step = 1; step <= steps; step++) {
                 file.on(new TrainEvent.Step(step, 2 + 8.0 / step, 1e-3, 1, step * 40_960L, 8000, step, step == 7));
                 if (step * 2 % steps == 0) {
-                    file.on(new TrainEvent.Evaluation(step, 2 + 10.0 / step, 1 + 5.0 / step, 1));
+                    file.on(new TrainEvent.Evaluation(step, 2 + 10.0 / step, 1 + 5.0 / step, 1, List.of()));
                 }
             }
             file.on(new TrainEvent.Sample(steps, "Prompt", sample));

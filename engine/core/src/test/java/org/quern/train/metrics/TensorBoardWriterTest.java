@@ -34,7 +34,7 @@ class TensorBoardWriterTest {
         try (TensorBoardWriter writer = started(0)) {
             writer.on(new TrainEvent.Step(300, 3.25, 6e-4, 0.5, 4096, 8000, 1, false));
             writer.on(new TrainEvent.Step(301, Double.NaN, 6e-4, 0.5, 8192, 8000, 2, false));
-            writer.on(new TrainEvent.Evaluation(301, 3.5, 1.25, 3));
+            writer.on(new TrainEvent.Evaluation(301, 3.5, 1.25, 3, List.of()));
         }
         List<Message> events = events();
         assertThat(events.getFirst().text(3)).isEqualTo("brain.Event:2");
