@@ -2,21 +2,22 @@ package org.quern.ptx.emulator;
 
 /// Who touched a piece of memory last, in 64 bits: what the race detector keeps for each word.
 ///
-/// From the top: 1 bit [#SPECIAL], 29 bits epoch, 16 bits instruction, 5 bits warp, 5 bits lane, 8 flags. Entries
+/// From the top: 1 bit [#SPECIAL], 28 bits epoch, 16 bits instruction, 6 bits warp, 5 bits lane, 8 flags. Entries
 /// compare by their epoch, as unsigned numbers: whatever is special is later than everything.
 ///
-/// An epoch is a time of one warp: it advances whenever the warp has synchronised. Epochs of a block are all greater
-/// than those of the blocks that ran before it, so that nothing need be cleared between blocks or launches.
+/// Warps are numbered over their cluster, [Warp#actor]. An epoch is a time of one warp: it advances whenever the
+/// warp has synchronised. Epochs of a cluster are all greater than those of the clusters that ran before it, so
+/// that nothing need be cleared between clusters or launches.
 final class Access {
     /// The word's entry is elsewhere (bytes touched by different threads), or it is the target of a copy.
     static final long SPECIAL = 1L << 63;
 
     /// Several lanes of the warp in this epoch.
     static final int SEVERAL_LANES = 1;
-    /// Several warps that nothing orders. The epoch is the latest of theirs, and instead of warp and lane there is a
-    /// set of 10 bits: bit `i` for the warps whose number ends with the digit `i`.
+    /// Several warps that nothing orders. The epoch is the latest of theirs, and instead of warp and lane there is
+    /// a set of 11 bits: bit `i` for the warps whose number leaves `i` when it is divided by 11.
     static final int SEVERAL_WARPS = 2;
-    /// Other blocks of this launch as well.
+    /// Other clusters of this launch as well.
     static final int OTHER_BLOCKS = 4;
     /// Read by `ld.global.nc`, which asks for memory that nobody writes in this launch.
     static final int CONSTANT = 8;
@@ -30,22 +31,23 @@ final class Access {
     static final int ASYNC = 128;
 
     /// Where warp and lane are.
-    private static final long WARP_SET = 0x3ffL << 8;
+    private static final int SET_BITS = 11;
+    private static final long WARP_SET = (1L << SET_BITS) - 1 << 8;
 
-    static final int MOST_ACTORS = 32;
-    static final int MAX_EPOCH = (1 << 29) - 2;
+    static final int MOST_ACTORS = 64;
+    static final int MAX_EPOCH = (1 << 28) - 2;
     static final int MAX_INSTRUCTIONS = 1 << 16;
 
     private Access() {}
 
     /// All but lane and flags.
     static long stamp(int epoch, int instruction, int warp) {
-        return (long) epoch << 34 | (long) instruction << 18 | (long) warp << 13;
+        return (long) epoch << 35 | (long) instruction << 19 | (long) warp << 13;
     }
 
     /// The least entry of an epoch.
     static long limit(int epoch) {
-        return (long) epoch << 34;
+        return (long) epoch << 35;
     }
 
     static long lane(long stamp, int lane) {
@@ -53,15 +55,15 @@ final class Access {
     }
 
     static int epoch(long entry) {
-        return (int) (entry >>> 34) & 0x1fffffff;
+        return (int) (entry >>> 35) & 0xfffffff;
     }
 
     static int instruction(long entry) {
-        return (int) (entry >>> 18) & 0xffff;
+        return (int) (entry >>> 19) & 0xffff;
     }
 
     static int warp(long entry) {
-        return (int) (entry >>> 13) & 31;
+        return (int) (entry >>> 13) & 63;
     }
 
     static int lane(long entry) {
@@ -77,7 +79,7 @@ final class Access {
         return Long.compareUnsigned(entry, limit) >= 0;
     }
 
-    /// Whether a clock of the access's block has come to its epoch.
+    /// Whether a clock of the access's cluster has come to its epoch.
     static boolean isCovered(long entry, int[] clock) {
         if (!has(entry, SEVERAL_WARPS)) {
             return epoch(entry) <= clock[warp(entry)];
@@ -90,23 +92,24 @@ final class Access {
         return true;
     }
 
-    /// Whether an access of this block happened before what a lane does now.
+    /// Whether an access of this cluster happened before what a lane does now.
     static boolean ordered(long entry, Warp warp, int lane) {
         int epoch = epoch(entry);
         if (epoch <= warp.horizon) {
             return true;
         }
         if (has(entry, SEVERAL_WARPS)) {
-            return isCovered(entry, warp.clock) && ((entry & warpBit(warp.index)) == 0 || epoch < warp.together);
+            return isCovered(entry, warp.clock) && ((entry & warpBit(warp.actor)) == 0 || epoch < warp.together);
         }
         int other = warp(entry);
-        if (other == warp.index) {
+        if (other == warp.actor) {
             return epoch < warp.together || lane(entry) == lane && !has(entry, SEVERAL_LANES);
         }
         return epoch <= warp.clock[other];
     }
 
-    /// What stands for `old` and `now` together, if both are of this block: the later, and that there were others.
+    /// What stands for `old` and `now` together, if both are of this cluster: the later, and that there were
+    /// others.
     static long merge(long old, long now, Warp warp) {
         if (epoch(old) <= warp.horizon) {
             return now;
@@ -115,7 +118,7 @@ final class Access {
         if (has(old, SEVERAL_WARPS)) {
             return several(old, both, old & WARP_SET);
         }
-        if (warp(old) == warp.index) {
+        if (warp(old) == warp.actor) {
             if (epoch(old) < warp.together) {
                 return now;
             }
@@ -138,6 +141,6 @@ final class Access {
     }
 
     private static long warpBit(int warp) {
-        return 1L << 8 + warp % 10;
+        return 1L << 8 + warp % SET_BITS;
     }
 }

@@ -17,6 +17,7 @@ final class Atomic extends MemoryOperation {
 
     Atomic(
             StateSpace space,
+            boolean ofCluster,
             AddressOperand address,
             String operation,
             PtxType type,
@@ -25,7 +26,7 @@ final class Atomic extends MemoryOperation {
             int replacement,
             boolean acquires,
             boolean releases) {
-        super(space, address, type.bytes());
+        super(space, ofCluster, address, type.bytes());
         this.operation = operation;
         this.type = type;
         this.destination = destination;
@@ -74,9 +75,9 @@ final class Atomic extends MemoryOperation {
     }
 
     @Override
-    void access(Warp warp, int mask, StateSpace space) {
+    void access(Warp warp, int mask, StateSpace space, Block owner) {
         Execution execution = warp.block.execution;
-        Releases told = space == StateSpace.GLOBAL ? execution.releases : warp.block.releases;
+        Releases told = space == StateSpace.GLOBAL ? execution.releases : owner.releases;
         for (int rest = mask; rest != 0; rest &= rest - 1) {
             int lane = Integer.numberOfTrailingZeros(rest);
             long address = warp.addresses[lane];
@@ -89,8 +90,7 @@ final class Atomic extends MemoryOperation {
                     Page page = execution.global.atomic(warp, lane, address, size);
                     update(warp.registers, lane, page.data, execution.global.word(warp, lane, address));
                 }
-                case SHARED ->
-                    update(warp.registers, lane, warp.block.shared.data, warp.block.shared.atomic(warp, lane, size));
+                case SHARED -> update(warp.registers, lane, owner.shared.data, owner.shared.atomic(warp, lane, size));
                 case LOCAL, CONSTANT, PARAMETER, GENERIC ->
                     throw warp.fault(
                             EmulatorFault.Kind.READ_ONLY, lane, "atomic operations are for global and shared memory");

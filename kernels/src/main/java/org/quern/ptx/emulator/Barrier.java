@@ -126,10 +126,10 @@ final class Barrier {
             latest = Math.max(latest, waiting[i].epoch);
         }
         for (int i = 0; i < waiters; i++) {
-            clock[waiting[i].index] = latest;
+            clock[waiting[i].actor] = latest;
         }
         if (waiters > 0) {
-            waiting[0].block.progressed();
+            waiting[0].block.cluster.progressed();
         }
         for (int i = 0; i < waiters; i++) {
             Warp warp = waiting[i];

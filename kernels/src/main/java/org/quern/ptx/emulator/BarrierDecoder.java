@@ -12,10 +12,7 @@ final class BarrierDecoder {
     /// The operation; null if it is none of these.
     static Operation decode(Instruction instruction, RegisterLayout layout) {
         return switch (instruction.opcode()) {
-            case "bar", "barrier" ->
-                instruction.has("cluster")
-                        ? null
-                        : instruction.has("warp") ? warp(instruction, layout) : block(instruction, layout);
+            case "bar", "barrier" -> instruction.has("warp") ? warp(instruction, layout) : block(instruction, layout);
             case "membar" -> (warp, _) -> Releases.fence(warp);
             case "fence" -> fence(instruction, layout);
             default -> null;

@@ -1,23 +1,16 @@
 package org.quern.ptx.emulator;
 
-import static org.quern.ptx.emulator.EmulatorFault.Kind.DEADLOCK;
+import static org.quern.ptx.emulator.EmulatorFault.Kind.RACE;
 
 import java.util.Arrays;
-import java.util.SplittableRandom;
 import org.quern.gpu.Launch.Dim;
-import org.quern.ptx.emulator.Options.Schedule;
 
-/// A block of threads: its warps, barriers and shared memory. One object serves all blocks of a launch, in turn.
+/// A block of threads: its warps, barriers and shared memory. One object serves all blocks of its rank in a
+/// cluster, in turn.
 final class Block {
-    /// Instructions after which the next warp may run, lest one that spins keeps the others from what it waits for.
-    private static final int TURN = 20_000;
-
-    /// Turns after which a starved warp gets one.
-    private static final int CHARITY = 64;
-
-    /// Polls of every warp, without any change, after which nothing will change.
-    private static final int MOST_POLLS = 1000;
-
+    final Cluster cluster;
+    /// In the cluster.
+    final int rank;
     final Execution execution;
     final SharedMemory shared;
     final Warp[] warps;
@@ -25,24 +18,22 @@ final class Block {
     private final Barrier[] barriers;
     final MBarriers mbarriers;
     final BulkCopies bulk;
-    /// What its threads tell each other through shared memory.
+    /// What threads tell each other through its shared memory.
     final Releases releases = new Releases();
-    /// By warp: how often it waited in vain since anything made progress, and what for the last time.
-    private final int[] polls;
-    private final Object[] polled;
     /// By warpgroup.
     private final Products.Group[] products;
-    private boolean polling;
+    /// By actor of another block, its latest access to the shared memory; 0 if there was none.
+    private final long[] visits;
     /// Index in the grid.
     int x;
     int y;
     int z;
-    /// The least epoch of its warps.
-    int firstEpoch;
 
-    Block(Execution execution, SharedMemory shared) {
-        this.execution = execution;
+    Block(Cluster cluster, int rank, SharedMemory shared) {
+        this.cluster = cluster;
+        this.rank = rank;
         this.shared = shared;
+        execution = cluster.execution;
         warps = new Warp[execution.warps];
         for (int i = 0; i < warps.length; i++) {
             warps[i] = new Warp(this, i, execution.registers(this, i));
@@ -50,10 +41,14 @@ final class Block {
         barriers = new Barrier[execution.options.device().barriers()];
         mbarriers = new MBarriers(this);
         bulk = new BulkCopies(this);
-        polls = new int[warps.length];
-        polled = new Object[warps.length];
         products = new Products.Group[(warps.length + 3) / 4];
         Arrays.setAll(products, _ -> new Products.Group());
+        visits = new long[execution.actors];
+    }
+
+    /// The first of its actors, which are its warps and then its warpgroups.
+    int firstActor() {
+        return rank * execution.program.actors(execution.warps);
     }
 
     /// A named barrier; null if there is none of this name.
@@ -81,21 +76,24 @@ final class Block {
                 .formatted(thread % block.x(), thread / block.x() % block.y(), thread / block.x() / block.y());
     }
 
-    /// Runs a block from start to end.
-    ///
-    /// @param index of it in the grid, x first
-    void run(long index, int firstEpoch, SplittableRandom random) {
-        Dim grid = execution.grid;
-        x = (int) (index % grid.x());
-        y = (int) (index / grid.x() % grid.y());
-        z = (int) (index / grid.x() / grid.y());
-        this.firstEpoch = firstEpoch;
+    /// `(x, y, z)` in the grid.
+    @Override
+    public String toString() {
+        return "(%d, %d, %d)".formatted(x, y, z);
+    }
+
+    /// Begins the block of this rank of the cluster.
+    void start() {
+        Dim size = execution.cluster;
+        x = cluster.x * size.x() + rank % size.x();
+        y = cluster.y * size.y() + rank / size.x() % size.y();
+        z = cluster.z * size.z() + rank / size.x() / size.y();
         shared.start();
         releases.clear();
+        Arrays.fill(visits, 0);
         for (Products.Group group : products) {
-            group.start(firstEpoch);
+            group.start(cluster.firstEpoch);
         }
-        progressed();
         for (Barrier barrier : barriers) {
             if (barrier != null) {
                 barrier.reset();
@@ -105,43 +103,65 @@ final class Block {
             execution.prepare(warp);
             warp.start(lanes(warp.index));
         }
-        schedule(random);
-        bulk.finish();
-        mbarriers.clear();
     }
 
-    private void schedule(SplittableRandom random) {
-        Schedule schedule = execution.options.schedule();
-        Warp starved = schedule == Schedule.ADVERSARIAL ? warps[random.nextInt(warps.length)] : null;
-        int last = -1;
-        for (int turn = 1; ; turn++) {
-            Warp warp = null;
-            int start = schedule == Schedule.ROUND_ROBIN ? last + 1 : random.nextInt(warps.length);
-            boolean done = true;
-            for (int i = 0; i < warps.length; i++) {
-                Warp candidate = warps[(start + i) % warps.length];
-                done &= candidate.isDone();
-                if (!candidate.isDone() && candidate.isReady() && (warp == null || warp == starved)) {
-                    warp = candidate;
-                }
+    boolean isDone() {
+        for (Warp warp : warps) {
+            if (!warp.isDone()) {
+                return false;
             }
-            if (done) {
-                return;
-            }
-            if (starved != null && turn % CHARITY == 0 && starved.isReady()) {
-                warp = starved;
-            }
-            if (warp == null) {
-                throw stuck();
-            }
-            last = warp.index;
-            long quantum = switch (schedule) {
-                case ROUND_ROBIN -> TURN;
-                case RANDOM -> 1 + random.nextInt(1 << 1 + random.nextInt(8));
-                case ADVERSARIAL -> warp == starved ? 1 : TURN;
-            };
-            execution.ran(warp, warp.run(quantum));
         }
+        return true;
+    }
+
+    /// All its threads have exited.
+    ///
+    /// @throws EmulatorFault if others may use its shared memory from now on
+    void end() {
+        bulk.finish();
+        for (int actor = 0; actor < visits.length; actor++) {
+            if (visits[actor] != 0 && !isKnown(visits[actor])) {
+                throw warps[0].fault(
+                        RACE,
+                        0,
+                        "the block ends, and nothing orders before that the access to its shared memory by %s at %s: %s"
+                                .formatted(
+                                        cluster.thread(visits[actor], null),
+                                        execution.where(visits[actor]),
+                                        "a barrier of the cluster is missing between them"));
+            }
+        }
+    }
+
+    private boolean isKnown(long visit) {
+        for (Warp warp : warps) {
+            if (Access.isCovered(visit, warp.clock)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /// Faults unless a lane of another block knows that this one has begun, and it is not over.
+    void requirePresent(Warp warp, int lane) {
+        boolean begun = false;
+        for (Warp own : warps) {
+            begun |= warp.clock[own.actor] >= cluster.firstEpoch;
+        }
+        if (!begun || isDone()) {
+            throw warp.fault(
+                    RACE,
+                    lane,
+                    begun
+                            ? "accesses shared memory of block %s, all of whose threads have exited".formatted(this)
+                            : "accesses shared memory of block %s, which need not have begun: a barrier of the cluster is missing"
+                                    .formatted(this));
+        }
+    }
+
+    /// A lane of another block accesses the shared memory.
+    void visited(Warp warp, int lane) {
+        visits[warp.actor] = Access.lane(warp.stamp(), lane);
     }
 
     /// What the warpgroup of a warp multiplies.
@@ -149,73 +169,9 @@ final class Block {
         return products[warp.index >> 2];
     }
 
-    /// Something happened that others may wait for.
-    void progressed() {
-        if (polling) {
-            Arrays.fill(polls, 0);
-            polling = false;
-        }
-    }
-
-    /// A warp waits in vain.
-    ///
-    /// @param what it waits for, for messages
-    void polled(Warp warp, Object what) {
-        polling = true;
-        polled[warp.index] = what;
-        if (++polls[warp.index] < MOST_POLLS) {
-            return;
-        }
-        StringBuilder text = new StringBuilder();
-        for (Warp other : warps) {
-            if (!other.isDone() && other.isReady()) {
-                if (polls[other.index] < MOST_POLLS) {
-                    return;
-                }
-                text.append(text.isEmpty() ? "warp " : "; warp ")
-                        .append(other.index)
-                        .append(": ")
-                        .append(other == warp ? "line " + execution.program.lines[warp.at] : other.describe())
-                        .append(", for ")
-                        .append(polled[other.index]);
-            }
-        }
-        throw warp.fault(
-                DEADLOCK,
-                Integer.numberOfTrailingZeros(warp.active),
-                "no thread of the block can go on, because threads wait for what nobody does: " + text);
-    }
-
-    private EmulatorFault stuck() {
-        StringBuilder text = new StringBuilder();
-        for (Warp warp : warps) {
-            EmulatorFault divergence = warp.divergence();
-            if (divergence != null) {
-                return divergence;
-            }
-            text.append(text.isEmpty() ? "" : "; ")
-                    .append("warp ")
-                    .append(warp.index)
-                    .append(": ")
-                    .append(warp.describe());
-        }
-        Warp first = warps[0];
-        for (Warp warp : warps) {
-            if (!warp.isDone()) {
-                first = warp;
-                break;
-            }
-        }
-        return first.fault(
-                DEADLOCK,
-                Integer.numberOfTrailingZeros(first.live),
-                "no thread of the block can go on, because threads wait in a barrier that the others do not come to: "
-                        + text);
-    }
-
     /// The latest epoch of its warps.
     int lastEpoch() {
-        int latest = firstEpoch;
+        int latest = cluster.firstEpoch;
         for (Warp warp : warps) {
             latest = Math.max(latest, warp.epoch);
         }

@@ -27,7 +27,7 @@ final class BulkCopies {
         return mode == Copies.EAGER || mode == Copies.RANDOM && block.execution.random.nextBoolean();
     }
 
-    /// Starts a copy to shared memory.
+    /// Starts a copy to shared memory by a warp of the cluster.
     void load(Warp warp, int lane, Chunks chunks, MBarrier barrier) {
         for (int address : chunks.shared()) {
             block.shared.beginBulkWrite(warp, lane, address);

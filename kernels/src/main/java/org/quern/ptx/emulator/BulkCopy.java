@@ -105,7 +105,7 @@ final class BulkCopy {
     void write() {
         hasWritten = true;
         if (barrier != null) {
-            int[] data = warp.block.shared.data;
+            int[] data = barrier.block.shared.data;
             for (int i = 0; i < chunks.count(); i++) {
                 System.arraycopy(values, 4 * i, data, chunks.shared()[i] >> 2, 4);
             }

@@ -2,6 +2,7 @@ package org.quern.ptx.emulator;
 
 import static org.quern.ptx.emulator.EmulatorFault.Kind.ASYNC_COPY;
 import static org.quern.ptx.emulator.EmulatorFault.Kind.MISALIGNED;
+import static org.quern.ptx.emulator.EmulatorFault.Kind.OUT_OF_BOUNDS;
 import static org.quern.ptx.emulator.EmulatorFault.Kind.TRAP;
 
 import java.util.List;
@@ -24,7 +25,7 @@ final class BulkCopyDecoder {
         tensor = instruction.has("tensor");
         List<Operand> all = instruction.operands();
         operands = instruction.has("L2::cache_hint") ? all.subList(0, all.size() - 1) : all;
-        for (String unknown : List.of("multicast::cluster", "im2col", "tile::gather4", "tile::scatter4")) {
+        for (String unknown : List.of("im2col", "tile::gather4", "tile::scatter4")) {
             if (instruction.has(unknown)) {
                 throw layout.unsupported(instruction, "the emulator does not know ." + unknown);
             }
@@ -69,8 +70,11 @@ final class BulkCopyDecoder {
     }
 
     private Operation load() {
-        Decoder.require(instruction, layout, instruction.operands().size(), operands.size() == (tensor ? 3 : 4));
+        boolean multicast = instruction.has("multicast::cluster");
+        int count = (tensor ? 3 : 4) + (multicast ? 1 : 0);
+        Decoder.require(instruction, layout, instruction.operands().size(), operands.size() == count);
         AddressOperand barrier = address(tensor ? 2 : 3);
+        int blocks = multicast ? layout.source(instruction, operands.getLast(), PtxType.U16) : RegisterLayout.SINK;
         Source source = tensor ? box(address(0), 1) : line(address(0), address(1), 2);
         return (warp, mask) -> {
             for (int rest = mask; rest != 0; rest &= rest - 1) {
@@ -78,18 +82,50 @@ final class BulkCopyDecoder {
                 Chunks chunks = source.chunks(warp, lane);
                 barrier.resolve(warp, 1 << lane, warp.addresses);
                 AddressOperand.requireAligned(warp, 1 << lane, warp.addresses, Long.BYTES);
-                MBarrier told = warp.block.mbarriers.at(warp, lane);
-                if (!told.fenced) {
-                    throw warp.fault(
-                            ASYNC_COPY,
-                            lane,
-                            ("%s is signalled by a bulk copy, and the warp that initialised it executed neither "
-                                            + "fence.mbarrier_init nor fence.proxy.async after that")
-                                    .formatted(told));
+                if (!multicast) {
+                    load(warp, lane, chunks, warp.block);
+                    continue;
                 }
-                warp.block.bulk.load(warp, lane, chunks, told);
+                warp.registers.requireWord(warp, blocks, 1 << lane);
+                long place = warp.addresses[lane];
+                Block[] all = warp.block.cluster.blocks;
+                for (int targets = targets(warp, lane, warp.registers.words[blocks * 32 + lane], all.length);
+                        targets != 0;
+                        targets &= targets - 1) {
+                    Block target = all[Integer.numberOfTrailingZeros(targets)];
+                    if (target != warp.block) {
+                        target.requirePresent(warp, lane);
+                    }
+                    warp.addresses[lane] = place;
+                    load(warp, lane, chunks, target);
+                }
             }
         };
+    }
+
+    private static int targets(Warp warp, int lane, int bits, int blocks) {
+        int mask = bits & 0xffff;
+        if (mask >>> blocks != 0) {
+            throw warp.fault(
+                    OUT_OF_BOUNDS,
+                    lane,
+                    "copies to the blocks of the mask %#x: the cluster has %d".formatted(mask, blocks));
+        }
+        return mask;
+    }
+
+    /// Copies to a block, whose mbarrier is at [Warp#addresses].
+    private static void load(Warp warp, int lane, Chunks chunks, Block target) {
+        MBarrier told = target.mbarriers.at(warp, lane);
+        if (!told.fenced) {
+            throw warp.fault(
+                    ASYNC_COPY,
+                    lane,
+                    ("%s is signalled by a bulk copy, and the warp that initialised it executed neither "
+                                    + "fence.mbarrier_init nor fence.proxy.async after that")
+                            .formatted(told));
+        }
+        target.bulk.load(warp, lane, chunks, told);
     }
 
     private Operation store() {

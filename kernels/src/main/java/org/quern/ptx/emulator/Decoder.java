@@ -30,6 +30,9 @@ final class Decoder {
             operation = MemoryDecoder.decode(instruction, layout);
         }
         if (operation == null) {
+            operation = ClusterDecoder.decode(instruction, layout);
+        }
+        if (operation == null) {
             operation = BarrierDecoder.decode(instruction, layout);
         }
         if (operation == null) {

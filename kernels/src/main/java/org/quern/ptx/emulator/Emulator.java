@@ -4,6 +4,7 @@ import static org.quern.ptx.emulator.EmulatorFault.Kind.LAUNCH;
 
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
@@ -19,13 +20,16 @@ import org.quern.ptx.syntax.PtxModule.Entry;
 /// serves one thread at a time. After a fault the content of its memory is not to be relied on.
 public final class Emulator {
     private static final int MAX_BLOCK_Z = 64;
+    /// What every device takes.
+    private static final int MOST_BLOCKS_OF_A_CLUSTER = 8;
 
     private final Options options;
     private final GlobalMemory memory = new GlobalMemory();
     private final Map<PtxModule, ModuleVariables> modules = new IdentityHashMap<>();
     private final Map<Entry, Program> programs = new IdentityHashMap<>();
     private final SplittableRandom random;
-    private SharedMemory shared;
+    /// By rank in a cluster.
+    private SharedMemory[] shared;
     private int epoch = 1;
 
     public Emulator(Options options) {
@@ -133,16 +137,19 @@ public final class Emulator {
             shared = null;
             epoch = 1;
         }
-        int actors = program.actors((int) ((block.count() + 31) / 32));
+        int blocks = (int) program.cluster.count();
+        int actors = blocks * program.actors((int) ((block.count() + 31) / 32));
         int start = options.device().sharedBytesReserved();
         int end = start + program.sharedBytes(sharedBytes);
-        if (shared == null || !shared.fits(end, actors)) {
-            shared = new SharedMemory(start, end, actors);
+        if (shared == null || shared.length != blocks || !shared[0].fits(end, actors)) {
+            shared = new SharedMemory[blocks];
+            Arrays.setAll(shared, _ -> new SharedMemory(start, end, actors));
         }
         Execution execution = new Execution(
                 program,
                 options,
                 grid,
+                program.cluster,
                 block,
                 sharedBytes,
                 memory,
@@ -187,9 +194,17 @@ public final class Emulator {
         if (exact > 0 && block.count() != exact) {
             wrong.add(".reqntid wants %d threads: got %d".formatted(exact, block.count()));
         }
-        int actors = program.actors((int) ((block.count() + 31) / 32));
+        Dim cluster = program.cluster;
+        if (cluster.count() > MOST_BLOCKS_OF_A_CLUSTER) {
+            wrong.add("a cluster may have %d blocks: got %s".formatted(MOST_BLOCKS_OF_A_CLUSTER, cluster));
+        }
+        if (grid.x() % cluster.x() + grid.y() % cluster.y() + grid.z() % cluster.z() != 0) {
+            wrong.add(
+                    ".reqnctapercluster wants a grid of whole clusters of %s blocks: got %s".formatted(cluster, grid));
+        }
+        long actors = cluster.count() * program.actors((int) ((block.count() + 31) / 32));
         if (actors > Access.MOST_ACTORS) {
-            wrong.add("the emulator takes at most %d warps and warpgroups that multiply: got %d"
+            wrong.add("the emulator takes at most %d warps and warpgroups that multiply in a cluster: got %d"
                     .formatted(Access.MOST_ACTORS, actors));
         }
         if (!wrong.isEmpty()) {

@@ -9,17 +9,20 @@ import java.util.Map;
 import java.util.SplittableRandom;
 import org.quern.gpu.Launch.Dim;
 import org.quern.gpu.TensorMap;
+import org.quern.ptx.syntax.SpecialRegisters;
 
 /// One launch: what its blocks have in common.
 final class Execution {
     final Program program;
     final Options options;
     final Dim grid;
+    /// The blocks of a cluster.
+    final Dim cluster;
     final Dim block;
     final int dynamicSharedBytes;
     /// Of a block.
     final int warps;
-    /// [Program#actors]
+    /// [Program#actors] of all blocks of a cluster.
     final int actors;
     final GlobalSpace global;
     final ConstantSpace parameters;
@@ -42,13 +45,15 @@ final class Execution {
     /// Those that differ from block to block.
     private final List<Map.Entry<String, Integer>> changingSpecials;
     private long instructions;
-    private int multiprocessor;
+    /// Of the cluster that runs.
+    private int firstMultiprocessor;
     private int epoch;
 
     Execution(
             Program program,
             Options options,
             Dim grid,
+            Dim cluster,
             Dim block,
             int dynamicSharedBytes,
             GlobalMemory memory,
@@ -58,12 +63,13 @@ final class Execution {
         this.program = program;
         this.options = options;
         this.grid = grid;
+        this.cluster = cluster;
         this.block = block;
         this.dynamicSharedBytes = dynamicSharedBytes;
         this.parameters = parameters;
         this.random = random;
         warps = (int) ((block.count() + 31) / 32);
-        actors = program.actors(warps);
+        actors = program.actors(warps) * (int) cluster.count();
         epoch = firstEpoch;
         launchLimit = Access.limit(firstEpoch);
         global = new GlobalSpace(memory, this);
@@ -74,26 +80,43 @@ final class Execution {
         fresh = program.layout.registers();
         program.layout
                 .specials()
-                .forEach((name, slot) -> (name.equals("%gridid") ? fresh.longsDefined : fresh.wordsDefined)[slot] = -1);
+                .forEach((name, slot) -> (switch (file(name)) {
+                            case WORDS -> fresh.wordsDefined;
+                            case LONGS -> fresh.longsDefined;
+                            case PREDICATES -> fresh.predicatesDefined;
+                        })
+                        [slot] = -1);
         changingSpecials = program.layout.specials().entrySet().stream()
                 .filter(special -> special.getKey().startsWith("%ctaid")
+                        || special.getKey().startsWith("%clusterid")
                         || special.getKey().equals("%smid"))
                 .toList();
     }
 
+    private static RegisterFile file(String special) {
+        return RegisterFile.of(SpecialRegisters.type(special));
+    }
+
     /// Runs all blocks.
-    void run(SharedMemory shared) {
-        Block unit = new Block(this, shared);
-        long blocks = grid.count();
-        BlockOrder order = new BlockOrder(options.blocks(), blocks, random);
-        for (long i = 0; i < blocks; i++) {
-            multiprocessor = (int) (i % options.device().multiprocessors());
+    ///
+    /// @param shared memory by rank in a cluster
+    void run(SharedMemory[] shared) {
+        Cluster unit = new Cluster(this, shared);
+        long count = clusters().count();
+        BlockOrder order = new BlockOrder(options.blocks(), count, random);
+        for (long i = 0; i < count; i++) {
+            firstMultiprocessor = (int) (i * shared.length % options.device().multiprocessors());
             try {
                 unit.run(order.at(i), epoch, random);
             } finally {
                 epoch = unit.lastEpoch() + 1;
             }
         }
+    }
+
+    /// The clusters of the grid.
+    Dim clusters() {
+        return new Dim(grid.x() / cluster.x(), grid.y() / cluster.y(), grid.z() / cluster.z());
     }
 
     /// The first epoch that no block has used.
@@ -105,12 +128,14 @@ final class Execution {
     Registers registers(Block unit, int warp) {
         Registers registers = program.layout.registers();
         program.layout.specials().forEach((name, slot) -> {
-            if (name.equals("%gridid")) {
-                Arrays.fill(registers.longs, slot * 32, slot * 32 + 32, 1L);
-            } else {
-                for (int lane = 0; lane < 32; lane++) {
-                    registers.words[slot * 32 + lane] = special(name, unit, warp, lane);
+            switch (file(name)) {
+                case WORDS -> {
+                    for (int lane = 0; lane < 32; lane++) {
+                        registers.words[slot * 32 + lane] = special(name, unit, warp, lane);
+                    }
                 }
+                case LONGS -> Arrays.fill(registers.longs, slot * 32, slot * 32 + 32, 1L); // %gridid
+                case PREDICATES -> registers.predicates[slot] = program.isExplicitCluster ? -1 : 0;
             }
         });
         return registers;
@@ -143,7 +168,21 @@ final class Execution {
             case "%laneid" -> lane;
             case "%warpid" -> warp;
             case "%nwarpid" -> 64;
-            case "%smid" -> multiprocessor;
+            case "%clusterid.x" -> unit.cluster.x;
+            case "%clusterid.y" -> unit.cluster.y;
+            case "%clusterid.z" -> unit.cluster.z;
+            case "%nclusterid.x" -> grid.x() / cluster.x();
+            case "%nclusterid.y" -> grid.y() / cluster.y();
+            case "%nclusterid.z" -> grid.z() / cluster.z();
+            case "%cluster_ctaid.x" -> unit.rank % cluster.x();
+            case "%cluster_ctaid.y" -> unit.rank / cluster.x() % cluster.y();
+            case "%cluster_ctaid.z" -> unit.rank / cluster.x() / cluster.y();
+            case "%cluster_nctaid.x" -> cluster.x();
+            case "%cluster_nctaid.y" -> cluster.y();
+            case "%cluster_nctaid.z" -> cluster.z();
+            case "%cluster_ctarank" -> unit.rank;
+            case "%cluster_nctarank" -> (int) cluster.count();
+            case "%smid" -> (firstMultiprocessor + unit.rank) % options.device().multiprocessors();
             case "%nsmid" -> options.device().multiprocessors();
             case "%lanemask_eq" -> 1 << lane;
             case "%lanemask_lt" -> (1 << lane) - 1;
@@ -168,7 +207,7 @@ final class Execution {
                     BUDGET,
                     0,
                     ("the launch has run %,d warp instructions and may take %,d: does a loop not end, or does a block"
-                                    + " wait for another? They run one after the other.")
+                                    + " wait for another of another cluster? They run one after the other.")
                             .formatted(instructions, options.instructionBudget()));
         }
     }
@@ -188,13 +227,11 @@ final class Execution {
         return new EmulatorFault(
                 kind,
                 program.lines[warp.at],
-                "%s, %s, block (%d, %d, %d), warp %d, thread %s: %s"
+                "%s, %s, block %s, warp %d, thread %s: %s"
                         .formatted(
                                 program.name,
                                 program.where(warp.at),
-                                unit.x,
-                                unit.y,
-                                unit.z,
+                                unit,
                                 warp.index,
                                 unit.thread(warp.index, lane),
                                 rule));

@@ -122,7 +122,7 @@ final class GlobalSpace {
             throw race(warp, lane, address, "reads", "wrote", write);
         }
         if (Access.has(entry & ~write, Access.ASYNC)
-                && Access.epoch(write) >= warp.block.firstEpoch
+                && Access.epoch(write) >= warp.block.cluster.firstEpoch
                 && !Access.isCovered(write, warp.proxied)) {
             throw SharedMemory.unfenced(warp, lane, "global memory at %#x".formatted(address), write);
         }
@@ -130,7 +130,7 @@ final class GlobalSpace {
 
     /// Whether an access of this launch, of whatever block, happened before what a lane does now.
     private boolean happenedBefore(long access, Warp warp, int lane) {
-        return Access.epoch(access) < warp.block.firstEpoch
+        return Access.epoch(access) < warp.block.cluster.firstEpoch
                 ? warp.hasAcquired(access)
                 : Access.ordered(access, warp, lane);
     }
@@ -140,7 +140,7 @@ final class GlobalSpace {
             return now;
         }
         long kept = old & (Access.OTHER_BLOCKS | Access.CONSTANT);
-        if (Access.epoch(old) < warp.block.firstEpoch) {
+        if (Access.epoch(old) < warp.block.cluster.firstEpoch) {
             return now | kept | (warp.hasAcquired(old) ? 0 : Access.OTHER_BLOCKS);
         }
         return Access.merge(old, now, warp) | kept;
@@ -187,7 +187,7 @@ final class GlobalSpace {
                 }
             } else {
                 checkWrite(warp, lane, old, entry, address, "wrote");
-                if (Access.has(entry, Access.STRONG) && Access.epoch(old) >= warp.block.firstEpoch) {
+                if (Access.has(entry, Access.STRONG) && Access.epoch(old) >= warp.block.cluster.firstEpoch) {
                     entry = Access.merge(old, entry, warp);
                 }
             }
@@ -237,7 +237,7 @@ final class GlobalSpace {
     }
 
     private EmulatorFault race(Warp warp, int lane, long address, String does, String did, long other) {
-        boolean foreign = Access.epoch(other) < warp.block.firstEpoch || Access.has(other, Access.OTHER_BLOCKS);
+        boolean foreign = Access.epoch(other) < warp.block.cluster.firstEpoch || Access.has(other, Access.OTHER_BLOCKS);
         return warp.fault(
                 RACE,
                 lane,

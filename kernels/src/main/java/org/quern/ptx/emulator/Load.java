@@ -18,6 +18,7 @@ final class Load extends MemoryOperation {
     /// @param flags of [Access]
     Load(
             StateSpace space,
+            boolean ofCluster,
             AddressOperand address,
             int bytes,
             boolean signed,
@@ -25,7 +26,7 @@ final class Load extends MemoryOperation {
             int registerBytes,
             int flags,
             boolean acquires) {
-        super(space, address, bytes * slots.length);
+        super(space, ofCluster, address, bytes * slots.length);
         this.bytes = bytes;
         this.signed = signed;
         this.slots = slots;
@@ -89,15 +90,15 @@ final class Load extends MemoryOperation {
     }
 
     @Override
-    void access(Warp warp, int mask, StateSpace space) {
+    void access(Warp warp, int mask, StateSpace space, Block owner) {
         switch (space) {
             case GLOBAL -> {
                 acquire(warp, mask, warp.block.execution.releases);
                 warp.block.execution.global.load(warp, mask, size, flags);
             }
             case SHARED -> {
-                acquire(warp, mask, warp.block.releases);
-                warp.block.shared.load(warp, mask, size, flags);
+                acquire(warp, mask, owner.releases);
+                owner.shared.load(warp, mask, size, flags);
             }
             case LOCAL -> warp.local.load(warp, mask, size);
             case PARAMETER -> warp.block.execution.parameters.load(warp, mask, size);

@@ -4,7 +4,6 @@ import static org.quern.ptx.emulator.EmulatorFault.Kind.BARRIER;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.NavigableMap;
 
 /// An mbarrier object of shared memory. A phase is complete when as many arrivals have come as it expects and all
 /// bytes that were announced for it have been copied; the next phase begins at once.
@@ -14,6 +13,8 @@ final class MBarrier {
     /// The most bytes, either way, that may be announced and not copied.
     private static final int MOST_BYTES = (1 << 20) - 1;
 
+    /// In whose shared memory it is.
+    final Block block;
     final int address;
     /// Whether copies may signal it: what initialised it is known to the asynchronous proxy.
     boolean fenced;
@@ -28,36 +29,28 @@ final class MBarrier {
     private Released completed;
 
     private static final class Released {
-        /// The join of the clocks of those that arrived.
-        private final int[] clock;
-        private final int[] proxied;
-        /// By warp, the lanes that arrived, and when the first of them did.
-        private final int[] lanes;
-        private final int[] epochs;
-        /// By warp, the lanes that have waited.
-        private final int[] waited;
+        /// By threads of its block.
+        private final Phase near;
+        /// By threads of other blocks of the cluster, if any; in the scope of the cluster.
+        private Phase far;
         /// Who waited first, and when, so that copies count as its writes; or null.
         private Warp observer;
         private int observed;
-        private NavigableMap<Integer, int[]> acquired;
         /// Copies that ended, until somebody waits.
         private final List<BulkCopy> copies = new ArrayList<>();
 
         Released(int actors) {
-            clock = new int[actors];
-            proxied = new int[actors];
-            lanes = new int[actors];
-            epochs = new int[actors];
-            waited = new int[actors];
+            near = new Phase(actors);
         }
     }
 
-    MBarrier(int address, int expected, int actors) {
+    MBarrier(Block block, int address, int expected) {
+        this.block = block;
         this.address = address;
         this.expected = expected;
         missing = expected;
-        arriving = new Released(actors);
-        completed = new Released(actors);
+        arriving = new Released(block.execution.actors);
+        completed = arriving;
     }
 
     int phase() {
@@ -80,43 +73,41 @@ final class MBarrier {
     }
 
     /// Tells those who wait what a lane did, and what its warp knows.
-    void release(Warp warp, int lane) {
-        int index = warp.index;
-        if (arriving.lanes[index] == 0) {
-            arriving.epochs[index] = warp.epoch;
+    ///
+    /// @param toCluster whether threads of other blocks tell it, too
+    void release(Warp warp, int lane, boolean toCluster) {
+        if (warp.block == block) {
+            arriving.near.release(warp, 1 << lane);
+        } else if (toCluster) {
+            if (arriving.far == null) {
+                arriving.far = new Phase(block.execution.actors);
+            }
+            arriving.far.release(warp, 1 << lane);
         }
-        arriving.lanes[index] |= 1 << lane;
-        Access.join(arriving.clock, warp.clock);
-        Access.join(arriving.proxied, warp.proxied);
-        arriving.acquired = Releases.union(arriving.acquired, warp.acquired);
     }
 
     /// Learns what those did who arrived in the phase before this one.
     ///
     /// @param lanes that waited
-    void acquire(Warp warp, int lanes) {
+    /// @param ofCluster whether it is learnt of threads of other blocks, too
+    void acquire(Warp warp, int lanes, boolean ofCluster) {
         Released past = completed;
         if (!past.copies.isEmpty()) {
             for (BulkCopy copy : past.copies) {
-                warp.block.bulk.observed(copy, warp, Integer.numberOfTrailingZeros(lanes));
+                block.bulk.observed(copy, warp, Integer.numberOfTrailingZeros(lanes));
             }
             past.copies.clear();
             past.observer = warp;
             past.observed = warp.epoch;
-            past.clock[warp.index] = Math.max(past.clock[warp.index], warp.epoch);
+            past.near.tell(warp.actor, warp.epoch);
             warp.advance();
         }
-        warp.join(past.clock);
-        Access.join(warp.proxied, past.proxied);
-        warp.acquired = Releases.union(warp.acquired, past.acquired);
-        past.waited[warp.index] |= lanes;
-        if (past.waited[warp.index] == warp.live) {
-            if (past.observer == warp) {
-                warp.metAt(past.observed);
-            }
-            if (past.lanes[warp.index] == warp.live) {
-                warp.metAt(past.epochs[warp.index]);
-            }
+        past.near.acquire(warp, lanes);
+        if (past.observer == warp && past.near.isWaitedForBy(warp)) {
+            warp.metAt(past.observed);
+        }
+        if (ofCluster && past.far != null) {
+            past.far.acquire(warp, lanes);
         }
     }
 
@@ -163,12 +154,12 @@ final class MBarrier {
     }
 
     private void advance(Warp warp) {
-        warp.block.progressed();
+        block.cluster.progressed();
         if (missing == 0 && bytes == 0) {
             phase++;
             missing = expected;
             completed = arriving;
-            arriving = new Released(completed.clock.length);
+            arriving = new Released(block.execution.actors);
         }
     }
 

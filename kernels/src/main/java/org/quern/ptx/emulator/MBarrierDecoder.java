@@ -10,7 +10,8 @@ import org.quern.ptx.syntax.Statement.Instruction;
 /// Decodes `mbarrier`.
 ///
 /// The state that an arrival returns is the number of its phase. What a lane of a warp releases or acquires counts
-/// for its whole warp.
+/// for its whole warp. The scope is heeded where an mbarrier is of another block than who arrives: only what is
+/// released and acquired in the scope of the cluster passes from one block to another.
 final class MBarrierDecoder {
     private static final Set<String> KNOWN = Set.of(
             "init",
@@ -30,16 +31,20 @@ final class MBarrierDecoder {
             "cluster",
             "shared",
             "shared::cta",
+            "shared::cluster",
             "b64");
 
     private final Instruction instruction;
     private final RegisterLayout layout;
     private final List<Operand> operands;
+    /// Whether the mbarrier may be another block's.
+    private final boolean ofCluster;
 
     private MBarrierDecoder(Instruction instruction, RegisterLayout layout) {
         this.instruction = instruction;
         this.layout = layout;
         operands = instruction.operands();
+        ofCluster = instruction.has("shared::cluster");
         for (String modifier : instruction.modifiers()) {
             if (!KNOWN.contains(modifier)) {
                 throw layout.unsupported(instruction, "the emulator does not know ." + modifier);
@@ -53,6 +58,10 @@ final class MBarrierDecoder {
             return null;
         }
         MBarrierDecoder decoder = new MBarrierDecoder(instruction, layout);
+        boolean counts = instruction.has("arrive") || instruction.has("expect_tx") || instruction.has("complete_tx");
+        if (decoder.ofCluster && !counts) {
+            throw layout.unsupported(instruction, "is for mbarriers of the own block");
+        }
         return switch (instruction.modifiers().getFirst()) {
             case "init" -> decoder.initialize();
             case "inval" -> decoder.invalidate();
@@ -65,6 +74,11 @@ final class MBarrierDecoder {
 
     private AddressOperand address(int operand) {
         return AddressOperand.of(instruction, Decoder.operand(instruction, operand), layout);
+    }
+
+    private MBarrier barrier(Warp warp, int lane) {
+        Block owner = ofCluster ? warp.block.cluster.reach(warp, lane) : warp.block;
+        return owner.mbarriers.at(warp, lane);
     }
 
     private int word(int operand) {
@@ -117,15 +131,19 @@ final class MBarrierDecoder {
         boolean announces = instruction.has("expect_tx");
         boolean drops = instruction.has("arrive_drop");
         boolean releases = !instruction.has("relaxed");
+        boolean clusterScope = instruction.has("cluster");
         requireOperands(announces ? 3 : 2, 3);
         int state = layout.destination(instruction, operands.getFirst(), PtxType.B64);
+        if (ofCluster && state != RegisterLayout.SINK) {
+            throw layout.mismatch(instruction, operands.getFirst(), "_, as mbarriers of other blocks tell no state,");
+        }
         int third = operands.size() == 3 ? word(2) : RegisterLayout.SINK;
         if (drops && third != RegisterLayout.SINK) {
             throw layout.unsupported(instruction, "the emulator drops one arrival at a time");
         }
         Operation arrivals = each(address(1), (warp, lane) -> {
             Registers registers = warp.registers;
-            MBarrier barrier = warp.block.mbarriers.at(warp, lane);
+            MBarrier barrier = barrier(warp, lane);
             registers.longs[state * 32 + lane] = barrier.phase();
             registers.longsDefined[state] |= 1 << lane;
             int value = 1;
@@ -134,7 +152,7 @@ final class MBarrierDecoder {
                 value = registers.words[third * 32 + lane];
             }
             if (releases) {
-                barrier.release(warp, lane);
+                barrier.release(warp, lane, clusterScope);
             }
             if (announces) {
                 barrier.expect(warp, lane, value);
@@ -159,7 +177,7 @@ final class MBarrierDecoder {
         int bytes = word(1);
         return each(address(0), (warp, lane) -> {
             warp.registers.requireWord(warp, bytes, 1 << lane);
-            MBarrier barrier = warp.block.mbarriers.at(warp, lane);
+            MBarrier barrier = barrier(warp, lane);
             int count = warp.registers.words[bytes * 32 + lane];
             if (announces) {
                 barrier.expect(warp, lane, count);
@@ -173,6 +191,7 @@ final class MBarrierDecoder {
         boolean maySuspend = instruction.has("try_wait");
         boolean parity = instruction.has("parity");
         boolean acquires = !instruction.has("relaxed");
+        boolean clusterScope = instruction.has("cluster");
         requireOperands(3, maySuspend ? 4 : 3);
         int result = layout.destination(instruction, operands.getFirst(), PtxType.PRED);
         int phase = layout.source(instruction, operands.get(2), parity ? PtxType.U32 : PtxType.B64);
@@ -222,7 +241,7 @@ final class MBarrierDecoder {
                 if (done != 0 && !late) {
                     complete |= done;
                     if (acquires) {
-                        barrier.acquire(warp, done);
+                        barrier.acquire(warp, done, clusterScope);
                     }
                 }
                 rest &= ~asking;
@@ -232,7 +251,7 @@ final class MBarrierDecoder {
             if (complete != mask) {
                 warp.poll();
                 if (awaited != null) {
-                    warp.block.polled(warp, awaited);
+                    warp.block.cluster.polled(warp, awaited);
                 }
             }
         };

@@ -32,7 +32,7 @@ final class MBarriers {
         }
         block.shared.claim(warp, lane);
         int address = (int) warp.addresses[lane];
-        byAddress.put(address, new MBarrier(address, count, block.execution.actors));
+        byAddress.put(address, new MBarrier(block, address, count));
     }
 
     void invalidate(Warp warp, int lane) {
@@ -54,7 +54,7 @@ final class MBarriers {
     void fence(Warp warp, int mask) {
         for (MBarrier barrier : byAddress.values()) {
             long initialised = block.shared.initialisation(barrier.address);
-            barrier.fenced |= Access.warp(initialised) == warp.index && (mask >>> Access.lane(initialised) & 1) != 0;
+            barrier.fenced |= Access.warp(initialised) == warp.actor && (mask >>> Access.lane(initialised) & 1) != 0;
         }
     }
 }

@@ -101,7 +101,7 @@ record MatrixProduct(
         }
         if (Products.isWhole(product)) {
             multiply(warp, operands, b);
-            warp.block.progressed();
+            warp.block.cluster.progressed();
         }
     }
 

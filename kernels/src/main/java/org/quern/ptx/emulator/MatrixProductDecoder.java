@@ -50,7 +50,7 @@ final class MatrixProductDecoder {
         return (warp, mask) -> {
             if (MatrixLoad.isFull(warp, mask) && !warp.products.await(open)) {
                 warp.pollAgain();
-                warp.block.polled(warp, "the products that other warps of its warpgroup have yet to issue");
+                warp.block.cluster.polled(warp, "the products that other warps of its warpgroup have yet to issue");
             }
         };
     }

@@ -37,7 +37,8 @@ final class MemoryDecoder {
             "L2::128B",
             "L2::256B");
 
-    private static final Set<String> SPACES = Set.of("global", "shared", "shared::cta", "local", "param", "const");
+    private static final Set<String> SPACES =
+            Set.of("global", "shared", "shared::cta", "shared::cluster", "local", "param", "const");
     private static final Set<String> STRONG = Set.of("volatile", "relaxed", "acquire", "release", "acq_rel");
 
     private final Instruction instruction;
@@ -90,7 +91,7 @@ final class MemoryDecoder {
                 case "global" -> {
                     return StateSpace.GLOBAL;
                 }
-                case "shared", "shared::cta" -> {
+                case "shared", "shared::cta", "shared::cluster" -> {
                     return StateSpace.SHARED;
                 }
                 case "local" -> {
@@ -106,6 +107,10 @@ final class MemoryDecoder {
             }
         }
         return StateSpace.GENERIC;
+    }
+
+    private boolean ofCluster() {
+        return instruction.has("shared::cluster");
     }
 
     private int flags() {
@@ -144,7 +149,15 @@ final class MemoryDecoder {
                 .toArray();
         boolean signed = type == PtxType.S8 || type == PtxType.S16 || type == PtxType.S32;
         return new Load(
-                space(), address(1), type.bytes(), signed, slots, wide.bytes(), flags(), instruction.has("acquire"));
+                space(),
+                ofCluster(),
+                address(1),
+                type.bytes(),
+                signed,
+                slots,
+                wide.bytes(),
+                flags(),
+                instruction.has("acquire"));
     }
 
     private Operation store() {
@@ -160,7 +173,8 @@ final class MemoryDecoder {
             slots[i] = layout.source(instruction, elements.get(i), source);
             files[i] = RegisterFile.of(source);
         }
-        return new Store(space(), address(0), type.bytes(), slots, files, flags(), instruction.has("release"));
+        return new Store(
+                space(), ofCluster(), address(0), type.bytes(), slots, files, flags(), instruction.has("release"));
     }
 
     private Operation atomic() {
@@ -181,6 +195,7 @@ final class MemoryDecoder {
         requireOperands(first + (swap ? 3 : 2));
         return new Atomic(
                 space(),
+                ofCluster(),
                 address(first),
                 operation,
                 type,
@@ -264,7 +279,8 @@ final class MemoryDecoder {
                 && instruction.has("aligned")
                 && instruction.has("m8n8")
                 && instruction.modifiers().getLast().equals("b16")
-                && space() == StateSpace.SHARED;
+                && space() == StateSpace.SHARED
+                && !ofCluster();
         Decoder.require(instruction, layout, 2, known);
         return instruction.has("x4") ? 4 : instruction.has("x2") ? 2 : 1;
     }
@@ -311,6 +327,7 @@ final class MemoryDecoder {
     private Operation isInSpace() {
         Decoder.require(instruction, layout, 2, space() != StateSpace.GENERIC);
         StateSpace asked = space();
+        boolean ofCluster = ofCluster();
         int destination = layout.destination(instruction, operands.getFirst(), PtxType.PRED);
         int source = layout.source(instruction, operands.get(1), PtxType.U64);
         return (warp, mask) -> {
@@ -319,7 +336,11 @@ final class MemoryDecoder {
             int inside = 0;
             for (int rest = mask; rest != 0; rest &= rest - 1) {
                 int lane = Integer.numberOfTrailingZeros(rest);
-                inside |= Spaces.of(registers.longs[source * 32 + lane]) == asked ? 1 << lane : 0;
+                long address = registers.longs[source * 32 + lane];
+                boolean reached = asked != StateSpace.SHARED
+                        || ofCluster
+                        || Cluster.rank(warp, address - Spaces.window(asked)) == warp.block.rank;
+                inside |= Spaces.of(address) == asked && reached ? 1 << lane : 0;
             }
             registers.predicates[destination] = registers.predicates[destination] & ~mask | inside;
             registers.predicatesDefined[destination] |= mask;

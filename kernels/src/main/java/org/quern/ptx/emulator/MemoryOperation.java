@@ -6,25 +6,30 @@ import org.quern.ptx.syntax.StateSpace;
 abstract class MemoryOperation implements Operation {
     private final StateSpace space;
     private final AddressOperand address;
+    /// Whether shared memory may be another block's.
+    private final boolean ofCluster;
     /// Of a lane's whole access.
     final int size;
 
-    MemoryOperation(StateSpace space, AddressOperand address, int size) {
+    /// @param ofCluster whether the space is `.shared::cluster`
+    MemoryOperation(StateSpace space, boolean ofCluster, AddressOperand address, int size) {
         this.space = space;
+        this.ofCluster = ofCluster || space == StateSpace.GENERIC;
         this.address = address;
         this.size = size;
     }
 
     /// Accesses the addresses in [Warp#addresses], all of one space.
-    abstract void access(Warp warp, int mask, StateSpace space);
+    ///
+    /// @param owner of the shared memory, if it is that space
+    abstract void access(Warp warp, int mask, StateSpace space, Block owner);
 
     final void accessAll(Warp warp, int mask) {
         long[] addresses = warp.addresses;
         address.resolve(warp, mask, addresses);
         AddressOperand.requireAligned(warp, mask, addresses, size);
         if (space != StateSpace.GENERIC) {
-            count(warp, mask, space);
-            access(warp, mask, space);
+            accessSpace(warp, mask, space);
             return;
         }
         for (int rest = mask; rest != 0; ) {
@@ -37,8 +42,29 @@ abstract class MemoryOperation implements Operation {
                     addresses[lane] -= Spaces.window(meant);
                 }
             }
-            count(warp, lanes, meant);
-            access(warp, lanes, meant);
+            accessSpace(warp, lanes, meant);
+            rest &= ~lanes;
+        }
+    }
+
+    private void accessSpace(Warp warp, int mask, StateSpace where) {
+        count(warp, mask, where);
+        if (where != StateSpace.SHARED || !ofCluster) {
+            access(warp, mask, where, warp.block);
+            return;
+        }
+        for (int rest = mask; rest != 0; ) {
+            int rank = Cluster.rank(warp, warp.addresses[Integer.numberOfTrailingZeros(rest)]);
+            int lanes = 0;
+            Block owner = warp.block;
+            for (int others = rest; others != 0; others &= others - 1) {
+                int lane = Integer.numberOfTrailingZeros(others);
+                if (Cluster.rank(warp, warp.addresses[lane]) == rank) {
+                    lanes |= 1 << lane;
+                    owner = warp.block.cluster.reach(warp, lane);
+                }
+            }
+            access(warp, lanes, where, owner);
             rest &= ~lanes;
         }
     }

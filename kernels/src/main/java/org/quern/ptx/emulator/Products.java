@@ -169,7 +169,7 @@ final class Products {
             inFlight[slot]--;
         }
         Product product = waiting.product;
-        int actor = warp.block.warps.length + (warp.index >> 2);
+        int actor = warp.block.firstActor() + warp.block.warps.length + (warp.index >> 2);
         if (product.epoch == 0) {
             product.epoch = warp.block.products(warp).advance();
             for (int[] addresses : product.pieces) {

@@ -7,6 +7,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.quern.gpu.Launch.Dim;
 import org.quern.ptx.syntax.Operand;
 import org.quern.ptx.syntax.PtxModule;
 import org.quern.ptx.syntax.PtxModule.Entry;
@@ -36,6 +37,9 @@ final class Program {
     final ConstantSpace constants;
     /// Whether there are products of warpgroups.
     final boolean multiplies;
+    /// The blocks of a cluster; one if there are no clusters.
+    final Dim cluster;
+    final boolean isExplicitCluster;
 
     /// Decodes an entry.
     ///
@@ -43,6 +47,9 @@ final class Program {
     /// @param sharedStart where shared memory begins
     Program(PtxModule module, Entry entry, ModuleVariables globals, int sharedStart) {
         name = entry.name();
+        List<Integer> clusterSizes = entry.directives().getOrDefault("reqnctapercluster", List.of());
+        isExplicitCluster = !clusterSizes.isEmpty();
+        cluster = new Dim(size(clusterSizes, 0), size(clusterSizes, 1), size(clusterSizes, 2));
         constants = globals.constants;
         Map<String, Long> addresses = new HashMap<>(globals.addresses);
         int parameters = 0;
@@ -136,11 +143,16 @@ final class Program {
         }
     }
 
+    private static int size(List<Integer> sizes, int dimension) {
+        return dimension < sizes.size() ? sizes.get(dimension) : 1;
+    }
+
     /// Faults if the module's target lacks an instruction.
     private void requireTarget(Instruction instruction, PtxModule module) {
         String needed = switch (instruction.opcode()) {
             case "wgmma", "setmaxnreg" -> "sm_90a";
-            case "elect", "stmatrix", "mapa" -> "sm_90";
+            case "elect", "stmatrix", "mapa", "getctarank" -> "sm_90";
+            case "barrier" -> instruction.has("cluster") ? "sm_90" : "";
             case "cp" -> instruction.has("bulk") ? "sm_90" : "";
             case "fence" ->
                 instruction.has("proxy") || instruction.has("mbarrier_init") || instruction.has("cluster")

@@ -38,7 +38,7 @@ final class Releases {
         int[] clock = releases ? warp.clock.clone() : warp.fenced;
         if (clock != null) {
             NavigableMap<Integer, int[]> told = new TreeMap<>();
-            told.put(warp.block.firstEpoch, clock);
+            told.put(warp.block.cluster.firstEpoch, clock);
             told = union(told, warp.acquired);
             byAddress.merge(address, told, Releases::union);
         }
@@ -57,7 +57,7 @@ final class Releases {
     }
 
     private static void acquire(Warp warp, NavigableMap<Integer, int[]> told) {
-        int[] own = told.get(warp.block.firstEpoch);
+        int[] own = told.get(warp.block.cluster.firstEpoch);
         if (own != null) {
             warp.join(own);
         }

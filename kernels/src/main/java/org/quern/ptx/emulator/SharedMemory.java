@@ -20,7 +20,7 @@ final class SharedMemory {
     private final byte[] defined;
     /// [Access] by word.
     private final long[] writes;
-    /// By actor, then word.
+    /// By actor, then word; null for those that never read.
     private final long[][] reads;
     /// By word, the latest epoch of any read.
     private final int[] latestReads;
@@ -40,7 +40,7 @@ final class SharedMemory {
         data = new int[words];
         defined = new byte[words];
         writes = new long[words];
-        reads = new long[actors][words];
+        reads = new long[actors][];
         latestReads = new int[words];
         readers = new short[words];
         reader = new char[words];
@@ -55,6 +55,13 @@ final class SharedMemory {
     /// Begins a block: nothing is defined.
     void start() {
         Arrays.fill(defined, (byte) 0);
+    }
+
+    private long[] readsOf(int actor) {
+        if (reads[actor] == null) {
+            reads[actor] = new long[writes.length];
+        }
+        return reads[actor];
     }
 
     private int check(Warp warp, int lane, int size) {
@@ -94,7 +101,7 @@ final class SharedMemory {
 
     /// Checks a read of whole words.
     private void readWords(Warp warp, int lane, int first, int count, long entry) {
-        long[] own = reads[warp.index];
+        long[] own = readsOf(warp.actor);
         for (int word = first; word < first + count; word++) {
             if (defined[word] != 15) {
                 throw undefined(warp, lane, word, 15);
@@ -111,7 +118,7 @@ final class SharedMemory {
         long old = own[word];
         if (old < 0) {
             for (int i = 0; i < 4; i++) {
-                byteReads[warp.index][word * 4 + i] = mergeLanes(byteReads[warp.index][word * 4 + i], entry, warp);
+                byteReads[warp.actor][word * 4 + i] = mergeLanes(byteReads[warp.actor][word * 4 + i], entry, warp);
             }
         } else {
             own[word] = mergeLanes(old, entry, warp);
@@ -134,11 +141,11 @@ final class SharedMemory {
             checkRead(warp, lane, word, bytes, entry);
         }
         latestReads[word] = Math.max(latestReads[word], warp.epoch);
-        long[] own = reads[warp.index];
-        if (byteReads[warp.index] == null) {
-            byteReads[warp.index] = new long[own.length * 4];
+        long[] own = readsOf(warp.actor);
+        if (byteReads[warp.actor] == null) {
+            byteReads[warp.actor] = new long[own.length * 4];
         }
-        long[] split = byteReads[warp.index];
+        long[] split = byteReads[warp.actor];
         if (own[word] >= 0) {
             Arrays.fill(split, word * 4, word * 4 + 4, own[word]);
             own[word] = Access.SPECIAL;
@@ -195,7 +202,7 @@ final class SharedMemory {
         // A read on behalf of the whole warp is a read by other lanes, too.
         return Access.has(entry, Access.SEVERAL_LANES)
                 && !Access.has(old, Access.SEVERAL_WARPS)
-                && Access.warp(old) == warp.index
+                && Access.warp(old) == warp.actor
                 && Access.epoch(old) >= warp.together;
     }
 
@@ -277,7 +284,7 @@ final class SharedMemory {
             return;
         }
         for (int reader = 0; reader < reads.length; reader++) {
-            long read = reads[reader][word];
+            long read = reads[reader] == null ? 0 : reads[reader][word];
             if (!Access.since(read, warp.limit)) {
                 continue;
             }
@@ -305,7 +312,7 @@ final class SharedMemory {
     /// Faults if the asynchronous proxy may not see what the generic one wrote.
     private void requireFenced(Warp warp, int lane, int address, long write, long entry) {
         if (Access.has(entry & ~write, Access.ASYNC)
-                && Access.epoch(write) >= warp.block.firstEpoch
+                && Access.epoch(write) >= warp.block.cluster.firstEpoch
                 && !Access.isCovered(write, warp.proxied)) {
             throw unfenced(warp, lane, "shared memory at %#x".formatted(address), write);
         }
@@ -356,7 +363,7 @@ final class SharedMemory {
 
     private EmulatorFault race(Warp warp, int lane, int address, String does, String did, long other) {
         boolean several = Access.has(other, Access.SEVERAL_WARPS);
-        boolean sameWarp = !several && Access.warp(other) == warp.index;
+        boolean sameWarp = !several && Access.warp(other) == warp.actor;
         return warp.fault(
                 RACE,
                 lane,
@@ -364,8 +371,7 @@ final class SharedMemory {
                         .formatted(
                                 does,
                                 address,
-                                (sameWarp || several ? "" : "warp %d, ".formatted(Access.warp(other)))
-                                        + warp.otherThread(other),
+                                warp.otherThread(other),
                                 did,
                                 warp.block.execution.where(other),
                                 sameWarp ? "bar.warp.sync or a barrier" : "a barrier"));
@@ -398,7 +404,7 @@ final class SharedMemory {
     ///
     /// @param instruction that started the copy
     void endCopy(Warp warp, int lane, int address, int size, int instruction) {
-        long entry = Access.lane(Access.stamp(warp.epoch, instruction, warp.index), lane);
+        long entry = Access.lane(Access.stamp(warp.epoch, instruction, warp.actor), lane);
         for (int i = address >> 2; i < address + size >> 2; i++) {
             defined[i] = 15;
             writes[i] = entry;
@@ -420,7 +426,7 @@ final class SharedMemory {
 
     /// A lane has waited for a bulk copy: it is as if it wrote the 16 bytes now.
     void endBulkWrite(Warp warp, int lane, int address, int instruction) {
-        long entry = Access.lane(Access.stamp(warp.epoch, instruction, warp.index), lane) | Access.ASYNC;
+        long entry = Access.lane(Access.stamp(warp.epoch, instruction, warp.actor), lane) | Access.ASYNC;
         for (int i = address >> 2; i < address + Chunks.BYTES >> 2; i++) {
             defined[i] = 15;
             writes[i] = entry;
@@ -456,17 +462,18 @@ final class SharedMemory {
     /// @param epoch of its own
     void endProduct(int actor, int epoch, int address, int instruction) {
         long entry = Access.stamp(epoch, instruction, actor) | Access.ASYNC | Access.SEVERAL_LANES;
+        long[] own = readsOf(actor);
         for (int word = address >> 2; word < address + Chunks.BYTES >> 2; word++) {
             readers[word]--;
-            reads[actor][word] = entry;
+            own[word] = entry;
             latestReads[word] = Math.max(latestReads[word], epoch);
         }
     }
 
     /// Ends such a read by a bulk copy: it is as if the lane that issued it read the words now.
     void endRead(Warp warp, int lane, int address, int bytes, int instruction) {
-        long entry = Access.lane(Access.stamp(warp.epoch, instruction, warp.index), lane) | Access.ASYNC;
-        long[] own = reads[warp.index];
+        long entry = Access.lane(Access.stamp(warp.epoch, instruction, warp.actor), lane) | Access.ASYNC;
+        long[] own = readsOf(warp.actor);
         for (int word = address >> 2; word < address + bytes >> 2; word++) {
             readers[word]--;
             noteRead(warp, own, word, entry);

@@ -17,13 +17,14 @@ final class Store extends MemoryOperation {
     /// @param flags of [Access]
     Store(
             StateSpace space,
+            boolean ofCluster,
             AddressOperand address,
             int bytes,
             int[] slots,
             RegisterFile[] files,
             int flags,
             boolean releases) {
-        super(space, address, bytes * slots.length);
+        super(space, ofCluster, address, bytes * slots.length);
         this.bytes = bytes;
         this.slots = slots;
         this.files = files;
@@ -66,15 +67,15 @@ final class Store extends MemoryOperation {
     }
 
     @Override
-    void access(Warp warp, int mask, StateSpace space) {
+    void access(Warp warp, int mask, StateSpace space, Block owner) {
         switch (space) {
             case GLOBAL -> {
                 release(warp, mask, warp.block.execution.releases);
                 warp.block.execution.global.store(warp, mask, size, flags);
             }
             case SHARED -> {
-                release(warp, mask, warp.block.releases);
-                warp.block.shared.store(warp, mask, size, flags);
+                release(warp, mask, owner.releases);
+                owner.shared.store(warp, mask, size, flags);
             }
             case LOCAL -> warp.local.store(warp, mask, size);
             case PARAMETER, CONSTANT ->

@@ -24,7 +24,9 @@ public final class Warp {
     private static final int PATIENCE = 1024;
 
     final Block block;
+    /// In the block, and in the cluster.
     final int index;
+    final int actor;
     final Registers registers;
     final AsyncCopies copies;
     final Products products;
@@ -36,7 +38,7 @@ public final class Warp {
     /// For operations on mbarriers, one a lane.
     final MBarrier[] barriers = new MBarrier[32];
 
-    /// Vector clock: the epochs of the block's warps that happened before now.
+    /// Vector clock: the epochs of the cluster's actors that happened before now.
     final int[] clock;
     /// This warp's time.
     int epoch;
@@ -51,9 +53,9 @@ public final class Warp {
     final int[] proxied;
     /// [#clock] at the last fence; null if there was none.
     int[] fenced;
-    /// What relaxed reads saw, to be acquired by the next fence; by the first epoch of the block that released.
+    /// What relaxed reads saw, to be acquired by the next fence; by the first epoch of the cluster that released.
     NavigableMap<Integer, int[]> seen;
-    /// What happened before now in other blocks.
+    /// What happened before now in other clusters.
     NavigableMap<Integer, int[]> acquired;
 
     /// The instruction that runs, and the one after it unless it jumps.
@@ -79,6 +81,7 @@ public final class Warp {
     Warp(Block block, int index, Registers registers) {
         this.block = block;
         this.index = index;
+        actor = block.firstActor() + index;
         this.registers = registers;
         clock = new int[block.execution.actors];
         proxied = new int[block.execution.actors];
@@ -98,10 +101,11 @@ public final class Warp {
         states[0] = READY;
         current = -1;
         impatience = 0;
-        Arrays.fill(clock, block.firstEpoch - 1);
-        Arrays.fill(proxied, block.firstEpoch - 1);
-        epoch = block.firstEpoch;
-        clock[index] = epoch;
+        int before = block.cluster.firstEpoch - 1;
+        Arrays.fill(clock, before);
+        Arrays.fill(proxied, before);
+        epoch = block.cluster.firstEpoch + 1;
+        clock[actor] = epoch;
         together = epoch;
         fenced = null;
         seen = null;
@@ -114,10 +118,10 @@ public final class Warp {
 
     /// Derives what depends on [#clock].
     void clockChanged() {
-        epoch = clock[index];
+        epoch = clock[actor];
         int least = together - 1;
         for (int i = 0; i < clock.length; i++) {
-            if (i != index) {
+            if (i != actor) {
                 least = Math.min(least, clock[i]);
             }
         }
@@ -127,20 +131,20 @@ public final class Warp {
 
     /// Later accesses are not covered by what has been told to others so far.
     void advance() {
-        clock[index]++;
+        clock[actor]++;
         clockChanged();
     }
 
     /// Lets the asynchronous proxy see what the warp did by now.
     void fenceProxy() {
-        proxied[index] = epoch;
+        proxied[actor] = epoch;
         advance();
     }
 
     /// The lanes have synchronised.
     void meet() {
-        clock[index]++;
-        together = clock[index];
+        clock[actor]++;
+        together = clock[actor];
         clockChanged();
     }
 
@@ -159,7 +163,7 @@ public final class Warp {
     }
 
     long stamp() {
-        return Access.stamp(epoch, at, index);
+        return Access.stamp(epoch, at, actor);
     }
 
     boolean hasAcquired(long access) {
@@ -402,6 +406,7 @@ public final class Warp {
                 meeting = 0;
             }
         }
+        block.cluster.barrier.exited();
     }
 
     /// For an operation that all lanes that have not exited execute together: whether they are here. If not, they
@@ -492,15 +497,8 @@ public final class Warp {
         return block.execution.fault(kind, this, lane, rule);
     }
 
-    /// `thread (3, 0, 0)`, by an entry of this block.
+    /// `thread (3, 0, 0)`, by an entry of this cluster.
     String otherThread(long access) {
-        if (Access.has(access, Access.SEVERAL_WARPS)) {
-            return "threads of several warps";
-        }
-        if (Access.warp(access) >= block.warps.length) {
-            return "a product of warpgroup " + (Access.warp(access) - block.warps.length);
-        }
-        String thread = "thread " + block.thread(Access.warp(access), Access.lane(access));
-        return Access.has(access, Access.SEVERAL_LANES) ? thread + " and others" : thread;
+        return block.cluster.thread(access, this);
     }
 }

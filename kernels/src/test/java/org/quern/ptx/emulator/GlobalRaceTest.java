@@ -90,7 +90,7 @@ class GlobalRaceTest {
         String read = word("r1") + "ld.global.u32 r2, [rd0];";
         bench.run(write + "bar.sync 0;" + read, memory);
         assertThat(bench.fault(RACE, write + read, memory))
-                .hasMessageMatching(".*which thread \\(\\d+, 0, 0\\) (wrote|read) at line.*");
+                .hasMessageMatching(".*which warp \\d, thread \\(\\d+, 0, 0\\) (wrote|read) at line.*");
         bench.run(write + "bar.sync 0;" + read + "bar.sync 0;" + write, memory);
         bench.fault(RACE, write + "bar.sync 0;" + read + write, memory);
     }

@@ -285,8 +285,8 @@ class MemoryCheckTest {
 
     @Test
     void namesTheFirstInstructionThatItDoesNotKnow() {
-        assertThat(bench.fault(UNSUPPORTED, "add.u32 r0, tid, 1; getctarank.u32 r0, r0;"))
-                .hasMessageContaining("getctarank.u32: the emulator does not know this instruction");
+        assertThat(bench.fault(UNSUPPORTED, "add.u32 r0, tid, 1; tcgen05.wait::ld.sync.aligned;"))
+                .hasMessageContaining("tcgen05.wait::ld.sync.aligned: the emulator does not know this instruction");
         assertThat(bench.fault(UNSUPPORTED, "add.u32 r0, tid, 1; wgmma.fence.sync.aligned;"))
                 .hasMessageContaining("wgmma.fence.sync.aligned: needs .target sm_90a, not sm_80");
         assertThat(bench.fault(UNSUPPORTED, "ld.global.sideways.u32 r0, [a0];", 0))

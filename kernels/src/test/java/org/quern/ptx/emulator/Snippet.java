@@ -31,11 +31,11 @@ final class Snippet {
         PtxModule module = PtxParser.parse(KERNEL.formatted(text));
         Program program = new Program(module, module.entries().getFirst(), new ModuleVariables(module, null), 0);
         Execution execution = new Execution(
-                program, Options.DEFAULT, Dim.of(1), Dim.of(32), 0, null, null, 1, new SplittableRandom(1));
+                program, Options.DEFAULT, Dim.of(1), Dim.of(1), Dim.of(32), 0, null, null, 1, new SplittableRandom(1));
         instruction = program.instructions[0];
         layout = program.layout;
         operation = program.operations[0];
-        warp = new Block(execution, null).warps[0];
+        warp = new Cluster(execution, new SharedMemory[1]).warps[0];
     }
 
     Operation operation() {
