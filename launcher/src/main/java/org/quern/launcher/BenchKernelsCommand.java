@@ -9,6 +9,7 @@ import org.quern.base.ExitCode;
 import org.quern.gpu.GpuException;
 import org.quern.kernels.bench.BenchmarkCatalog;
 import org.quern.kernels.bench.Ceilings;
+import org.quern.kernels.bench.DeviceRates;
 import org.quern.kernels.bench.EmulatedBench;
 import org.quern.kernels.bench.KernelBench;
 import org.quern.kernels.bench.KernelBenchmark;
@@ -112,7 +113,10 @@ final class BenchKernelsCommand implements Callable<Integer> {
             progress(rows.size(), benchmarks);
             KernelCounts counts = EmulatedBench.count(benchmark);
             rows.add(new CountRow(
-                    benchmark.name(), benchmark.family(), counts, counts.modelledSeconds(benchmark.bytes())));
+                    benchmark.name(),
+                    benchmark.family(),
+                    counts,
+                    counts.modelledSeconds(DeviceRates.A100, benchmark.bytes(), 1)));
             print(table.row(benchmark, counts));
         }
         if (json) {

@@ -4,6 +4,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import org.quern.kernels.bench.DeviceRates;
 import org.quern.kernels.bench.KernelBenchmark;
 import org.quern.kernels.bench.KernelCounts;
 import org.quern.train.Units;
@@ -28,9 +29,10 @@ final class CountTable {
     }
 
     String row(KernelBenchmark benchmark, KernelCounts counts) {
-        Map.Entry<String, Double> limit = counts.modelledSeconds(benchmark.bytes()).entrySet().stream()
-                .max(Map.Entry.comparingByValue(Comparator.naturalOrder()))
-                .orElseThrow();
+        Map.Entry<String, Double> limit =
+                counts.modelledSeconds(DeviceRates.A100, benchmark.bytes(), 1).entrySet().stream()
+                        .max(Map.Entry.comparingByValue(Comparator.naturalOrder()))
+                        .orElseThrow();
         return row(
                 benchmark.name(),
                 "%,d".formatted(counts.instructions()),

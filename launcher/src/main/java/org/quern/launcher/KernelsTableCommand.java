@@ -3,6 +3,7 @@ package org.quern.launcher;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.quern.base.ExitCode;
+import org.quern.kernels.bench.Roofline;
 import org.quern.kernels.check.KernelCatalog;
 import org.quern.kernels.check.KernelTable;
 import org.quern.ptx.CubinCache;
@@ -13,7 +14,8 @@ import picocli.CommandLine.Command;
 @Command(
         name = "table",
         description = {
-            "Prints kernels/KERNELS.md: what each kernel needs on several architectures.",
+            "Prints kernels/KERNELS.md: what each kernel needs on several architectures, and the least time that the sizes of "
+                    + "training take, modelled from counters of the emulator.",
             "For sm_120 it needs ptxas (in PATH, or named by QUERN_PTXAS)."
         })
 final class KernelsTableCommand implements Callable<Integer> {
@@ -24,6 +26,7 @@ final class KernelsTableCommand implements Callable<Integer> {
                 .toList();
         System.out.print(
                 KernelTable.markdown(KernelTable.of(variants, KernelTable.ARCHITECTURES, CubinCache.standard())));
+        System.out.print(Roofline.markdown());
         return ExitCode.OK.code();
     }
 }

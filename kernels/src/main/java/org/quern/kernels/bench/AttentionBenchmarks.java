@@ -1,5 +1,6 @@
 package org.quern.kernels.bench;
 
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -21,17 +22,25 @@ final class AttentionBenchmarks {
 
     private AttentionBenchmarks() {}
 
+    /// Attention of training.
+    ///
+    /// @param use in a model; or empty
+    record Training(String use, Shape shape) {}
+
+    static final List<Training> TRAININGS = List.of(
+            new Training("gpt2-124m", new Shape(64, 1024, 12, 12, 64, 0)),
+            // 16,384 tokens of 2048 columns, as FlashAttention is usually measured.
+            new Training("", new Shape(16, 1024, 32, 32, 64, 0)),
+            new Training("", new Shape(4, 4096, 32, 32, 64, 0)),
+            new Training("", new Shape(1, 16_384, 32, 32, 64, 0)),
+            new Training("", new Shape(16, 1024, 16, 16, 128, 0)),
+            new Training("", new Shape(4, 4096, 16, 16, 128, 0)),
+            new Training("", new Shape(1, 16_384, 16, 16, 128, 0)),
+            new Training("llama-8b", new Shape(1, 8192, 32, 8, 128, 0)));
+
     static List<KernelBenchmark> benchmarks() {
         return Stream.of(
-                        training("gpt2-124m", new Shape(64, 1024, 12, 12, 64, 0)),
-                        // 16,384 tokens of 2048 columns, as FlashAttention is usually measured.
-                        training("", new Shape(16, 1024, 32, 32, 64, 0)),
-                        training("", new Shape(4, 4096, 32, 32, 64, 0)),
-                        training("", new Shape(1, 16_384, 32, 32, 64, 0)),
-                        training("", new Shape(16, 1024, 16, 16, 128, 0)),
-                        training("", new Shape(4, 4096, 16, 16, 128, 0)),
-                        training("", new Shape(1, 16_384, 16, 16, 128, 0)),
-                        training("llama-8b", new Shape(1, 8192, 32, 8, 128, 0)),
+                        TRAININGS.stream().flatMap(one -> training(one.use, one.shape)),
                         Stream.of(
                                 decoding("gpt2-124m", new Shape(64, 1, 12, 12, 64, 0), 1024),
                                 decoding("llama-8b", new Shape(16, 1, 32, 8, 128, 0), 8192)))
@@ -48,7 +57,8 @@ final class AttentionBenchmarks {
                 .toList();
     }
 
-    private static Stream<KernelBenchmark> training(String use, Shape shape) {
+    /// The forward and the backward pass.
+    static Stream<KernelBenchmark> training(String use, Shape shape) {
         long rows = (long) shape.sequences() * shape.length();
         long out = rows * shape.heads() * shape.headDim();
         long fused = rows * (shape.heads() + 2 * shape.keyValueHeads()) * shape.headDim();
@@ -174,7 +184,7 @@ final class AttentionBenchmarks {
     }
 
     private static Map<String, Object> question(String operation, Map<String, Object> sizes) {
-        Map<String, Object> question = new java.util.LinkedHashMap<>();
+        Map<String, Object> question = new LinkedHashMap<>();
         question.put("op", operation);
         question.putAll(sizes);
         return question;

@@ -25,8 +25,6 @@ public record KernelCounts(
         long wavefronts,
         long idealWavefronts) {
     private static final int SECTOR_BYTES = 32;
-    /// `mma.m16n8k16`, the only one that the kernels use.
-    private static final long MATRIX_FLOP = 2L * 16 * 8 * 16;
 
     static KernelCounts of(List<Statistics> launches) {
         long instructions = 0;
@@ -40,7 +38,7 @@ public record KernelCounts(
         for (Statistics launch : launches) {
             instructions += launch.instructionCount();
             flop += launch.flops();
-            matrix += MATRIX_FLOP * launch.instructions().getOrDefault("mma", 0L);
+            matrix += launch.matrixFlops();
             special += launch.specialFunctions();
             for (Accesses accesses : launch.accesses()) {
                 sectors += accesses.sectors();
@@ -63,27 +61,44 @@ public record KernelCounts(
         return idealWavefronts == 0 ? 1 : (double) wavefronts / idealWavefronts;
     }
 
-    /// The time that each part of an A100 would need for its share alone, all multiprocessors busy, by the
-    /// part's name: the largest is a bound from below. Its caches are not modelled: of device memory, `bytes`
-    /// is what counts.
-    public Map<String, Double> modelledSeconds(double bytes) {
-        return Map.of(
-                "tensor cores", matrixFlop / A100.MATRIX_FLOP_PER_SECOND,
-                "issue", instructions / A100.INSTRUCTIONS_PER_SECOND,
-                "special functions", specialFunctions / A100.SPECIAL_FUNCTIONS_PER_SECOND,
-                "shared memory", wavefronts / A100.WAVEFRONTS_PER_SECOND,
-                "L2 cache", sectors * SECTOR_BYTES / A100.L2_BYTES_PER_SECOND,
-                "device memory", bytes / A100.BYTES_PER_SECOND);
+    /// All of this, and so many times the other.
+    KernelCounts plus(long times, KernelCounts other) {
+        return new KernelCounts(
+                instructions + times * other.instructions,
+                flop + times * other.flop,
+                matrixFlop + times * other.matrixFlop,
+                specialFunctions + times * other.specialFunctions,
+                sectors + times * other.sectors,
+                idealSectors + times * other.idealSectors,
+                wavefronts + times * other.wavefronts,
+                idealWavefronts + times * other.idealWavefronts);
     }
 
-    /// What NVIDIA says of the A100 with 40 GB: its datasheet, and "NVIDIA A100 Tensor Core GPU Architecture".
-    private static final class A100 {
-        private static final double MULTIPROCESSOR_CLOCKS_PER_SECOND = 108 * 1.41e9;
-        static final double MATRIX_FLOP_PER_SECOND = 312e12;
-        static final double INSTRUCTIONS_PER_SECOND = 4 * MULTIPROCESSOR_CLOCKS_PER_SECOND;
-        static final double SPECIAL_FUNCTIONS_PER_SECOND = 16 * MULTIPROCESSOR_CLOCKS_PER_SECOND;
-        static final double WAVEFRONTS_PER_SECOND = MULTIPROCESSOR_CLOCKS_PER_SECOND;
-        static final double L2_BYTES_PER_SECOND = 5120 * 1.41e9;
-        static final double BYTES_PER_SECOND = 1.555e12;
+    /// One of so many equal parts. Instructions that poll come as time goes, so that parts may differ by some.
+    KernelCounts over(long parts) {
+        return new KernelCounts(
+                instructions / parts,
+                flop / parts,
+                matrixFlop / parts,
+                specialFunctions / parts,
+                sectors / parts,
+                idealSectors / parts,
+                wavefronts / parts,
+                idealWavefronts / parts);
+    }
+
+    /// The time that each part of a device would need for its share alone, by the part's name: the largest is a
+    /// bound from below. Caches are not modelled: of device memory, `bytes` is what counts.
+    ///
+    /// @param bytes that must move through the device's memory
+    /// @param busy part of the multiprocessors that work at a time, on average
+    public Map<String, Double> modelledSeconds(DeviceRates rates, double bytes, double busy) {
+        return Map.of(
+                "tensor cores", matrixFlop / rates.matrixFlopPerSecond() / busy,
+                "issue", instructions / rates.instructionsPerSecond() / busy,
+                "special functions", specialFunctions / rates.specialFunctionsPerSecond() / busy,
+                "shared memory", wavefronts / rates.wavefrontsPerSecond() / busy,
+                "L2 cache", sectors * SECTOR_BYTES / rates.l2BytesPerSecond(),
+                "device memory", bytes / rates.bytesPerSecond());
     }
 }

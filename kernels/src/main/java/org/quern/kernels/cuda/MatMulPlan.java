@@ -149,6 +149,26 @@ public record MatMulPlan(Tile tile, int splits) implements ProductPlan {
     }
 
     @Override
+    public int tileM() {
+        return tile.m;
+    }
+
+    @Override
+    public int tileN() {
+        return tile.n;
+    }
+
+    @Override
+    public int tileK() {
+        return tile.k;
+    }
+
+    @Override
+    public int stages() {
+        return tile.stages;
+    }
+
+    @Override
     public GpuKernel bind(
             KernelLibrary library,
             Shape shape,

@@ -17,6 +17,18 @@ public sealed interface ProductPlan permits MatMulPlan, WarpgroupMatMul.Plan {
     /// Of the kernel's tile, among those of its kind: `LARGE`.
     String tileName();
 
+    /// Rows of the part of C that a block computes.
+    int tileM();
+
+    /// Its columns.
+    int tileN();
+
+    /// Part of k that is one step.
+    int tileK();
+
+    /// Steps that are under way at a time.
+    int stages();
+
     /// Parts of k that are summed into fp32 workspace, and then added in order.
     int splits();
 

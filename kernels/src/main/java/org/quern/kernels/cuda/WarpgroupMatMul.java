@@ -108,6 +108,26 @@ public final class WarpgroupMatMul implements GpuKernel {
         }
 
         @Override
+        public int tileM() {
+            return TILE_M;
+        }
+
+        @Override
+        public int tileN() {
+            return tile.n;
+        }
+
+        @Override
+        public int tileK() {
+            return TILE_K;
+        }
+
+        @Override
+        public int stages() {
+            return tile.stages;
+        }
+
+        @Override
         public GpuKernel bind(
                 KernelLibrary library,
                 Shape shape,

@@ -3,6 +3,7 @@ package org.quern.ptx.emulator;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -11,6 +12,7 @@ import java.util.TreeMap;
 /// @param kernel its name
 /// @param instructions run by warps, by opcode
 /// @param flops floating-point operations of all lanes; a fused multiply-add counts as two
+/// @param matrixFlops those of matrix instructions among them
 /// @param specialFunctions exponentials, logarithms, roots, reciprocals and tanh, of all lanes
 /// @param barriers warps that came to a barrier of the block
 /// @param accesses every instruction that touched shared or global memory, in the order of the program
@@ -18,9 +20,11 @@ public record Statistics(
         String kernel,
         SortedMap<String, Long> instructions,
         long flops,
+        long matrixFlops,
         long specialFunctions,
         long barriers,
         List<Accesses> accesses) {
+    private static final Set<String> MATRIX_OPCODES = Set.of("mma", "wgmma");
 
     /// What one instruction did in memory, all warps together.
     ///
@@ -56,6 +60,7 @@ public record Statistics(
     static Statistics of(Program program, Counters counters) {
         SortedMap<String, Long> instructions = new TreeMap<>();
         long flops = 0;
+        long matrixFlops = 0;
         long special = 0;
         long barriers = 0;
         List<Accesses> accesses = new ArrayList<>();
@@ -66,7 +71,9 @@ public record Statistics(
             }
             String opcode = program.instructions[i].opcode();
             instructions.merge(opcode, count, Long::sum);
-            flops += counters.lanes[i] * program.operations[i].flops();
+            long own = counters.lanes[i] * program.operations[i].flops();
+            flops += own;
+            matrixFlops += MATRIX_OPCODES.contains(opcode) ? own : 0;
             special += program.operations[i].specialFunction() ? counters.lanes[i] : 0;
             if (opcode.equals("barrier") || opcode.equals("bar") && !program.instructions[i].has("warp")) {
                 barriers += count;
@@ -87,6 +94,7 @@ public record Statistics(
                 program.name,
                 Collections.unmodifiableSortedMap(instructions),
                 flops,
+                matrixFlops,
                 special,
                 barriers,
                 List.copyOf(accesses));

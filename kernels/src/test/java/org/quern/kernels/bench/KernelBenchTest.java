@@ -158,7 +158,9 @@ class KernelBenchTest {
         assertThat((double) counts.flop()).isGreaterThanOrEqualTo(benchmark.flop());
         assertThat(counts.idealSectors() * 32.0).isGreaterThanOrEqualTo(0.9 * benchmark.bytes());
         assertThat(counts.wavefrontsPerIdeal()).isGreaterThanOrEqualTo(1);
-        assertThat(counts.modelledSeconds(benchmark.bytes()).values()).allMatch(seconds -> seconds >= 0);
+        assertThat(counts.modelledSeconds(DeviceRates.A100, benchmark.bytes(), 1)
+                        .values())
+                .allMatch(seconds -> seconds >= 0);
     }
 
     @Test

@@ -1,0 +1,228 @@
+package org.quern.kernels.bench;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.quern.gpu.DeviceProperties;
+import org.quern.gpu.ExampleDevices;
+import org.quern.kernels.bench.KernelBenchmark.Setup;
+import org.quern.kernels.cuda.Attention;
+import org.quern.kernels.cuda.MatMul.Shape;
+import org.quern.kernels.cuda.MatMulPlan;
+import org.quern.kernels.cuda.ProductPlan;
+import org.quern.kernels.cuda.WarpgroupMatMul;
+import org.quern.ptx.emulator.Options;
+
+/// The least time that kernels take on the sizes of training, from what the emulator counts of small ones.
+///
+/// What a kernel does grows in a known way: a product's counts with its tiles and their steps along k, causal
+/// attention's with tiles of rows and pairs of tiles. A few small launches give the coefficients.
+public final class Roofline {
+    /// Rows that the tiles of all attention kernels divide.
+    private static final int ROWS = 128;
+
+    /// Who runs what: the kernels of an architecture, on a device of it.
+    private enum Side {
+        WARPS("sm_80", Options.Device.SM_80, DeviceRates.A100),
+        WARPGROUPS("sm_90", Options.Device.SM_90, DeviceRates.H100);
+
+        private final DeviceProperties device;
+        private final Options.Device emulated;
+        private final DeviceRates rates;
+
+        Side(String architecture, Options.Device emulated, DeviceRates rates) {
+            this.device = ExampleDevices.of(architecture).orElseThrow();
+            this.emulated = emulated;
+            this.rates = rates;
+        }
+
+        ProductPlan plan(Shape shape) {
+            return switch (this) {
+                case WARPS -> MatMulPlan.choose(device, shape.m(), shape.n(), shape.k());
+                case WARPGROUPS -> WarpgroupMatMul.Plan.choose(device, shape);
+            };
+        }
+
+        Setup setup(KernelBenchmark benchmark) {
+            return this == WARPS ? benchmark.quern() : benchmark.libraries().get("wgmma");
+        }
+    }
+
+    private record Key(Side side, String what) {}
+
+    private final Map<Key, KernelCounts> counted = new HashMap<>();
+
+    /// The section of `kernels/KERNELS.md`.
+    public static String markdown() {
+        StringBuilder text = new StringBuilder("""
+
+                ## Modelled times
+
+                What the kernels do for the sizes of training, counted on the emulator (tiles and steps of small launches, times
+                their number), and the time that the busiest part of the device needs for it at these rates. Nothing here was
+                measured: there is no latency in it, and of caches only the rate of the L2 (H100: arXiv:2402.13499). Products by the
+                plan that is chosen without a table, with the multiprocessors that the last round of tiles leaves idle.
+
+                """);
+        for (DeviceRates rates : List.of(DeviceRates.A100, DeviceRates.H100)) {
+            text.append("- %s: tensor cores %.1f TFLOP/s, L2 cache %.1f TB/s, device memory %.2f TB/s\n"
+                    .formatted(
+                            rates.device(),
+                            rates.matrixFlopPerSecond() / 1e12,
+                            rates.l2BytesPerSecond() / 1e12,
+                            rates.bytesPerSecond() / 1e12));
+        }
+        text.append("""
+
+                | kernel | sm_80 on an A100 | limited by | TFLOP/s | sm_90a on an H100 | limited by | TFLOP/s |
+                |---|--:|---|--:|--:|---|--:|
+                """);
+        new Roofline().lines().forEach(line -> text.append(line).append('\n'));
+        return text.toString();
+    }
+
+    private List<String> lines() {
+        List<String> lines = new ArrayList<>();
+        for (Product product : BenchmarkCatalog.products()) {
+            lines.add(line(product));
+        }
+        for (AttentionBenchmarks.Training training : AttentionBenchmarks.TRAININGS) {
+            for (int pass = 0; pass < 2; pass++) {
+                lines.add(line(training, pass));
+            }
+        }
+        return lines;
+    }
+
+    String line(Product product) {
+        StringBuilder text = new StringBuilder(
+                "| %s".formatted(MatMulBenchmarks.benchmark(product).name()));
+        for (Side side : Side.values()) {
+            ProductPlan plan = side.plan(product.shape());
+            long items = tiles(plan, product.shape()) * plan.splits();
+            long rounds = Math.ceilDiv(items, side.rates.multiprocessors());
+            // Parts of a split product are written and read once.
+            double bytes = product.bytes()
+                    + (plan.splits() == 1
+                            ? 0
+                            : 2.0
+                                    * Float.BYTES
+                                    * product.shape().m()
+                                    * product.shape().n()
+                                    * plan.splits());
+            Map<String, Double> seconds = counts(side, plan, product)
+                    .modelledSeconds(side.rates, bytes, (double) items / (rounds * side.rates.multiprocessors()));
+            text.append(columns("%s, k in %d: ".formatted(plan.tileName(), plan.splits()), seconds, product.flop()));
+        }
+        return text.append(" |").toString();
+    }
+
+    /// @param pass 0 forward, 1 backward
+    String line(AttentionBenchmarks.Training training, int pass) {
+        KernelBenchmark benchmark = AttentionBenchmarks.training(training.use(), training.shape())
+                .toList()
+                .get(pass);
+        StringBuilder text = new StringBuilder("| " + benchmark.name());
+        for (Side side : Side.values()) {
+            text.append(columns(
+                    "",
+                    counts(side, training.shape(), pass).modelledSeconds(side.rates, benchmark.bytes(), 1),
+                    benchmark.flop()));
+        }
+        return text.append(" |").toString();
+    }
+
+    private static String columns(String plan, Map<String, Double> seconds, double flop) {
+        Map.Entry<String, Double> limit = seconds.entrySet().stream()
+                .max(Map.Entry.<String, Double>comparingByValue()
+                        .thenComparing(Map.Entry.comparingByKey(Comparator.reverseOrder())))
+                .orElseThrow();
+        return String.format(
+                Locale.ROOT,
+                " | %s%.3f ms | %s | %.0f",
+                plan,
+                1e3 * limit.getValue(),
+                limit.getKey(),
+                flop / limit.getValue() / 1e12);
+    }
+
+    private static long tiles(ProductPlan plan, Shape shape) {
+        return (long) Math.ceilDiv(shape.m(), plan.tileM()) * Math.ceilDiv(shape.n(), plan.tileN());
+    }
+
+    /// A tile costs first + splits x part + steps x step.
+    private KernelCounts counts(Side side, ProductPlan plan, Product product) {
+        // More than are under way at a time, so that one step more is like all others.
+        int steps = plan.stages() + 1;
+        int splits = Math.min(plan.splits(), 2);
+        KernelCounts few = tile(side, plan, product, splits, steps);
+        KernelCounts step =
+                tile(side, plan, product, splits, steps + 1).plus(-1, few).over(splits);
+        KernelCounts part = splits == 1
+                ? few.plus(-steps, step)
+                : tile(side, plan, product, splits + 1, steps).plus(-1, few).plus(-steps, step);
+        KernelCounts first = few.plus(-splits, part).plus(-(long) splits * steps, step);
+        long allSteps = Math.ceilDiv(product.shape().k(), plan.tileK());
+        KernelCounts tile = first.plus(plan.splits(), part).plus(allSteps, step);
+        return tile.plus(tiles(plan, product.shape()) - 1, tile);
+    }
+
+    /// One tile, of so many steps in each part.
+    private KernelCounts tile(Side side, ProductPlan plan, Product product, int splits, int steps) {
+        ProductPlan small = switch (plan) {
+            case MatMulPlan given -> new MatMulPlan(given.tile(), splits);
+            case WarpgroupMatMul.Plan given -> new WarpgroupMatMul.Plan(given.tile(), splits);
+        };
+        Shape shape = product.shape();
+        Product one = new Product(
+                "",
+                new Shape(
+                        plan.tileM(),
+                        plan.tileN(),
+                        splits * steps * plan.tileK(),
+                        shape.transposeA(),
+                        shape.transposeB()),
+                product.ending());
+        return counted.computeIfAbsent(
+                new Key(side, "%s %s".formatted(one, small)), _ -> EmulatedBench.count(one.by(small), side.emulated));
+    }
+
+    /// n tiles of rows cost n x row + n (n + 1) / 2 x pair.
+    private KernelCounts counts(Side side, Attention.Shape shape, int pass) {
+        KernelCounts once = rows(side, shape, 1, pass);
+        KernelCounts pair = rows(side, shape, 2, pass).plus(-2, once);
+        KernelCounts row = once.plus(-1, pair);
+        long n = Math.ceilDiv(shape.length(), ROWS);
+        KernelCounts group = row.plus(n - 1, row).plus(n * (n + 1) / 2, pair);
+        return group.plus((long) shape.sequences() * shape.keyValueHeads() - 1, group);
+    }
+
+    /// One sequence of so many tiles, with one head of keys and values.
+    private KernelCounts rows(Side side, Attention.Shape shape, int tiles, int pass) {
+        Attention.Shape one = new Attention.Shape(
+                1, tiles * ROWS, shape.heads() / shape.keyValueHeads(), 1, shape.headDim(), shape.window());
+        return counted.computeIfAbsent(
+                new Key(side, one + " " + pass),
+                _ -> EmulatedBench.count(
+                        side.setup(
+                                AttentionBenchmarks.training("", one).toList().get(pass)),
+                        side.emulated));
+    }
+
+    /// What a product by a plan counts, for tests.
+    static KernelCounts extrapolated(ProductPlan plan, Product product) {
+        return new Roofline().counts(side(plan), plan, product);
+    }
+
+    /// What attention counts, for tests.
+    static KernelCounts extrapolated(Attention.Shape shape, int pass, boolean warpgroups) {
+        return new Roofline().counts(warpgroups ? Side.WARPGROUPS : Side.WARPS, shape, pass);
+    }
+
+    private static Side side(ProductPlan plan) {
+        return plan instanceof MatMulPlan ? Side.WARPS : Side.WARPGROUPS;
+    }
+}

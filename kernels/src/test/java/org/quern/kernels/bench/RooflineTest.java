@@ -1,0 +1,71 @@
+package org.quern.kernels.bench;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.withinPercentage;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.quern.kernels.bench.Product.Ending;
+import org.quern.kernels.cuda.Attention;
+import org.quern.kernels.cuda.MatMul.Shape;
+import org.quern.kernels.cuda.MatMulPlan;
+import org.quern.kernels.cuda.ProductPlan;
+import org.quern.kernels.cuda.WarpgroupMatMul;
+import org.quern.ptx.emulator.Options;
+
+/// What is extrapolated is what would be counted.
+class RooflineTest {
+    static Stream<ProductPlan> plans() {
+        return Stream.of(
+                new MatMulPlan(MatMulPlan.Tile.MEDIUM, 1),
+                new MatMulPlan(MatMulPlan.Tile.SMALL, 3),
+                new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.N64, 1),
+                new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.N128, 3));
+    }
+
+    @ParameterizedTest
+    @MethodSource("plans")
+    void productsOfWholeTilesAreExact(ProductPlan plan) {
+        Shape shape = new Shape(3 * plan.tileM(), 2 * plan.tileN(), 12 * plan.tileK(), true, false);
+        Product product = new Product("", shape, Ending.ACCUMULATE);
+        Options.Device device = plan instanceof MatMulPlan ? Options.Device.SM_80 : Options.Device.SM_90;
+        assertEqual(Roofline.extrapolated(plan, product), EmulatedBench.count(product.by(plan), device));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0, false", "1, false", "0, true", "1, true"})
+    void attentionIsExact(int pass, boolean warpgroups) {
+        Attention.Shape shape = new Attention.Shape(1, 384, 2, 1, 64, 0);
+        KernelBenchmark benchmark =
+                AttentionBenchmarks.training("", shape).toList().get(pass);
+        KernelCounts counts = warpgroups
+                ? EmulatedBench.count(benchmark.libraries().get("wgmma"), Options.Device.SM_90)
+                : EmulatedBench.count(benchmark);
+        assertEqual(Roofline.extrapolated(shape, pass, warpgroups), counts);
+    }
+
+    /// But for the instructions of polls, and for the rounding of bytes to sectors.
+    private static void assertEqual(KernelCounts actual, KernelCounts expected) {
+        assertThat(actual)
+                .usingRecursiveComparison()
+                .ignoringFields("instructions", "idealSectors")
+                .isEqualTo(expected);
+        assertThat(actual.instructions()).isCloseTo(expected.instructions(), withinPercentage(0.1));
+        assertThat(actual.idealSectors()).isCloseTo(expected.idealSectors(), withinPercentage(0.1));
+    }
+
+    @Test
+    void thePageSaysSo() throws Exception {
+        Roofline roofline = new Roofline();
+        assertThat(Files.readAllLines(Path.of("KERNELS.md")))
+                .as("launcher/bin/quern kernels table > kernels/KERNELS.md")
+                .contains(
+                        roofline.line(BenchmarkCatalog.products().getFirst()),
+                        roofline.line(AttentionBenchmarks.TRAININGS.getFirst(), 0));
+    }
+}
