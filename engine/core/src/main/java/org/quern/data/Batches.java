@@ -1,8 +1,9 @@
 package org.quern.data;
 
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.LongStream;
 import org.quern.base.QuernException;
 
@@ -104,9 +105,9 @@ public final class Batches {
         return sources[source].order.place(mixture.count(source, sample)) * sequenceLength;
     }
 
-    /// For people: the documents in samples `[first, first + count)` of the run, source by source.
+    /// For people: the documents in samples `[first, first + count)` of the run, each once, source by source.
     public List<String> documents(long first, long count) {
-        List<String> documents = new ArrayList<>();
+        Set<String> documents = new LinkedHashSet<>();
         for (int source = 0; source < sources.length; source++) {
             int from = source;
             LongStream windows = LongStream.range(first, first + count)
@@ -114,6 +115,6 @@ public final class Batches {
                     .map(sample -> window(from, sample));
             documents.addAll(sources[from].shards.documents(windows, sequenceLength + 1L));
         }
-        return documents;
+        return List.copyOf(documents);
     }
 }
