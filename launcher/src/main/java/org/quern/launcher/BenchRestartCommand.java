@@ -5,7 +5,6 @@ import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -33,8 +32,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "restart",
         description = {
-            "Kills one of two workers that train a small model, again and again, and says when the launcher knew it, and when "
-                    + "the workers that it started instead were at work and had taken a step; beside it torchrun.",
+            "Kills one of two workers that train a small model, again and again, whenever others stand by, and says when the "
+                    + "launcher knew it, and when the others were at work and had taken a step; beside it torchrun.",
             "Prints medians of milliseconds since the kill, in parentheses the least and the greatest."
         })
 final class BenchRestartCommand implements Callable<Integer> {
@@ -78,7 +77,7 @@ final class BenchRestartCommand implements Callable<Integer> {
                 measure(new RestartedTorchrun("torchrun, model", torchrun.get(), folder, model), all);
             }
         } finally {
-            delete(folder);
+            Folders.delete(folder);
         }
         System.out.printf("%s; load %.1f%n", BenchCpuCommand.machine(), load);
         System.out.printf(
@@ -115,9 +114,8 @@ final class BenchRestartCommand implements Callable<Integer> {
                 """.formatted(HIDDEN, LAYERS, HEADS, VOCABULARY, BATCH, LENGTH));
         Path run = folder.resolve("run");
         int threads = Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
-        List<String> command = OwnProgram.command(
-                List.of("-XX:ActiveProcessorCount=" + threads),
-                List.of("train", file.toString(), "--run", run.toString()));
+        List<String> command =
+                OwnProgram.worker(threads, List.of(), List.of("train", file.toString(), "--run", run.toString()));
         return new RestartedRun(command, ConfigReader.read(file, RunConfig.class, List.of()), run);
     }
 
@@ -136,13 +134,5 @@ final class BenchRestartCommand implements Callable<Integer> {
         double[] sorted = recoveries.stream().mapToDouble(value).sorted().toArray();
         return String.format(
                 Locale.ROOT, "%.0f (%.0f-%.0f)", sorted[sorted.length / 2], sorted[0], sorted[sorted.length - 1]);
-    }
-
-    private static void delete(Path folder) throws IOException {
-        try (Stream<Path> files = Files.walk(folder)) {
-            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(file);
-            }
-        }
     }
 }

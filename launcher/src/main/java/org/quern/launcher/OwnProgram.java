@@ -6,6 +6,10 @@ import java.util.List;
 
 /// Quern, to be started again as a process of its own.
 final class OwnProgram {
+    /// What trains is off the heap. Left alone, the heap takes a gigabyte, which also lengthens the death of a
+    /// process.
+    private static final String YOUNG = "-Xmn64m";
+
     private OwnProgram() {}
 
     /// The command line with the same Java, flags and classes, and other arguments.
@@ -13,8 +17,17 @@ final class OwnProgram {
         return command(List.of(), arguments);
     }
 
+    /// A process that shares the machine with others like it.
+    ///
+    /// @param threads that it computes with
     /// @param flags of the JVM, beside this one's
-    static List<String> command(List<String> flags, List<String> arguments) {
+    static List<String> worker(int threads, List<String> flags, List<String> arguments) {
+        List<String> all = new ArrayList<>(List.of("-XX:ActiveProcessorCount=" + threads, YOUNG));
+        all.addAll(flags);
+        return command(all, arguments);
+    }
+
+    private static List<String> command(List<String> flags, List<String> arguments) {
         List<String> command = new ArrayList<>();
         command.add(System.getProperty("java.home") + "/bin/java");
         for (String flag : ManagementFactory.getRuntimeMXBean().getInputArguments()) {

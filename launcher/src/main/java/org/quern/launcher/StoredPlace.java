@@ -3,13 +3,11 @@ package org.quern.launcher;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
 import org.quern.base.QuernException;
 import org.quern.checkpoint.StoredCheckpoints;
 import org.quern.store.ObjectStore;
@@ -68,7 +66,7 @@ final class StoredPlace implements AutoCloseable {
         try (StoredPlace stored = new StoredPlace(place)) {
             return action.with(stored.fetch(folder));
         } finally {
-            delete(folder);
+            Folders.delete(folder);
         }
     }
 
@@ -86,14 +84,6 @@ final class StoredPlace implements AutoCloseable {
                     }
                 })
                 .folder();
-    }
-
-    private static void delete(Path folder) throws IOException {
-        try (Stream<Path> paths = Files.walk(folder)) {
-            for (Path path : paths.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(path);
-            }
-        }
     }
 
     @Override

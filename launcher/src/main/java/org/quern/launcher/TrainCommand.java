@@ -7,6 +7,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -15,6 +16,7 @@ import org.quern.base.QuernException;
 import org.quern.collective.CommunicatorException;
 import org.quern.config.ConfigWriter;
 import org.quern.config.RunConfig;
+import org.quern.executor.Devices;
 import org.quern.launcher.cluster.Address;
 import org.quern.launcher.cluster.Assignment;
 import org.quern.launcher.cluster.Communicators;
@@ -227,8 +229,9 @@ final class TrainCommand implements Callable<Integer> {
             GpuWorkers.requireNccl();
         }
         int threads = Math.max(1, Runtime.getRuntime().availableProcessors() / here);
-        List<String> command = OwnProgram.command(
-                List.of("-XX:ActiveProcessorCount=" + threads, "-XX:ErrorFile=" + logs.resolve("crash-%p.txt")),
+        List<String> command = OwnProgram.worker(
+                threads,
+                List.of("-XX:ErrorFile=" + logs.resolve("crash-%p.txt")),
                 spec.commandLine().getParent().getParseResult().originalArgs());
         Terminal.error()
                 .print("node %d of %d (%s): %d worker%s with %d thread%s%s"
@@ -246,7 +249,7 @@ final class TrainCommand implements Callable<Integer> {
         Launch launch = new Launch(
                 role,
                 here,
-                new WorkerProgram(command, token.map(JobToken::environment).orElse(Map.of())),
+                new WorkerProgram(command, token.map(JobToken::environment).orElse(Map.of()), rehearses(config)),
                 config.workers(),
                 ConfigWriter.yaml(config),
                 logs,
@@ -256,5 +259,12 @@ final class TrainCommand implements Callable<Integer> {
                     summary.on(event);
                 });
         return token.isPresent() ? launch.run(WorkerSignals::forward, token.get()) : launch.run(WorkerSignals::forward);
+    }
+
+    /// A process that stands by for a GPU could not rehearse without its memory.
+    private static boolean rehearses(RunConfig config) {
+        return config.workers().standby()
+                && config.workers().maxRestarts() > 0
+                && Set.of(Devices.AUTO, Devices.CPU).contains(config.run().device());
     }
 }

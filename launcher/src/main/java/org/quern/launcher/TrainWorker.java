@@ -19,13 +19,18 @@ import org.quern.train.Workers;
 /// `quern train` as one of several workers that a launcher has started.
 record TrainWorker(ConfigArguments arguments, boolean profile) {
     /// @return the exit code
-    int run(Assignment worker, Function<RunConfig, Path> folder) {
+    int run(Assignment first, Function<RunConfig, Path> folder) {
         CallCount calls = new CallCount();
         WorkerLink link = WorkerLink.open(calls);
         StopSignal stop = StopSignal.ofWorker();
         SaveSignal save = new SaveSignal();
-        RunConfig config = arguments.forWorker(arguments.read(), worker.localRank(), worker.localWorld());
+        RunConfig config = arguments.forWorker(arguments.read(), first.localRank(), first.localWorld());
         Path run = folder.apply(config);
+        Assignment worker = first;
+        if (first.rehearses()) {
+            rehearse(config, first, run);
+            worker = link.standBy();
+        }
         Logs.alsoTo(run.resolve("logs/attempt-%d/rank-%d.log".formatted(worker.epoch(), worker.rank())));
         boolean isFirst = worker.rank() == 0;
         if (!isFirst) {
@@ -51,6 +56,13 @@ record TrainWorker(ConfigArguments arguments, boolean profile) {
             return link.end(complete).code();
         } catch (CommunicatorException e) {
             throw new QuernException(ExitCode.RETRYABLE, e.getMessage(), e);
+        }
+    }
+
+    private static void rehearse(RunConfig config, Assignment place, Path run) {
+        Path folder = run.resolve("logs/standby-%d/rehearsal".formatted(place.node()));
+        try (Workers workers = Communicators.join(place, JobToken.find(System.getenv(), run), new CallCount(), false)) {
+            new Rehearsal(config, folder, workers).run();
         }
     }
 }

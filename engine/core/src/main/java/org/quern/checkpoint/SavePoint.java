@@ -31,14 +31,14 @@ public enum SavePoint {
     /// It is gone.
     OLD_REMOVED;
 
-    private static final String HALT = System.getProperty("quern.halt", "");
     private static final int KILLED = 137;
 
     private final AtomicInteger times = new AtomicInteger();
 
     /// Says that a save has come here.
     public void reached() {
-        if (!HALT.isEmpty() && HALT.equals(name() + ":" + times.incrementAndGet())) {
+        String halt = System.getProperty("quern.halt", "");
+        if (!halt.isEmpty() && halt.equals(name() + ":" + times.incrementAndGet())) {
             Runtime.getRuntime().halt(KILLED);
         }
     }

@@ -291,6 +291,8 @@ public record RunConfig(
     /// @param gradients of several GPUs: `nccl`, from GPU to GPU by NVIDIA's NCCL, each worker with a GPU of
     ///     its own, or `host`, through the host's memory: slow, for workers that share a GPU and for comparison
     /// @param maxRestarts how many times in a row all start again, after one failed, without a new checkpoint
+    /// @param standby whether beside each worker on a CPU a process waits that has rehearsed: when one fails, the next
+    ///     attempt is theirs, and need not start
     /// @param timeout seconds without a sign of life after which a worker counts as hung
     /// @param stepTimeout seconds without progress after which it does: more than the longest step takes
     /// @param grace seconds for the others to end when one failed
@@ -303,6 +305,7 @@ public record RunConfig(
             @Range(min = 1) @Default("32") int bucketMib,
             @Default("nccl") Gradients gradients,
             @Range(min = 0) @Default("3") int maxRestarts,
+            @Default("true") boolean standby,
             @Range(above = 0) @Default("30") double timeout,
             @Range(above = 0) @Default("600") double stepTimeout,
             @Range(min = 0) @Default("5") double grace,

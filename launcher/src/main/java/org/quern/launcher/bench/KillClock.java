@@ -1,6 +1,7 @@
 package org.quern.launcher.bench;
 
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import org.quern.base.QuernException;
 
 /// When what happened after a kill. Events come from any thread.
@@ -13,11 +14,18 @@ final class KillClock {
     private long startedNanos;
     private long steppedNanos;
     private int steps;
+    private boolean standsBy;
 
     synchronized void detected() {
         if (detectedNanos == 0) {
             detectedNanos = System.nanoTime();
         }
+    }
+
+    /// Processes wait to take the places of those that will be killed.
+    synchronized void standsBy() {
+        standsBy = true;
+        notifyAll();
     }
 
     /// An attempt begins; the steps of the one before are no steps of it.
@@ -37,11 +45,22 @@ final class KillClock {
     ///
     /// @throws QuernException if none come
     synchronized void awaitSteps(String who) throws InterruptedException {
+        await(() -> steps >= STEPS, who + " takes no steps");
+    }
+
+    /// Waits until processes stand by.
+    ///
+    /// @throws QuernException if none come
+    synchronized void awaitStandby(String who) throws InterruptedException {
+        await(() -> standsBy, who + " has nobody stand by");
+    }
+
+    private void await(BooleanSupplier condition, String otherwise) throws InterruptedException {
         long deadline = System.nanoTime() + LIMIT_NANOS;
-        while (steps < STEPS) {
+        while (!condition.getAsBoolean()) {
             long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
             if (left <= 0) {
-                throw QuernException.data(who + " takes no steps");
+                throw QuernException.data(otherwise);
             }
             wait(left);
         }
@@ -52,6 +71,7 @@ final class KillClock {
         killedNanos = System.nanoTime();
         detectedNanos = 0;
         startedNanos = 0;
+        standsBy = false;
         steps = Integer.MIN_VALUE;
     }
 

@@ -1,10 +1,14 @@
 package org.quern.launcher.bench;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
+import org.quern.base.Json;
+import org.quern.base.QuernException;
 import org.quern.config.ConfigWriter;
 import org.quern.config.RunConfig;
 import org.quern.launcher.cluster.Launch;
@@ -12,21 +16,24 @@ import org.quern.launcher.cluster.Role;
 import org.quern.launcher.cluster.WorkerProgram;
 import org.quern.launcher.cluster.WorkerRequest;
 import org.quern.train.TrainEvent;
+import tools.jackson.databind.JsonNode;
 
 /// Two workers of Quern, and the launcher in this process.
 public final class RestartedRun implements RestartedGroup {
     private final KillClock clock = new KillClock();
     private final Thread launcher;
+    private final Path workers;
     private volatile Consumer<WorkerRequest> requests = _ -> {};
 
     /// Starts them.
     ///
     /// @param command of a worker
     public RestartedRun(List<String> command, RunConfig config, Path run) {
+        workers = run.resolve("logs/workers.json");
         Launch launch = new Launch(
                 new Role.Launcher("bench", 0, 1, Optional.of("2"), Optional.empty()),
                 2,
-                new WorkerProgram(command, Map.of()),
+                new WorkerProgram(command, Map.of(), true),
                 config.workers(),
                 ConfigWriter.yaml(config),
                 run.resolve("logs"),
@@ -44,6 +51,8 @@ public final class RestartedRun implements RestartedGroup {
     private void shown(String line) {
         if (line.contains("was ended by SIGKILL")) {
             clock.detected();
+        } else if (line.contains("processes stand by")) {
+            clock.standsBy();
         }
     }
 
@@ -63,15 +72,27 @@ public final class RestartedRun implements RestartedGroup {
     @Override
     public Recovery kill() throws InterruptedException {
         clock.awaitSteps(name());
-        ProcessHandle worker = ProcessHandle.current()
-                .children()
-                .filter(child -> child.info().command().orElse("").endsWith("java"))
-                .max(ProcessHandle::compareTo)
-                .orElseThrow();
+        clock.awaitStandby(name());
+        ProcessHandle worker = victim();
         clock.killed();
         worker.destroyForcibly();
         clock.awaitSteps(name());
         return clock.recovery();
+    }
+
+    /// Worker 1, as the launcher has written down.
+    private ProcessHandle victim() {
+        try {
+            for (JsonNode worker :
+                    Json.MAPPER.readTree(Files.readString(workers)).path("workers")) {
+                if (worker.path("rank").asInt() == 1) {
+                    return ProcessHandle.of(worker.path("pid").asLong()).orElseThrow();
+                }
+            }
+            throw QuernException.data("%s does not know worker 1".formatted(workers));
+        } catch (IOException e) {
+            throw QuernException.io("%s cannot be read: %s".formatted(workers, e), e);
+        }
     }
 
     @Override

@@ -24,8 +24,21 @@ public record Assignment(
 
     static final String TCP = "tcp";
 
+    /// The epoch of what is no attempt.
+    static final long REHEARSAL = -1;
+
     private static final String COLLECTIVE = "QUERN_COLLECTIVE";
     private static final String EPOCH = "QUERN_EPOCH";
+
+    /// A place among the processes of a node that rehearse, to stand by.
+    static Assignment rehearsal(int rank, int world, int node) {
+        return new Assignment(rank, world, rank, world, node, 1, REHEARSAL, new Address("", 0), SHARED);
+    }
+
+    /// Whether this is no place in an attempt, but one to wait for it.
+    public boolean rehearses() {
+        return epoch == REHEARSAL;
+    }
 
     Assignment withCollective(String other) {
         return new Assignment(rank, world, localRank, localWorld, node, nodes, epoch, master, other);

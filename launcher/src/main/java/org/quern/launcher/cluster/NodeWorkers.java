@@ -10,11 +10,9 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
-import java.util.stream.Collectors;
 import org.quern.base.ExitCode;
 import org.quern.base.QuernException;
 import org.quern.collective.CommunicatorException;
-import org.quern.collective.SharedMemory;
 import org.quern.launcher.cluster.NodeCommand.Ask;
 import org.quern.launcher.cluster.NodeCommand.Bye;
 import org.quern.launcher.cluster.NodeCommand.End;
@@ -29,8 +27,8 @@ import org.quern.train.TrainEvent;
 final class NodeWorkers implements AutoCloseable {
     /// A killed process is gone in less, if it ever is.
     static final Duration KILL_LIMIT = Duration.ofSeconds(30);
-    /// Workers agree on a checkpoint with a few numbers each.
-    private static final int CHECKPOINT_SLOT_BYTES = 1 << 16;
+    /// Others stand by after this time: who starts and trains little shall not have to wait for them.
+    private static final Duration STANDBY_DELAY = Duration.ofSeconds(10);
 
     private final WorkerProgram program;
     private final Path logs;
@@ -38,13 +36,15 @@ final class NodeWorkers implements AutoCloseable {
     private final Consumer<TrainEvent> training;
     private final Consumer<NodeEvent> events;
     private final Duration beat;
+    private final StandbyWorkers standby;
     private final ScheduledExecutorService clock = Executors.newSingleThreadScheduledExecutor(
             task -> Thread.ofPlatform().daemon().name("workers' clock").unstarted(task));
 
     private long epoch = -1;
     private List<WorkerProcess> workers = List.of();
-    /// For gradients, and for checkpoints; none where workers talk by TCP, or one is alone.
-    private List<SharedMemory> memory = List.of();
+    private WorkersMemory memory = WorkersMemory.NONE;
+    private long startNanos;
+    private int node;
     private int left;
     private int code;
     private boolean isEnding;
@@ -64,6 +64,7 @@ final class NodeWorkers implements AutoCloseable {
         this.training = training;
         this.events = events;
         this.beat = beat;
+        standby = new StandbyWorkers(program, logs, display, training);
         clock.scheduleAtFixedRate(this::beat, beat.toNanos(), beat.toNanos(), TimeUnit.NANOSECONDS);
     }
 
@@ -105,6 +106,7 @@ final class NodeWorkers implements AutoCloseable {
     public synchronized void close() {
         isEnding = true;
         workers.forEach(WorkerProcess::kill);
+        standby.kill();
         forgetMemory();
         clock.shutdownNow();
     }
@@ -113,23 +115,25 @@ final class NodeWorkers implements AutoCloseable {
         epoch = start.epoch();
         isEnding = false;
         code = ExitCode.OK.code();
-        List<WorkerProcess> started = new ArrayList<>();
-        workers = started;
+        startNanos = System.nanoTime();
+        node = start.workers().getFirst().node();
         left = start.workers().size();
+        List<WorkerProcess> started = new ArrayList<>(standby.take(left));
+        List<WorkerProcess> waiting = List.copyOf(started);
+        workers = started;
         try {
             Path folder = Files.createDirectories(logs.resolve("attempt-" + epoch));
-            if (left > 1 && start.workers().getFirst().collective().equals(Assignment.SHARED)) {
-                memory = List.of(
-                        SharedMemory.create(left, epoch, SharedMemory.SLOT_BYTES),
-                        SharedMemory.create(left, epoch, CHECKPOINT_SLOT_BYTES));
+            if (start.workers().getFirst().collective().equals(Assignment.SHARED)) {
+                memory = WorkersMemory.create(left, epoch);
             }
-            for (Assignment worker : start.workers()) {
-                started.add(new WorkerProcess(
-                        program,
-                        memory.isEmpty() ? worker : worker.withCollective(Assignment.SHARED + names()),
-                        folder.resolve("rank-%d.txt".formatted(worker.rank())),
-                        display,
-                        training));
+            for (int i = 0; i < left; i++) {
+                Assignment worker = memory.in(start.workers().get(i));
+                Path log = folder.resolve("rank-%d.txt".formatted(worker.rank()));
+                if (waiting.isEmpty()) {
+                    started.add(new WorkerProcess(program, worker, log, display, training));
+                } else {
+                    waiting.get(i).begin(worker, log, display);
+                }
             }
         } catch (IOException | CommunicatorException e) {
             isEnding = true;
@@ -138,7 +142,7 @@ final class NodeWorkers implements AutoCloseable {
             events.accept(new Failed(
                     epoch,
                     new Failure(
-                            "node " + start.workers().getFirst().node(),
+                            "node " + node,
                             "cannot start its workers: " + e.getMessage(),
                             ExitCode.RETRYABLE.code(),
                             false,
@@ -168,17 +172,16 @@ final class NodeWorkers implements AutoCloseable {
         }
     }
 
-    private String names() {
-        return memory.stream().map(SharedMemory::name).collect(Collectors.joining(","));
-    }
-
     private void forgetMemory() {
-        memory.forEach(SharedMemory::close);
-        memory = List.of();
+        memory.close();
+        memory = WorkersMemory.NONE;
     }
 
     private synchronized void beat() {
         boolean isWatching = left > 0 && !isEnding;
+        if (isWatching && System.nanoTime() - startNanos > STANDBY_DELAY.toNanos()) {
+            standby.keep(workers.size(), node);
+        }
         events.accept(new Beat(
                 epoch,
                 isWatching

@@ -7,11 +7,15 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import org.quern.base.ExitCode;
+import org.quern.launcher.cluster.LauncherMessage.Ask;
+import org.quern.launcher.cluster.LauncherMessage.Begin;
 import org.quern.launcher.cluster.WorkerMessage.Beat;
 import org.quern.launcher.cluster.WorkerMessage.Ended;
+import org.quern.launcher.cluster.WorkerMessage.Ready;
 import org.quern.train.TrainEvent;
 
 /// A worker's end of the pipes between it and its launcher: says that it lives and goes on, hears what it is
@@ -24,6 +28,7 @@ public final class WorkerLink {
             new PrintStream(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8);
     private final AtomicLong progress = new AtomicLong();
     private final CallCount calls;
+    private final CompletableFuture<Assignment> place = new CompletableFuture<>();
     private volatile boolean stop;
     private volatile boolean save;
 
@@ -42,6 +47,12 @@ public final class WorkerLink {
         Thread.ofPlatform().daemon().name("launcher").start(link::listen);
         Thread.ofPlatform().daemon().name("signs of life").start(link::beat);
         return link;
+    }
+
+    /// Says that this process has rehearsed, and waits for its place.
+    public Assignment standBy() {
+        say(new Ready());
+        return place.join();
     }
 
     /// Wraps the question whether to stop, which is asked as long as training goes on.
@@ -105,9 +116,14 @@ public final class WorkerLink {
     private void listen() {
         try (BufferedReader requests = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
             for (String line = requests.readLine(); line != null; line = requests.readLine()) {
-                switch (WorkerRequest.valueOf(line)) {
-                    case SAVE -> save = true;
-                    case STOP -> stop = true;
+                switch (Tagged.read(LauncherMessage.class, line)) {
+                    case Begin begin -> place.complete(begin.assignment());
+                    case Ask ask -> {
+                        switch (ask.request()) {
+                            case SAVE -> save = true;
+                            case STOP -> stop = true;
+                        }
+                    }
                 }
             }
         } catch (IOException _) {

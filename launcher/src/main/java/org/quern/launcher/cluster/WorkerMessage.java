@@ -25,6 +25,9 @@ sealed interface WorkerMessage {
         }
     }
 
+    /// The worker has rehearsed, and waits for its place.
+    record Ready() implements WorkerMessage {}
+
     /// The worker is about to end as it should.
     ///
     /// @param complete whether the run is done, otherwise it was stopped on request

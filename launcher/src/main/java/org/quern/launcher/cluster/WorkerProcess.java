@@ -15,10 +15,13 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.IntConsumer;
+import org.quern.launcher.cluster.LauncherMessage.Ask;
+import org.quern.launcher.cluster.LauncherMessage.Begin;
 import org.quern.launcher.cluster.NodeEvent.WorkerState;
 import org.quern.launcher.cluster.WorkerMessage.Beat;
 import org.quern.launcher.cluster.WorkerMessage.Ended;
 import org.quern.launcher.cluster.WorkerMessage.Event;
+import org.quern.launcher.cluster.WorkerMessage.Ready;
 import org.quern.train.TrainEvent;
 
 /// A worker of this machine, as its launcher sees it.
@@ -29,27 +32,28 @@ final class WorkerProcess {
     private static final int LAST_LINES = 30;
     /// A JVM that starts says nothing for a while.
     private static final Duration START_LIMIT = Duration.ofMinutes(2);
+    private static final Duration LATELY = Duration.ofSeconds(5);
     /// What is left in the pipes of a process that has ended is read in less.
     private static final Duration OUTPUT_LIMIT = Duration.ofSeconds(2);
 
-    private final Assignment assignment;
     private final Process process;
     private final Writer input;
-    private final Consumer<String> display;
     private final Consumer<TrainEvent> training;
     private final Thread output;
     private final Thread errors;
 
     private final Deque<String> lastLines = new ArrayDeque<>();
-    private final Writer file;
-    private final long startNanos = System.nanoTime();
-    private long lifeNanos = startNanos;
-    private long seenNanos = startNanos;
+    private Assignment assignment;
+    private Consumer<String> display;
+    private Writer file;
+    private long lifeNanos = System.nanoTime();
+    private long seenNanos = lifeNanos;
     private boolean hasLived;
-    private long progressNanos = startNanos;
+    private long progressNanos = lifeNanos;
     private Beat beat = new Beat(0, 0, "");
     private long usedNanos;
-    private long usedAtNanos = startNanos;
+    private long usedAtNanos = lifeNanos;
+    private boolean isReady;
     private Ended ended;
 
     /// @param log gets all that it prints
@@ -65,7 +69,7 @@ final class WorkerProcess {
         this.assignment = assignment;
         this.display = display;
         this.training = training;
-        file = Files.newBufferedWriter(log, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+        file = open(log);
         ProcessBuilder builder = new ProcessBuilder(program.command());
         builder.environment().putAll(program.environment());
         builder.environment().putAll(assignment.environment());
@@ -75,8 +79,39 @@ final class WorkerProcess {
         errors = reading(process.errorReader(StandardCharsets.UTF_8), this::print);
     }
 
-    int rank() {
+    private static Writer open(Path log) throws IOException {
+        return Files.newBufferedWriter(log, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+    }
+
+    /// Gives one that is ready its place.
+    ///
+    /// @param log gets all that it prints from now on
+    /// @param display gets it, too
+    synchronized void begin(Assignment place, Path log, Consumer<String> display) throws IOException {
+        closeLog();
+        file = open(log);
+        lastLines.clear();
+        assignment = place;
+        this.display = display;
+        long now = System.nanoTime();
+        lifeNanos = now;
+        seenNanos = now;
+        progressNanos = now;
+        cpu(now);
+        tell(new Begin(place));
+    }
+
+    /// Whether it has rehearsed, waits for its place, and has lately said that it lives.
+    synchronized boolean isReady() {
+        return isReady && isAlive() && System.nanoTime() - lifeNanos < LATELY.toNanos();
+    }
+
+    synchronized int rank() {
         return assignment.rank();
+    }
+
+    long pid() {
+        return process.pid();
     }
 
     /// Calls an action with the exit code when the process has ended and all that it printed is read.
@@ -154,13 +189,17 @@ final class WorkerProcess {
     }
 
     @Override
-    public String toString() {
+    public synchronized String toString() {
         return "worker %d (node %d, process %d)".formatted(rank(), assignment.node(), process.pid());
     }
 
     void ask(WorkerRequest request) {
+        tell(new Ask(request));
+    }
+
+    private void tell(LauncherMessage message) {
         try {
-            input.write(request + "\n");
+            input.write(Tagged.write((Record) message) + "\n");
             input.flush();
         } catch (IOException _) {
             // It has ended: others will say why.
@@ -206,6 +245,11 @@ final class WorkerProcess {
         switch (Tagged.read(WorkerMessage.class, line.substring(WorkerMessage.MARK.length()))) {
             case Beat next -> beat(next);
             case Event event -> training.accept(event.training());
+            case Ready _ -> {
+                synchronized (this) {
+                    isReady = true;
+                }
+            }
             case Ended end -> {
                 synchronized (this) {
                     ended = end;
@@ -224,7 +268,9 @@ final class WorkerProcess {
     }
 
     private void print(String line) {
+        Consumer<String> shown;
         synchronized (this) {
+            shown = display;
             if (lastLines.size() == LAST_LINES) {
                 lastLines.removeFirst();
             }
@@ -236,7 +282,7 @@ final class WorkerProcess {
                 // A full disk must not stop the run; the line is shown, too.
             }
         }
-        display.accept("[%d] %s".formatted(rank(), line));
+        shown.accept("[%d] %s".formatted(rank(), line));
     }
 
     private synchronized void closeLog() {

@@ -1,6 +1,6 @@
 package org.quern.launcher.cluster;
 
-/// What workers are asked to do, a line each on their standard input.
+/// What workers are asked to do.
 public enum WorkerRequest {
     /// Write a checkpoint and go on.
     SAVE,

@@ -19,27 +19,32 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.ProtectionDomain;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.jar.Attributes;
 import java.util.jar.JarOutputStream;
 import java.util.jar.Manifest;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.quern.checkpoint.SavePoint;
 
 /// Makes workers of `quern train` fail, as an agent of their JVMs: in one attempt and one worker, a fault happens
 /// before a collective call of a given number, or when a save comes to one of its named moments.
 public final class FaultAgent {
     /// By name, as agents can change no class that is there already.
-    private static final String TARGET = "org/quern/launcher/cluster/CountedCommunicator";
+    private static final String COMMUNICATOR = "org/quern/launcher/cluster/CountedCommunicator";
+    private static final String JOINING = "org/quern/launcher/cluster/Communicators";
 
     private static final Set<String> CALLS = Set.of("allReduce", "reduceScatter", "allGather", "broadcast", "barrier");
     private static final Set<String> SUMS = Set.of("allReduce", "reduceScatter");
+    private static final String JOIN = "join";
     private static final String NAN = "nan";
     private static final String SAVE = "save-";
 
     private static final AtomicInteger CALL = new AtomicInteger();
-    private static volatile Planned planned;
+    private static volatile List<Planned> faults;
+    private static volatile Optional<Planned> planned = Optional.empty();
 
     private FaultAgent() {}
 
@@ -80,36 +85,28 @@ public final class FaultAgent {
     }
 
     public static void premain(String faults, Instrumentation instrumentation) {
-        Assignment.of(System.getenv()).ifPresent(worker -> {
-            for (String each : faults.split(",")) {
-                Planned fault = Planned.parse(each);
-                if (fault.attempt == worker.epoch() && fault.rank == worker.rank()) {
-                    plan(fault, instrumentation);
-                }
-            }
-        });
-    }
-
-    private static void plan(Planned fault, Instrumentation instrumentation) {
-        if (fault.fault.startsWith(SAVE)) {
-            System.setProperty("quern.halt", fault.fault.substring(SAVE.length()) + ":" + fault.number);
+        if (Assignment.of(System.getenv()).isEmpty()) {
             return;
         }
-        planned = fault;
+        FaultAgent.faults = Stream.of(faults.split(",")).map(Planned::parse).toList();
         instrumentation.addTransformer(new ClassFileTransformer() {
             @Override
             public byte[] transform(
                     ClassLoader loader, String name, Class<?> type, ProtectionDomain domain, byte[] bytes) {
-                return name.equals(TARGET) ? announcingCalls(bytes) : null;
+                return switch (name) {
+                    case COMMUNICATOR -> announcing(bytes, CALLS);
+                    case JOINING -> announcing(bytes, Set.of(JOIN));
+                    default -> null;
+                };
             }
         });
     }
 
-    private static byte[] announcingCalls(byte[] bytes) {
+    private static byte[] announcing(byte[] bytes, Set<String> methods) {
         ClassFile file = ClassFile.of();
         return file.transformClass(file.parse(bytes), (type, element) -> {
             if (element instanceof MethodModel method
-                    && CALLS.contains(method.methodName().stringValue())) {
+                    && methods.contains(method.methodName().stringValue())) {
                 type.transformMethod(method, MethodTransform.transformingCode(new Announcement(method)));
             } else {
                 type.with(element);
@@ -124,8 +121,15 @@ public final class FaultAgent {
         private static final MethodTypeDesc SUM =
                 CALL.insertParameterTypes(0, ClassDesc.of(MemorySegment.class.getName()));
 
+        private static final MethodTypeDesc ASSIGNMENT =
+                CALL.insertParameterTypes(0, ClassDesc.of(Assignment.class.getName()));
+
         @Override
         public void atStart(CodeBuilder code) {
+            if (method.methodName().equalsString(JOIN)) {
+                code.aload(0).invokestatic(AGENT, "joins", ASSIGNMENT);
+                return;
+            }
             code.invokestatic(AGENT, "beforeCall", CALL);
             if (SUMS.contains(method.methodName().stringValue())) {
                 code.aload(1).invokestatic(AGENT, "beforeSum", SUM);
@@ -138,16 +142,29 @@ public final class FaultAgent {
         }
     }
 
+    /// Called by the workers, in each attempt; also by those that rehearse, which have none.
+    public static void joins(Assignment place) {
+        Optional<Planned> fault = faults.stream()
+                .filter(each -> each.attempt == place.epoch() && each.rank == place.rank())
+                .findFirst();
+        CALL.set(0);
+        planned = fault.filter(each -> !each.fault.startsWith(SAVE));
+        fault.filter(each -> each.fault.startsWith(SAVE))
+                .ifPresent(each ->
+                        System.setProperty("quern.halt", each.fault.substring(SAVE.length()) + ":" + each.number));
+    }
+
     /// Called by the workers.
     public static void beforeCall() {
-        if (CALL.incrementAndGet() == planned.number && !planned.fault.equals(NAN)) {
-            Fault.happen(planned.fault);
-        }
+        int call = CALL.incrementAndGet();
+        planned.filter(fault -> fault.number == call && !fault.fault.equals(NAN))
+                .ifPresent(fault -> Fault.happen(fault.fault));
     }
 
     /// Called by the workers.
     public static void beforeSum(MemorySegment data) {
-        if (CALL.get() >= planned.number && planned.fault.equals(NAN)) {
+        if (planned.filter(fault -> CALL.get() >= fault.number && fault.fault.equals(NAN))
+                .isPresent()) {
             data.set(ValueLayout.JAVA_FLOAT, 0, Float.NaN);
         }
     }

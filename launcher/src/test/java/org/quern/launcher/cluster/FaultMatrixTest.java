@@ -127,6 +127,30 @@ class FaultMatrixTest {
         assertEndsAsIfUndisturbed("killed", STEPS);
     }
 
+    /// Which die with the launcher, too, here while they rehearse.
+    @Test
+    void goesOnWithProcessesThatStoodBy() throws Exception {
+        String run = "standby";
+        List<Planned> faults = List.of(new Planned(0, 1, "stuck", LATE), new Planned(1, 0, "stuck", LATE / 2));
+        Process launcher = job.with(FaultAgent.flag(folder, faults)).start(run, withWorkers());
+        try {
+            TinyJob.await(() -> job.output(run).contains("2 processes stand by"));
+            List<Long> first = job.workers(run);
+            ProcessHandle.of(first.get(1)).orElseThrow().destroyForcibly();
+            TinyJob.await(() -> job.output(run).contains("going on: ")
+                    && job.workers(run).stream().noneMatch(first::contains));
+            assertThat(job.output(run))
+                    .containsPattern("2 processes stand by.*: %d, %d\n"
+                            .formatted(job.workers(run).toArray()));
+            TinyJob.await(() -> job.processes().size() == 1 + 2 + 2);
+        } finally {
+            launcher.destroyForcibly().waitFor();
+        }
+        TinyJob.await(() -> job.processes().isEmpty());
+        assertCode(job.train(run, withWorkers()), 0, run);
+        assertEndsAsIfUndisturbed(run, STEPS);
+    }
+
     /// First without restarts, then with.
     @ParameterizedTest
     @Tag("slow")

@@ -7,14 +7,16 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -35,6 +37,11 @@ class LaunchTest {
     private final List<TrainEvent> events = Collections.synchronizedList(new ArrayList<>());
     private final CompletableFuture<Consumer<WorkerRequest>> signals = new CompletableFuture<>();
 
+    @AfterEach
+    void stop() {
+        signals.getNow(_ -> {}).accept(WorkerRequest.STOP);
+    }
+
     private WorkerProgram program(String... script) {
         List<String> command = new ArrayList<>(List.of(
                 System.getProperty("java.home") + "/bin/java",
@@ -47,7 +54,7 @@ class LaunchTest {
                 System.getProperty("java.class.path"),
                 ScriptedWorker.class.getName()));
         command.addAll(List.of(script));
-        return new WorkerProgram(command, Map.of());
+        return new WorkerProgram(command, Map.of(), true);
     }
 
     private int run(RunConfig.Workers limits, String... script) throws InterruptedException {
@@ -61,7 +68,16 @@ class LaunchTest {
 
     static RunConfig.Workers limits(int restarts, double timeout, double stepTimeout, double grace) {
         return new RunConfig.Workers(
-                Optional.empty(), 0, 32, RunConfig.Workers.Gradients.NCCL, restarts, timeout, stepTimeout, grace, 120);
+                Optional.empty(),
+                0,
+                32,
+                RunConfig.Workers.Gradients.NCCL,
+                restarts,
+                true,
+                timeout,
+                stepTimeout,
+                grace,
+                120);
     }
 
     @Test
@@ -69,7 +85,7 @@ class LaunchTest {
         assertThat(run(PATIENT, "0", "none", "0")).isZero();
         assertThat(events).first().isInstanceOf(TrainEvent.Started.class);
         assertThat(shown).contains("[0] worker 0 begins attempt 0", "[1] worker 1 begins attempt 0");
-        assertThat(folder.resolve("attempt-0/rank-1.txt")).hasContent("worker 1 begins attempt 0");
+        assertThat(folder.resolve("attempt-0/rank-1.txt")).content().startsWith("worker 1 begins attempt 0");
     }
 
     @ParameterizedTest
@@ -129,19 +145,84 @@ class LaunchTest {
 
     @Test
     void asksAllWorkersToSaveAndToStop() throws Exception {
-        CompletableFuture<Integer> code = CompletableFuture.supplyAsync(() -> {
-            try {
-                return run(PATIENT, "0", "none", "" + Long.MAX_VALUE);
-            } catch (InterruptedException e) {
-                throw new IllegalStateException(e);
-            }
-        });
+        CompletableFuture<Integer> code = inBackground(() -> run(PATIENT, "0", "none", "" + Long.MAX_VALUE));
         Consumer<WorkerRequest> ask = signals.get();
         await(() -> shown.stream().filter(line -> line.contains("begins")).count() == 2);
         ask.accept(WorkerRequest.SAVE);
         await(() -> events.stream().anyMatch(TrainEvent.CheckpointSaved.class::isInstance));
         ask.accept(WorkerRequest.STOP);
         assertThat(code.get()).as(() -> shown.toString()).isEqualTo(75);
+    }
+
+    @Test
+    void goesOnWithProcessesThatStandBy() throws Exception {
+        CompletableFuture<Integer> code = inBackground(() -> run(PATIENT, "0", "none", "" + Long.MAX_VALUE));
+        await(() -> !standingBy().isEmpty());
+        List<Long> first = standingBy();
+        kill(first.getFirst());
+        await(() -> !standingBy().equals(first));
+        List<Long> second = standingBy();
+        assertThat(second).hasSize(2).doesNotContainAnyElementsOf(first);
+        kill(process(1));
+        await(() -> shown.containsAll(
+                List.of("[0] as process " + second.getFirst(), "[1] as process " + second.getLast())));
+        assertThat(shown).contains("[0] worker 0 begins attempt 1", "[1] worker 1 begins attempt 1");
+        assertThat(folder.resolve("attempt-1/rank-1.txt")).content().startsWith("worker 1 begins attempt 1");
+        await(() -> !standingBy().equals(second));
+        signals.get().accept(WorkerRequest.STOP);
+        assertThat(code.get()).as(() -> shown.toString()).isEqualTo(75);
+        for (long pid : standingBy()) {
+            await(() -> !isAlive(pid));
+        }
+    }
+
+    @Test
+    void lastsWhereNothingCanStandBy() throws Exception {
+        Files.createFile(folder.resolve("standby-0"));
+        CompletableFuture<Integer> code = inBackground(() -> run(PATIENT, "0", "none", "" + Long.MAX_VALUE));
+        await(() -> shown.stream().anyMatch(line -> line.startsWith("no processes stand by")));
+        kill(process(1));
+        await(() -> shown.contains("[1] worker 1 begins attempt 1"));
+        signals.get().accept(WorkerRequest.STOP);
+        assertThat(code.get()).as(() -> shown.toString()).isEqualTo(75);
+    }
+
+    /// Those of the last line that names some.
+    private List<Long> standingBy() {
+        return List.copyOf(shown).stream()
+                .filter(line -> line.startsWith("2 processes stand by"))
+                .reduce((_, last) -> last)
+                .map(line -> Arrays.stream(
+                                line.substring(line.lastIndexOf(':') + 1).split(","))
+                        .map(pid -> Long.parseLong(pid.strip()))
+                        .toList())
+                .orElse(List.of());
+    }
+
+    /// Of a worker in the first attempt.
+    private long process(int rank) {
+        String before = "[%d] as process ".formatted(rank);
+        return List.copyOf(shown).stream()
+                .filter(line -> line.startsWith(before))
+                .map(line -> Long.parseLong(line.substring(before.length())))
+                .findFirst()
+                .orElseThrow();
+    }
+
+    private static void kill(long pid) {
+        ProcessHandle.of(pid).orElseThrow().destroyForcibly();
+    }
+
+    private static CompletableFuture<Integer> inBackground(Callable<Integer> job) {
+        CompletableFuture<Integer> code = new CompletableFuture<>();
+        Thread.ofPlatform().daemon().start(() -> {
+            try {
+                code.complete(job.call());
+            } catch (Exception e) {
+                code.completeExceptionally(e);
+            }
+        });
+        return code;
     }
 
     @Test
@@ -154,17 +235,15 @@ class LaunchTest {
     @Test
     void refusesAProgramThatIsNone() throws Exception {
         Role.Launcher role = new Role.Launcher("test", 0, 1, Optional.empty(), Optional.empty());
-        WorkerProgram none = new WorkerProgram(List.of("/no/such/program"), Map.of());
+        WorkerProgram none = new WorkerProgram(List.of("/no/such/program"), Map.of(), true);
         assertThat(new Launch(role, 2, none, withRestarts(0), "", folder, shown::add, events::add)
                         .run(signals::complete))
                 .isEqualTo(76);
         assertThat(shown).anyMatch(line -> line.startsWith("node 0 cannot start its workers"));
     }
 
-    static void await(BooleanSupplier condition) throws InterruptedException {
-        while (!condition.getAsBoolean()) {
-            Thread.sleep(20);
-        }
+    private static void await(TinyJob.Condition condition) throws IOException, InterruptedException {
+        TinyJob.await(condition);
     }
 
     /// Whether a process is there and no zombie.

@@ -1,7 +1,6 @@
 package org.quern.launcher.cluster;
 
 import java.nio.file.Path;
-import java.util.Map;
 import java.util.function.BooleanSupplier;
 import org.quern.train.TrainEvent;
 
@@ -16,14 +15,18 @@ public final class ScriptedWorker {
         int failing = Integer.parseInt(arguments[0]);
         String fault = arguments[1];
         long attempts = Long.parseLong(arguments[2]);
-        Map<String, String> environment = System.getenv();
-        int rank = Integer.parseInt(environment.get("RANK"));
-        long epoch = Long.parseLong(environment.get("TORCHELASTIC_RESTART_COUNT"));
-        boolean fails = rank == failing && epoch < attempts && !fault.equals("none");
         CallCount calls = new CallCount();
         WorkerLink link = WorkerLink.open(calls);
+        Assignment place = Assignment.of(System.getenv()).orElseThrow();
+        if (place.rehearses()) {
+            place = link.standBy();
+        }
+        int rank = place.rank();
+        long epoch = place.epoch();
+        boolean fails = rank == failing && epoch < attempts && !fault.equals("none");
         BooleanSupplier stop = link.stop(() -> false);
         System.err.println("worker " + rank + " begins attempt " + epoch);
+        System.err.println("as process " + ProcessHandle.current().pid());
         if (rank == 0) {
             link.tell(new TrainEvent.Started(Path.of("run"), 0, STEPS, 1, "plan"));
         }

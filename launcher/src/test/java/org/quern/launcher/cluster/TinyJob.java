@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -150,6 +151,18 @@ final class TinyJob {
                     .map(line -> Map.entry(line.path("step").asLong(), line.path("loss")))
                     .toList();
         }
+    }
+
+    /// The processes of a run's workers, by rank, as the launcher has written down.
+    List<Long> workers(String run) throws IOException {
+        Path file = run(run).resolve("logs/workers.json");
+        return Json.MAPPER
+                .readTree(Files.readString(file))
+                .path("workers")
+                .valueStream()
+                .sorted(Comparator.comparing(worker -> worker.path("rank").asInt()))
+                .map(worker -> worker.path("pid").asLong())
+                .toList();
     }
 
     /// The processes that have to do with these runs and are no zombies.
