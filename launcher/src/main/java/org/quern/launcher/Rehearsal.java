@@ -9,6 +9,7 @@ import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.quern.base.QuernException;
+import org.quern.config.DataSection;
 import org.quern.config.ModelSection;
 import org.quern.config.RunConfig;
 import org.quern.config.TokenizerSection;
@@ -17,8 +18,8 @@ import org.quern.train.TrainingRun;
 import org.quern.train.Workers;
 
 /// What a process that stands by does first: trains, as the run does, a small model of the same kind on
-/// made-up text, and
-/// goes on from its checkpoint a few times, so that the JVM has loaded and compiled all that it will need at once.
+/// made-up text, and goes on from its checkpoint a few times, so that the JVM has loaded and compiled all that it will
+/// need at once.
 final class Rehearsal {
     private static final int ROUNDS = 5;
     private static final int STEPS = 12;
@@ -129,8 +130,10 @@ final class Rehearsal {
                                 VOCABULARY, SplitPattern.LLAMA3, List.of("<|endoftext|>"))),
                         Optional.empty(),
                         Optional.empty()),
-                new RunConfig.Data(
+                new DataSection(
                         Optional.of(List.of(text)),
+                        Optional.empty(),
+                        Optional.empty(),
                         Optional.empty(),
                         Optional.empty(),
                         Optional.empty(),
