@@ -6,10 +6,11 @@ import picocli.CommandLine.Command;
 @Command(
         name = "bench",
         description =
-                "Measures the CPU, the kernels of a GPU, sums of several processes, restarts, or the corpus pipeline.",
+                "Measures the CPU, training, the kernels of a GPU, sums of several processes, restarts, or the corpus pipeline.",
         synopsisSubcommandLabel = "VERB",
         subcommands = {
             BenchCpuCommand.class,
+            BenchTrainCommand.class,
             BenchKernelsCommand.class,
             BenchCollectiveCommand.class,
             BenchCollectiveWorkerCommand.class,

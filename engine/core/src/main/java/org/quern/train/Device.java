@@ -51,7 +51,7 @@ public record Device(String name, long memoryBytes, Optional<DeviceProperties> g
     /// The device that an executor uses.
     ///
     /// @param workers how many share this machine, each with an executor and a GPU of its own
-    static Device of(Executor executor, int workers) {
+    public static Device of(Executor executor, int workers) {
         return executor.gpu()
                 .map(gpu -> new Device(gpu.name(), gpu.memoryBytes(), Optional.of(gpu), KnownGpus.speed(gpu.name())))
                 .orElseGet(() -> thisMachine(workers));
