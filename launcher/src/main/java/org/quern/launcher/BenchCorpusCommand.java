@@ -30,6 +30,12 @@ final class BenchCorpusCommand implements Callable<Integer> {
             description = "lid.176.ftz; without it languages are not measured.")
     private Optional<Path> languageModel = Optional.empty();
 
+    @Option(
+            names = "--language-characters",
+            paramLabel = "N",
+            description = "Of a document that are read for its language; 0: all. ${DEFAULT-VALUE} by default.")
+    private int languageCharacters = 600;
+
     @Option(names = "--rounds", description = "Rounds that count; ${DEFAULT-VALUE} by default.")
     private int rounds = 5;
 
@@ -38,8 +44,11 @@ final class BenchCorpusCommand implements Callable<Integer> {
         if (rounds < 1) {
             throw new QuernException(ExitCode.USAGE, "--rounds must be at least 1: got " + rounds);
         }
-        List<StageBench.Speed> speeds =
-                StageBench.measure(read(), languageModel.map(LanguageIdentifier::readModel), rounds);
+        List<StageBench.Speed> speeds = StageBench.measure(
+                read(),
+                languageModel.map(LanguageIdentifier::readModel),
+                Optional.of(languageCharacters).filter(characters -> characters > 0),
+                rounds);
         System.out.printf("%-20s %12s %8s%n", "stage", "documents/s", "MB/s");
         for (StageBench.Speed speed : speeds) {
             System.out.printf(

@@ -108,10 +108,14 @@ public record CorpusConfig(
     /// @param model fastText's `lid.176.ftz` or `lid.176.bin`
     /// @param keep the languages that go on, as the model calls them; by default all
     /// @param minScore pages go on above this
+    /// @param characters of a page that are read, in pieces from its beginning to its end, or `all`, as in FineWeb
     public record Language(
             Path model,
             @Default("[]") List<String> keep,
-            @Default("0.65") @Range(min = 0, max = 1) double minScore) {}
+            @Default("0.65") @Range(min = 0, max = 1) double minScore,
+
+            @Default("600") @EmptyWord("all") @Range(min = 100)
+            Optional<Integer> characters) {}
 
     /// Removal of pages that are the same as another: of each cluster, the page with the smallest hash of its
     /// URL and then of its id is kept.

@@ -33,6 +33,10 @@ public final class StageBench {
     /// A text is cut into documents of so many characters at most, at the end of a line where there is one.
     public static final int DOCUMENT = 3000;
 
+    private static final int WARMING_ROUNDS = 3;
+    /// A round goes over the documents again until it has taken so long.
+    private static final double ROUND_SECONDS = 0.1;
+
     private StageBench() {}
 
     /// @param stage measured
@@ -43,17 +47,19 @@ public final class StageBench {
     /// Measures all stages, each by itself on the whole text.
     ///
     /// @param model for the language; without one that stage is left out
-    /// @param rounds that count, after two that do not
-    public static List<Speed> measure(String text, Optional<FastTextModel> model, int rounds) {
+    /// @param languageCharacters of a document that are read for its language; empty for all
+    /// @param rounds that count, after three that do not
+    public static List<Speed> measure(
+            String text, Optional<FastTextModel> model, Optional<Integer> languageCharacters, int rounds) {
         List<Page> pages = pages(text);
         if (pages.isEmpty()) {
             throw QuernException.data("a text to measure with has a line at least");
         }
         double bytes = text.getBytes(StandardCharsets.UTF_8).length;
         List<Speed> speeds = new ArrayList<>();
-        stages(model).forEach((name, work) -> {
+        stages(model, languageCharacters).forEach((name, work) -> {
             double[] seconds = new double[rounds];
-            for (int round = -2; round < rounds; round++) {
+            for (int round = -WARMING_ROUNDS; round < rounds; round++) {
                 double taken = seconds(pages, work);
                 if (round >= 0) {
                     seconds[round] = taken;
@@ -66,18 +72,26 @@ public final class StageBench {
         return speeds;
     }
 
+    /// Of one pass over the documents.
     private static double seconds(List<Page> pages, Consumer<Page> work) {
         ThreadMXBean threads = ManagementFactory.getThreadMXBean();
         long start = threads.getCurrentThreadCpuTime();
-        pages.forEach(work);
-        return Math.max(1, threads.getCurrentThreadCpuTime() - start) / 1e9;
+        double seconds = 0;
+        int passes = 0;
+        while (seconds < ROUND_SECONDS) {
+            pages.forEach(work);
+            passes++;
+            seconds = (threads.getCurrentThreadCpuTime() - start) / 1e9;
+        }
+        return seconds / passes;
     }
 
-    private static Map<String, Consumer<Page>> stages(Optional<FastTextModel> model) {
+    private static Map<String, Consumer<Page>> stages(
+            Optional<FastTextModel> model, Optional<Integer> languageCharacters) {
         Map<String, Consumer<Page>> stages = new LinkedHashMap<>();
         List<Stage> all = new ArrayList<>();
         all.add(new UrlFilter(UrlLists.builtIn(), 2));
-        model.ifPresent(read -> all.add(new LanguageStage(read, Set.of(), 0)));
+        model.ifPresent(read -> all.add(new LanguageStage(read, Set.of(), 0, languageCharacters)));
         all.add(new GopherRepetition(GopherRepetition.Settings.DEFAULT));
         all.add(new GopherQuality(GopherQuality.Settings.DEFAULT));
         all.add(new C4Quality(C4Quality.Settings.DEFAULT));

@@ -1,5 +1,6 @@
 package org.quern.corpus.language;
 
+import java.util.Optional;
 import java.util.Set;
 import org.quern.corpus.Page;
 import org.quern.corpus.Stage;
@@ -15,13 +16,16 @@ public final class LanguageStage implements Stage {
     private final ThreadLocal<LanguageIdentifier> identifiers;
     private final Set<String> languages;
     private final double minScore;
+    private final Excerpt excerpt;
 
     /// @param languages the model's labels to keep; empty for all
     /// @param minScore a page is kept above this score (FineWeb: 0.65)
-    public LanguageStage(FastTextModel model, Set<String> languages, double minScore) {
+    /// @param characters of a page that are read, in pieces from its beginning to its end; empty for all
+    public LanguageStage(FastTextModel model, Set<String> languages, double minScore, Optional<Integer> characters) {
         identifiers = ThreadLocal.withInitial(() -> new LanguageIdentifier(model));
         this.languages = Set.copyOf(languages);
         this.minScore = minScore;
+        excerpt = new Excerpt(characters.orElse(Integer.MAX_VALUE));
     }
 
     @Override
@@ -31,7 +35,7 @@ public final class LanguageStage implements Stage {
 
     @Override
     public Verdict apply(Page page) {
-        LanguageIdentifier.Identified identified = identifiers.get().identify(page.text());
+        LanguageIdentifier.Identified identified = identifiers.get().identify(excerpt.of(page.text()));
         String language = identified.language();
         if (!languages.isEmpty() && !languages.contains(language)) {
             return new Verdict.Dropped("language", identified.score(), language);

@@ -36,7 +36,10 @@ final class Pipeline {
         stages.add(new ExtractStage());
         config.language()
                 .map(language -> new LanguageStage(
-                        FastTextModel.read(language.model()), Set.copyOf(language.keep()), language.minScore()))
+                        FastTextModel.read(language.model()),
+                        Set.copyOf(language.keep()),
+                        language.minScore(),
+                        language.characters()))
                 .ifPresent(stages::add);
         config.gopherRepetition().map(GopherRepetition::new).ifPresent(stages::add);
         config.gopherQuality().map(GopherQuality::new).ifPresent(stages::add);

@@ -11,8 +11,8 @@ import org.quern.base.QuernException;
 class StageBenchTest {
     @Test
     void measuresEveryStage() {
-        List<StageBench.Speed> speeds =
-                StageBench.measure("A line of the text that is measured.\n".repeat(300), Optional.empty(), 1);
+        List<StageBench.Speed> speeds = StageBench.measure(
+                "A line of the text that is measured.\n".repeat(300), Optional.empty(), Optional.empty(), 1);
 
         assertThat(speeds)
                 .extracting(StageBench.Speed::stage)
@@ -23,6 +23,7 @@ class StageBenchTest {
 
     @Test
     void refusesAnEmptyText() {
-        assertThatThrownBy(() -> StageBench.measure("", Optional.empty(), 1)).isInstanceOf(QuernException.class);
+        assertThatThrownBy(() -> StageBench.measure("", Optional.empty(), Optional.empty(), 1))
+                .isInstanceOf(QuernException.class);
     }
 }

@@ -75,13 +75,13 @@ class StageTest {
     void keepsPagesOfWantedLanguagesThatAreSureEnough() {
         FastTextModel model = FastTextModel.read(MODELS.resolve("hs.bin"));
         Page page = page("жбз вга абв");
-        Verdict kept = new LanguageStage(model, Set.of(), 0).apply(page);
+        Verdict kept = new LanguageStage(model, Set.of(), 0, Optional.empty()).apply(page);
         String language = ((Verdict.Kept) kept).page().language();
         double score = ((Verdict.Kept) kept).page().languageScore();
 
-        assertThat(new LanguageStage(model, Set.of(language), score + 0.001).apply(page))
+        assertThat(new LanguageStage(model, Set.of(language), score + 0.001, Optional.empty()).apply(page))
                 .isEqualTo(new Verdict.Dropped("language_score", score, language));
-        assertThat(new LanguageStage(model, Set.of("xx"), 0).apply(page))
+        assertThat(new LanguageStage(model, Set.of("xx"), 0, Optional.empty()).apply(page))
                 .isEqualTo(new Verdict.Dropped("language", score, language));
     }
 
