@@ -22,7 +22,12 @@ import picocli.CommandLine.Parameters;
         name = "corpus",
         description = "Makes a corpus of web archives.",
         synopsisSubcommandLabel = "VERB",
-        subcommands = {CorpusCommand.Build.class, CorpusInspectCommand.class, CorpusCommand.Archive.class})
+        subcommands = {
+            CorpusCommand.Build.class,
+            CorpusInspectCommand.class,
+            CorpusClassifierCommand.class,
+            CorpusCommand.Archive.class
+        })
 final class CorpusCommand {
     private CorpusCommand() {}
 

@@ -40,7 +40,7 @@ public final class ClassifierTrainer {
     /// @param seed of the order and of the weights at the start
     public record Settings(
             int dimension, int wordNgrams, int buckets, int minCount, int epochs, double learningRate, long seed) {
-        public static final Settings DEFAULT = new Settings(16, 2, 1 << 18, 2, 5, 0.1, 1);
+        public static final Settings DEFAULT = new Settings(16, 2, 1 << 18, 2, 10, 0.5, 1);
 
         public Settings {
             if (dimension < 1 || wordNgrams < 1 || buckets < 1 || minCount < 1 || epochs < 1 || !(learningRate > 0)) {
@@ -53,6 +53,12 @@ public final class ClassifierTrainer {
         }
     }
 
+    /// Told after each example how many are done, of how many, with all epochs.
+    @FunctionalInterface
+    public interface Progress {
+        void update(long done, long total);
+    }
+
     private ClassifierTrainer(Settings settings) {
         this.settings = settings;
         shape = new FastTextModel.Settings(settings.dimension, settings.wordNgrams, SOFTMAX, settings.buckets, 0, 0);
@@ -61,10 +67,10 @@ public final class ClassifierTrainer {
     /// Trains a model.
     ///
     /// @throws QuernException when there are fewer than two labels, or a label has spaces
-    public static FastTextModel train(List<Example> examples, Settings settings) {
+    public static FastTextModel train(List<Example> examples, Settings settings, Progress progress) {
         ClassifierTrainer trainer = new ClassifierTrainer(settings);
         trainer.dictionary = trainer.count(examples);
-        trainer.fit(examples);
+        trainer.fit(examples, progress);
         return FastTextModel.trained(trainer.shape, trainer.dictionary, trainer.input, trainer.output);
     }
 
@@ -102,7 +108,7 @@ public final class ClassifierTrainer {
                 rows);
     }
 
-    private void fit(List<Example> examples) {
+    private void fit(List<Example> examples, Progress progress) {
         int dimension = settings.dimension;
         long rows = (long) dictionary.words() + settings.buckets;
         if (rows * dimension > Integer.MAX_VALUE - 8) {
@@ -128,6 +134,7 @@ public final class ClassifierTrainer {
                 features.read(examples.get(index).text);
                 double rate = settings.learningRate * (1 - (double) done++ / steps);
                 step.take(features, numbers.get(examples.get(index).label), (float) rate);
+                progress.update(done, steps);
             }
         }
     }

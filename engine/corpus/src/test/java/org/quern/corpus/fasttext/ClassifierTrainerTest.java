@@ -40,19 +40,19 @@ class ClassifierTrainerTest {
 
     @Test
     void learnsWhatTwoWordsInOrderTell() {
-        FastTextModel model = ClassifierTrainer.train(examples(1, 600), SMALL);
-        BinaryEvaluation heldOut = BinaryEvaluation.of(model, "good", 0.5, examples(2, 300));
+        FastTextModel model = ClassifierTrainer.train(examples(1, 600), SMALL, (_, _) -> {});
+        BinaryEvaluation heldOut = BinaryEvaluation.of(model, "good", examples(2, 300));
 
         assertThat(model.labels()).containsExactly("poor", "good");
         assertThat(heldOut.auc()).isGreaterThan(0.99);
-        assertThat(heldOut.precision()).isGreaterThan(0.95);
-        assertThat(heldOut.recall()).isGreaterThan(0.95);
-        assertThat(heldOut.positives() + heldOut.negatives()).isEqualTo(300);
+        assertThat(heldOut.at(0.5).precision()).isGreaterThan(0.95);
+        assertThat(heldOut.at(0.5).recall()).isGreaterThan(0.95);
+        assertThat(heldOut.positive().length + heldOut.negative().length).isEqualTo(300);
     }
 
     @Test
     void writesWhatItReads() throws IOException {
-        FastTextModel model = ClassifierTrainer.train(examples(1, 100), SMALL);
+        FastTextModel model = ClassifierTrainer.train(examples(1, 100), SMALL, (_, _) -> {});
         model.write(folder.resolve("model.bin"));
         FastTextModel read = FastTextModel.read(folder.resolve("model.bin"));
         TextClassifier one = new TextClassifier(model);
@@ -62,7 +62,7 @@ class ClassifierTrainerTest {
             assertThat(one.label()).isEqualTo(other.label());
             assertThat(one.score()).isEqualTo(other.score());
         }
-        ClassifierTrainer.train(examples(1, 100), SMALL).write(folder.resolve("again.bin"));
+        ClassifierTrainer.train(examples(1, 100), SMALL, (_, _) -> {}).write(folder.resolve("again.bin"));
         assertThat(Files.readAllBytes(folder.resolve("again.bin")))
                 .isEqualTo(Files.readAllBytes(folder.resolve("model.bin")));
     }
@@ -85,21 +85,37 @@ class ClassifierTrainerTest {
 
     @Test
     void countsTiesByHalf() {
-        FastTextModel model = ClassifierTrainer.train(examples(1, 50), SMALL);
+        FastTextModel model = ClassifierTrainer.train(examples(1, 50), SMALL, (_, _) -> {});
         List<Example> same = List.of(new Example("good", "x"), new Example("poor", "x"), new Example("poor", "x"));
 
-        assertThat(BinaryEvaluation.of(model, "good", 0.5, same).auc()).isEqualTo(0.5);
+        assertThat(BinaryEvaluation.of(model, "good", same).auc()).isEqualTo(0.5);
+    }
+
+    @Test
+    void suggestsThresholds() {
+        BinaryEvaluation scores =
+                new BinaryEvaluation(new double[] {0.2, 0.6, 0.8, 0.9}, new double[] {0.1, 0.1, 0.3, 0.7});
+
+        assertThat(scores.auc()).isEqualTo((2 + 3 + 4 + 4) / 16.0);
+        assertThat(scores.at(0.6)).isEqualTo(new BinaryEvaluation.Cut(0.6, 0.75, 0.75, 0.25));
+        assertThat(scores.at(0.95)).isEqualTo(new BinaryEvaluation.Cut(0.95, 1, 0, 0));
+        assertThat(scores.withPrecision(0.9).orElseThrow().threshold()).isEqualTo(0.8);
+        assertThat(scores.withRecall(1)).isEqualTo(new BinaryEvaluation.Cut(0.2, 4 / 6.0, 1, 0.5));
+        assertThat(scores.bestF1().threshold()).isEqualTo(0.2);
+        assertThat(new BinaryEvaluation(new double[] {0.1}, new double[] {0.5}).withPrecision(0.9))
+                .isEmpty();
     }
 
     @Test
     void refusesExamplesOfOneLabelAndUnknownLabels() {
-        assertThatThrownBy(() -> ClassifierTrainer.train(List.of(new Example("good", "text")), SMALL))
+        assertThatThrownBy(() -> ClassifierTrainer.train(List.of(new Example("good", "text")), SMALL, (_, _) -> {}))
                 .isInstanceOf(QuernException.class)
                 .hasMessageContaining("two labels");
-        assertThatThrownBy(() -> ClassifierTrainer.train(List.of(new Example("very good", "text")), SMALL))
+        assertThatThrownBy(
+                        () -> ClassifierTrainer.train(List.of(new Example("very good", "text")), SMALL, (_, _) -> {}))
                 .isInstanceOf(QuernException.class)
                 .hasMessageContaining("without spaces");
-        FastTextModel model = ClassifierTrainer.train(examples(1, 50), SMALL);
+        FastTextModel model = ClassifierTrainer.train(examples(1, 50), SMALL, (_, _) -> {});
         assertThatThrownBy(() -> model.labelNumber("excellent"))
                 .isInstanceOf(QuernException.class)
                 .hasMessageContaining("[poor, good]");
