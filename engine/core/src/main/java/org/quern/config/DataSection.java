@@ -99,8 +99,8 @@ public record DataSection(
     /// @param over how many steps it takes, in a straight line; 0: all at once
     /// @param weights of the sources from then on, in their order
     public record Anneal(
-            @Range(min = 0) long after,
-            @Range(min = 0) @Default("0") long over,
+            @Range(min = 0, max = 1e9) long after,
+            @Range(min = 0, max = 1e9) @Default("0") long over,
             @Range(min = 0) List<Double> weights) {}
 
     /// Whether several sources are mixed.
@@ -187,7 +187,7 @@ public record DataSection(
                         + "after of at least %d, when the change before is over: got %d"
                                 .formatted(free, change.after()));
             }
-            free = Math.addExact(change.after(), change.over());
+            free = change.after() + change.over();
         }
     }
 

@@ -84,6 +84,8 @@ class RunConfigTest {
                         + " millionth of their sum: got 1.0E-9",
                 "data.anneal=[{after: 9, over: 5, weights: [1, 0]}, {after: 13, weights: [0, 1]}] | data.anneal[1] must"
                         + " have after of at least 14, when the change before is over: got 13",
+                "data.anneal=[{after: 9, over: 9223372036854775807, weights: [1, 0]}] | data.anneal[0].over must be a whole"
+                        + " number >= 0 and <= 1000000000: got 9223372036854775807",
                 "data.anneal=[{after: 100, weights: [1, 0]}] | data.anneal must begin before train.steps 100: got"
                         + " after: 100",
                 "data={sources: [{name: a, weight: 1, text: [x]}, {name: a, weight: 1, text: [y]}]} | data.sources must"
