@@ -117,9 +117,9 @@ final class MatMulBenchmarks {
                 });
             case BIAS, GELU, GELU_GRADIENT, RESIDUAL -> {}
         }
-        for (Tile tile : List.of(Tile.N256, Tile.N128)) {
+        for (Tile tile : List.of(Tile.N256, Tile.N128, Tile.N256_PAIR)) {
             libraries.put(
-                    "wgmma " + tile.n(),
+                    "wgmma " + tile.n() + (tile.blocks() == 1 ? "" : ", pairs"),
                     (kernels, memory) -> product.by(Plan.choose(kernels.device(), tile, product.shape()))
                             .bind(kernels, memory));
         }

@@ -34,20 +34,24 @@ public final class WarpgroupMatMul implements GpuKernel {
     /// Adds the parts of a split product; else null.
     private final Launch reduction;
 
-    /// Columns of a block's part of C, and how many k tiles are under way.
+    /// Columns of a block's part of C, how many k tiles are under way, and the blocks of a cluster, which share
+    /// those of B.
     public enum Tile {
-        N256(256, 4, 1),
-        N128(128, 6, 0.85),
-        N64(64, 8, 0.6);
+        N256(256, 4, 1, 1),
+        N128(128, 6, 1, 0.85),
+        N64(64, 8, 1, 0.6),
+        N256_PAIR(256, 4, 2, 1);
 
         private final int n;
         private final int stages;
+        private final int blocks;
         /// Part of the best tile's rate that the main loop is taken to reach: an estimate.
         private final double efficiency;
 
-        Tile(int n, int stages, double efficiency) {
+        Tile(int n, int stages, int blocks, double efficiency) {
             this.n = n;
             this.stages = stages;
+            this.blocks = blocks;
             this.efficiency = efficiency;
         }
 
@@ -57,6 +61,10 @@ public final class WarpgroupMatMul implements GpuKernel {
 
         public int stages() {
             return stages;
+        }
+
+        public int blocks() {
+            return blocks;
         }
 
         int sharedBytes() {
@@ -69,12 +77,14 @@ public final class WarpgroupMatMul implements GpuKernel {
         /// k that start and end of an item are taken to last: an estimate.
         private static final int OVERHEAD = 192;
 
-        /// The plan of the least cost for a device.
+        /// The plan of the least cost for a device. Clusters are not reckoned to be faster, and come after what
+        /// costs the same.
         public static Plan choose(DeviceProperties device, Shape shape) {
             return cheapest(device, all(List.of(Tile.values()), shape), shape);
         }
 
-        /// The plan of the least cost for a tile, reckoned as [MatMulPlan#choose] does: blocks take items in rounds.
+        /// The plan of the least cost for a tile, reckoned as [MatMulPlan#choose] does: clusters take items in
+        /// rounds.
         public static Plan choose(DeviceProperties device, Tile tile, Shape shape) {
             return cheapest(device, all(List.of(tile), shape), shape);
         }
@@ -141,7 +151,7 @@ public final class WarpgroupMatMul implements GpuKernel {
 
         private double cost(DeviceProperties device, Shape shape) {
             int steps = Math.ceilDiv(Math.ceilDiv(shape.k(), TILE_K), splits);
-            double rounds = Math.ceilDiv(items(tile, splits, shape), device.multiprocessors());
+            double rounds = Math.ceilDiv(items(tile, splits, shape), clusters(device, tile));
             double item = (double) TILE_M * tile.n * (steps * TILE_K + OVERHEAD) / tile.efficiency;
             return rounds * item + MatMulPlan.reductionCost(device, splits, shape.m(), shape.n());
         }
@@ -205,11 +215,11 @@ public final class WarpgroupMatMul implements GpuKernel {
         return new Launch(
                 library.function(
                         variant(tile, shape.transposeA(), shape.transposeB(), MatMul.name(epilogue)), "matmul"),
-                Dim.of((int) Math.min(items, device.multiprocessors())),
+                Dim.of((int) Math.min(items, clusters(device, tile)) * tile.blocks),
                 Dim.of(THREADS),
                 tile.sharedBytes(),
                 map(a, !shape.transposeA(), shape.m(), shape.k(), TILE_M),
-                map(b, shape.transposeB(), shape.n(), shape.k(), tile.n),
+                map(b, shape.transposeB(), shape.n(), shape.k(), tile.n / tile.blocks),
                 c.memory(),
                 shape.m(),
                 shape.n(),
@@ -224,8 +234,13 @@ public final class WarpgroupMatMul implements GpuKernel {
                 MatMulPlan.partBytes(shape.m(), shape.n()));
     }
 
+    /// Clusters that a device holds at a time; one at least, so that it may be told that there is no room.
+    private static int clusters(DeviceProperties device, Tile tile) {
+        return Math.max(1, device.multiprocessors() / tile.blocks);
+    }
+
     private static long items(Tile tile, int splits, Shape shape) {
-        return (long) Math.ceilDiv(shape.m(), TILE_M) * Math.ceilDiv(shape.n(), tile.n) * splits;
+        return (long) Math.ceilDiv(shape.m(), TILE_M * tile.blocks) * Math.ceilDiv(shape.n(), tile.n) * splits;
     }
 
     /// The boxes of an operand.
@@ -287,6 +302,8 @@ public final class WarpgroupMatMul implements GpuKernel {
                 tile.n,
                 "stages",
                 tile.stages,
+                "blocks",
+                tile.blocks,
                 "transpose_a",
                 transposeA,
                 "transpose_b",

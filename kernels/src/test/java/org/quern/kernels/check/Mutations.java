@@ -18,8 +18,8 @@ final class Mutations {
     /// Kinds of faults.
     enum Kind {
         BARRIER("a barrier deleted"),
-        WAIT("a wait for copies, products or a phase deleted, or one group too few waited for"),
-        ARRIVAL("an arrival at an mbarrier deleted, or another number of arrivals or bytes expected"),
+        WAIT("a wait for copies, products or a phase deleted, for one group too few, or in the scope of the block"),
+        ARRIVAL("an arrival at an mbarrier deleted or for the own block alone, or another number of arrivals or bytes"),
         COMMIT("a commit of copies or products deleted"),
         FENCE("a fence deleted"),
         ZERO_FILL("bytes beyond the edge copied instead of filled with zeros"),
@@ -116,9 +116,13 @@ final class Mutations {
                     kernel,
                     match,
                     whole.replaceFirst("mbarrier[^ ]*\\s+(%\\w+),.*;", "setp.eq.u32 $1, 0, 0;"));
+            add(found, Kind.WAIT, kernel, match, whole.replace(".acquire.cluster", ""));
         } else if (opcode.startsWith("mbarrier.arrive")) {
             add(found, Kind.ARRIVAL, kernel, match, "");
             add(found, Kind.ARRIVAL, kernel, match, incremented(whole, ",\\s*(\\d+)\\s*;", 16));
+            add(found, Kind.ARRIVAL, kernel, match, whole.replace(".release.cluster", ""));
+        } else if (opcode.startsWith("mapa")) {
+            add(found, Kind.ARRIVAL, kernel, match, whole.replaceFirst("mapa\\S*([^,]*,[^,]*),.*;", "mov.b32$1;"));
         } else if (opcode.startsWith("mbarrier.init")) {
             add(found, Kind.ARRIVAL, kernel, match, incremented(whole, ",\\s*(\\d+)\\s*;", 1));
         } else if (opcode.startsWith("wgmma.wait_group")) {
@@ -141,6 +145,7 @@ final class Mutations {
         } else if (opcode.startsWith("cp.async.bulk.tensor")) {
             add(found, Kind.OFFSET, kernel, match, incremented(whole, "\\+\\s*(\\d+)\\s*]", 128));
             add(found, Kind.OFFSET, kernel, match, whole.replaceFirst("\\{(%\\w+), (%\\w+)}", "{$2, $1}"));
+            add(found, Kind.ARRIVAL, kernel, match, whole.replaceFirst("\\.multicast::cluster(.*),[^,]*;$", "$1;"));
         } else if (opcode.startsWith("cp.async.wait")) {
             add(found, Kind.WAIT, kernel, match, "");
             if (opcode.equals("cp.async.wait_group")) {

@@ -3,6 +3,12 @@ package org.quern.kernels.cuda;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+import org.quern.kernels.check.CheckDevice.Result;
+import org.quern.kernels.check.KernelCase;
 import org.quern.ptx.emulator.Options;
 import org.quern.ptx.emulator.Statistics;
 
@@ -16,5 +22,24 @@ class WarpgroupMatMulTest extends KernelFamilyTest {
         assertThat(launches)
                 .allSatisfy(launch -> assertThat(launch.accesses())
                         .allSatisfy(access -> assertThat(access.bankConflicts()).isZero()));
+    }
+
+    @Test
+    void clustersChangeNoBit() {
+        Map<String, KernelCase> byName = cases().collect(Collectors.toMap(KernelCase::name, Function.identity()));
+        List<KernelCase> pairs = byName.values().stream()
+                .filter(each -> each.name().contains("n256_pair") && each.name().contains("random"))
+                .toList();
+        assertThat(pairs).isNotEmpty();
+        for (KernelCase pair : pairs) {
+            List<Result> results = devices.getFirst().run(pair);
+            List<Result> alone = devices.getFirst().run(byName.get(pair.name().replace("n256_pair", "n256")));
+            assertThat(results).hasSameSizeAs(alone);
+            for (int i = 0; i < results.size(); i++) {
+                assertThat(results.get(i).values())
+                        .as(pair.name())
+                        .isEqualTo(alone.get(i).values());
+            }
+        }
     }
 }
