@@ -23,6 +23,8 @@ final class Hints {
     private static final int SUBJECT = 1 << 13;
     /// What `body` and `content` are there.
     private static final int SUBSTANCE = 1 << 14;
+    /// After it the rest of a name tells of something else than the element: `has-sidebar`, `overflow-hidden`.
+    private static final int QUALIFIER = 1 << 15;
 
     /// All that tell of something else than the page's own text.
     static final int FOREIGN = CONTENT - 1;
@@ -32,6 +34,7 @@ final class Hints {
     private static final int SHORTEST_BEGINNING = 5;
     private static final long TAG = hash("tag");
     private static final long CATEGORY = hash("category");
+    private static final long WIDGET = hash("widget");
 
     static {
         learn(COMMENTS, """
@@ -43,20 +46,20 @@ final class Hints {
                 breadcrumb* crumb crumbs jump mainnav masthead menu menubar menus nav navbar* navi navigation* pager
                 pagination* paginator paging siblings sitemap skip skiplink subnav toc toolbar* topbar topnav""");
         learn(SIDE, """
-                aside gutter infobox rail rightcolumn rightrail sidebar* sideblock sidecol widget widgets""");
+                aside infobox rail rightcolumn rightrail sidebar* sideblock sidecol widget widgets""");
         learn(FOOTER, "colophon copyright* disclaimer foot footer* footnotes imprint impressum legal");
         learn(SHARING, """
                 addthis* addtoany* bookmark* follow followus jetpack likes print printer share sharebar* sharebox*
                 sharebuttons sharedaddy sharelinks shares sharethis* sharetools shariff* sharing* social* socialize""");
         learn(RELATED, """
-                also latest more morenews mostpopular mostread mostviewed outbrain* popular* promo* readmore readnext
-                recirc* recommend* related* revcontent* similar suggested* taboola* tease teaser* tiles trending* upnext
-                yarpp* zergnet*""");
+                also latest more morenews mostpopular mostread mostviewed outbrain* popular* promo promos promotion*
+                readmore readnext recirc* recommend* related* revcontent* similar suggested* taboola* tease teaser* tiles
+                trending* upnext yarpp* zergnet*""");
         learn(ADVERTISEMENT, """
                 ad adbox* adcontainer* ads adsense* adslot* adunit* adv advert* adwrap* adzone affiliate* anzeige banner*
                 commercial* dfp gpt publicidad* reklam* sponsor* werbung*""");
         learn(SIGN_UP, """
-                callout consent* cookie cookiebar cookies cta donate* donation* feedback gdpr lightbox login mailchimp
+                consent* cookie cookiebar cookies cta donate* donation* feedback gdpr lightbox login mailchimp
                 mailing modal* newsletter* notice notification* optin overlay* paywall* poll popover* popup* quiz rating
                 ratings register registration signin signup subscribe* subscriber* subscription* survey tooltip* vote
                 votes""");
@@ -72,6 +75,7 @@ final class Hints {
         learn(CONTENT, """
                 article blog body content entry hentry longform main maincontent markdown post prose richtext story text
                 wysiwyg""");
+        learn(QUALIFIER, "has label no overflow with");
         learn(BODY, """
                 articlebody* articlecontent* articlecopy articletext* bodycopy bodytext* contentbody entrycontent*
                 maintext newstext* postbody* postcontent* storybody* storycontent* storytext* textbody""");
@@ -111,6 +115,7 @@ final class Hints {
         int length = 0;
         boolean lower = false;
         boolean first = true;
+        boolean digit = false; // the word follows a digit, as in `id-c069ad` that no one wrote
         boolean subject = false; // the rest of a name such as `tag-celebrities` says what the page is about
         for (int i = 0; i <= names.length(); i++) {
             char c = i < names.length() ? names.charAt(i) : ' ';
@@ -118,7 +123,10 @@ final class Hints {
             boolean letter = upper || c >= 'a' && c <= 'z';
             if (length > 0 && (!letter || upper && lower)) {
                 subject |= first && c == '-' && (hash == TAG || hash == CATEGORY);
-                word = subject ? 0 : word | WHOLE.get(hash);
+                // builders of pages name all their parts so: `elementor-widget`
+                boolean tells = !subject && !digit && (first || hash != WIDGET);
+                word = tells ? word | WHOLE.get(hash) : 0;
+                subject |= (word & QUALIFIER) != 0;
                 found |= word;
                 if ((before & SUBJECT) != 0 && (word & SUBSTANCE) != 0) {
                     found |= BODY;
@@ -128,6 +136,7 @@ final class Hints {
                 word = 0;
                 hash = 0;
                 length = 0;
+                digit = false;
             }
             if (letter) {
                 hash = hash(hash, upper ? (char) (c + 32) : c);
@@ -139,6 +148,9 @@ final class Hints {
                 before = 0;
                 first = true;
                 subject = false;
+                digit = false;
+            } else {
+                digit = c >= '0' && c <= '9';
             }
             lower = letter && !upper;
         }

@@ -98,7 +98,7 @@ final class LayoutReader {
             lineBreak();
             return false;
         }
-        int hints = hints(element);
+        int hints = state.preformatted ? 0 : hints(element); // there names are those of a program's parts
         if (tag == Tag.ARTICLE || tag == Tag.MAIN) {
             hints &= ~(Hints.FOREIGN & ~(Hints.RELATED | Hints.COMMENTS | Hints.HIDDEN));
         }

@@ -102,6 +102,35 @@ class TextExtractorTest {
                 .hasSize(5);
     }
 
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "overflow-hidden",
+                "field--label-hidden",
+                "has-sidebar",
+                "elementor-widget-wrap",
+                "block-c069ad",
+                "callout",
+                "node--promoted"
+            })
+    void keepsWhatOnlySeemsNamedForSomethingElse(String name) {
+        String inner = "<div class='" + name + "'><p>Inner. " + PROSE + "</p></div>";
+        assertThat(extract(paragraphs(4) + inner + paragraphs(4)).text()).contains("Inner.");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"hidden", "sidebar", "widget widget-recent", "widget2 popular", "ad-1 promo", "promotion"})
+    void dropsWhatIsNamedForSomethingElse(String name) {
+        String inner = "<div class='" + name + "'><p>Inner. " + PROSE + " <a href=/n>More of the like</a></p></div>";
+        assertThat(extract(paragraphs(4) + inner + paragraphs(4)).text()).doesNotContain("Inner.");
+    }
+
+    @Test
+    void keepsTheCommentsOfPrograms() {
+        String program = "<pre>mill <span class=hljs-comment># grinds the corn</span>\nstop</pre>";
+        assertThat(extract(paragraphs(4) + program + paragraphs(4)).text()).contains("mill # grinds the corn\nstop");
+    }
+
     @Test
     void choosesTheArticleAmongTeasers() {
         String teaser = "<div class=x><h3><a href=/n>Another story of the valley</a></h3><p>" + PROSE + "</p></div>";
