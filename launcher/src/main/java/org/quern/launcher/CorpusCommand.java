@@ -4,6 +4,7 @@ import java.net.URI;
 import java.net.URISyntaxException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.quern.base.ExitCode;
 import org.quern.base.QuernException;
@@ -12,10 +13,13 @@ import org.quern.corpus.CorpusConfig;
 import org.quern.corpus.archive.FolderArchiver;
 import org.quern.corpus.run.CorpusReport;
 import org.quern.corpus.run.CorpusRun;
+import org.quern.spark.SparkTasks;
 import org.quern.store.StorePlace;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 
 /// `quern corpus`: from web archives to texts and tokens.
 @Command(
@@ -54,6 +58,19 @@ final class CorpusCommand {
                 description = "Changes a key of the configuration, such as shard_pages=1000. May be repeated.")
         private List<String> overrides = List.of();
 
+        @Option(
+                names = "--master",
+                paramLabel = "MASTER",
+                description = {
+                    "Builds on the Apache Spark in SPARK_HOME: local[*], local-cluster[2,1,1024], spark://HOST:7077, yarn,"
+                            + " k8s://... The run's folder, the inputs and the models must be where all its machines"
+                            + " see them. The same bytes come of it."
+                })
+        private Optional<String> master = Optional.empty();
+
+        @Spec
+        private CommandSpec spec;
+
         @Override
         public Integer call() {
             if (StorePlace.isPlace(run)) {
@@ -62,12 +79,24 @@ final class CorpusCommand {
                         "--run: expected a folder, got %s: build in a folder and copy its text/ and tokens/ there"
                                 .formatted(run));
             }
+            if (master.isPresent() && !SparkSubmit.isSubmitted()) {
+                return SparkSubmit.run(
+                        master.get(), spec.root().commandLine().getParseResult().originalArgs());
+            }
             CorpusConfig config = ConfigReader.read(file, CorpusConfig.class, overrides);
             CorpusDisplay display = new CorpusDisplay(Terminal.error());
-            CorpusReport report = new CorpusRun(config, Path.of(run), display).build();
+            CorpusReport report = master.isPresent()
+                    ? onSpark(config, display)
+                    : new CorpusRun(config, Path.of(run), display).build();
             display.end();
             System.out.print(CorpusDisplay.funnel(report));
             return ExitCode.OK.code();
+        }
+
+        private CorpusReport onSpark(CorpusConfig config, CorpusDisplay display) {
+            try (SparkTasks tasks = SparkTasks.submitted()) {
+                return new CorpusRun(config, Path.of(run), display, tasks).build();
+            }
         }
     }
 

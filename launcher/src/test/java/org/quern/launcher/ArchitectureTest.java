@@ -46,7 +46,8 @@ class ArchitectureTest {
             "interop",
             "generate",
             "train",
-            "corpus");
+            "corpus",
+            "spark");
 
     private static String[] engine() {
         return FLOORS.stream().map(ArchitectureTest::floor).toArray(String[]::new);

@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.UUID;
 import java.util.zip.CRC32C;
 import org.quern.base.QuernException;
 
@@ -50,7 +51,7 @@ final class SignatureFile {
 
         Writer(Path path, Scheme scheme, int bucket, long records, int bufferBytes) {
             this.path = path;
-            unfinished = path.resolveSibling(path.getFileName() + ".tmp");
+            unfinished = path.resolveSibling(path.getFileName() + "." + UUID.randomUUID() + ".tmp");
             buffer = ByteBuffer.allocateDirect(bufferBytes).order(ByteOrder.LITTLE_ENDIAN);
             left = records;
             try {

@@ -13,18 +13,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.Callable;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Semaphore;
-import java.util.concurrent.atomic.LongAdder;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.quern.base.Json;
 import org.quern.base.QuernException;
 import org.quern.config.ConfigWriter;
 import org.quern.corpus.CorpusConfig;
-import org.quern.corpus.Stage;
 import org.quern.corpus.duplicate.Clusters;
 import org.quern.store.Stores;
 import org.slf4j.Logger;
@@ -35,22 +29,31 @@ import org.slf4j.LoggerFactory;
 /// the same bytes, whatever the threads and whether it was interrupted.
 public final class CorpusRun {
     private static final Logger LOG = LoggerFactory.getLogger(CorpusRun.class);
-    /// For each thread: one in work, one that waits and one to be written.
-    private static final int CHUNKS_EACH = 3;
-
     private final RunFolder run;
     private final CorpusConfig config;
     private final CorpusProgress progress;
     private final int threads;
+    private final Optional<TaskRunner> runner;
     private final Map<String, String> environment;
 
     /// @param folder of the run
     public CorpusRun(CorpusConfig config, Path folder, CorpusProgress progress) {
-        this(config, folder, progress, System.getenv());
+        this(config, folder, progress, Optional.empty(), System.getenv());
+    }
+
+    /// @param runner that does what takes long
+    public CorpusRun(CorpusConfig config, Path folder, CorpusProgress progress, TaskRunner runner) {
+        this(config, folder.toAbsolutePath().normalize(), progress, Optional.of(runner), System.getenv());
     }
 
     /// @param environment where keys of stores are found
-    CorpusRun(CorpusConfig config, Path folder, CorpusProgress progress, Map<String, String> environment) {
+    CorpusRun(
+            CorpusConfig config,
+            Path folder,
+            CorpusProgress progress,
+            Optional<TaskRunner> runner,
+            Map<String, String> environment) {
+        this.runner = runner;
         this.config = config;
         this.environment = environment;
         this.progress = progress;
@@ -82,25 +85,28 @@ public final class CorpusRun {
 
     private CorpusReport buildAlone(Stores stores) throws IOException {
         List<Partition> partitions = Partition.of(config, stores);
-        List<Stage> stages = Pipeline.stages(config);
+        Pipeline pipeline = Pipeline.of(config);
+        Steps steps = runner.isPresent()
+                ? new TaskSteps(run, config, progress, runner.get())
+                : new ThreadSteps(run, config, stores, pipeline, threads, progress);
         checkConfig();
         removeTemporaryFiles();
         // From here on the report is of another state than the folder.
         Files.deleteIfExists(run.report());
-        Plan plan = new Plan(Pipeline.recipe(config), config.samples(), partitions);
+        Plan plan = new Plan(pipeline.recipe(), config.samples(), partitions);
         CommittedFile.write(run.plan(), Json.pretty(plan));
-        List<PartitionReport> reports = pages(partitions, stages, stores);
+        List<PartitionReport> reports = pages(partitions, pipeline.recipe(), steps);
         progress.update("finding duplicates", 0, 0, 0);
         List<Duplicates.Way> ways = Duplicates.ways(config);
-        int snapshots =
-                1 + partitions.stream().mapToInt(Partition::snapshot).max().orElse(0);
-        List<List<Clusters>> clusters = Duplicates.find(run, config, snapshots, threads);
+        List<List<Clusters>> clusters = Duplicates.find(run, config, Partition.snapshots(partitions), threads);
         SampledClusters sampled = SampledClusters.of(ways, clusters);
-        ShardStep step = new ShardStep(run, partitions, ways, clusters, sampled.chosen());
-        List<ShardStep.Written> written = write(step);
+        List<ShardStep.Written> written = write(partitions, clusters, steps);
         Optional<CorpusReport.Tokens> tokens = tokens(written);
         CommittedFile.writeLines(run.samples(), PagesSummary.samples(run, partitions, config.samples()));
-        CommittedFile.writeLines(run.clusters(), SampledClusters.sorted(step.samples()));
+        CommittedFile.writeLines(
+                run.clusters(),
+                SampledClusters.sorted(
+                        written.stream().map(ShardStep.Written::clusters).toList()));
         CorpusReport report = report(partitions, reports, ways, sampled, written, tokens);
         CommittedFile.write(run.report(), Json.pretty(report));
         return report;
@@ -131,65 +137,30 @@ public final class CorpusRun {
         }
     }
 
-    private List<PartitionReport> pages(List<Partition> partitions, List<Stage> stages, Stores stores)
-            throws IOException {
-        long total = partitions.stream().mapToLong(Partition::size).sum();
-        LongAdder pages = new LongAdder();
-        LongAdder bytes = new LongAdder();
-        try (ExecutorService workers = Executors.newFixedThreadPool(threads)) {
-            PagesStep step = new PagesStep(
-                    run,
-                    config,
-                    stores,
-                    stages,
-                    workers,
-                    new Semaphore(CHUNKS_EACH * threads),
-                    (morePages, moreBytes) -> {
-                        pages.add(morePages);
-                        bytes.add(moreBytes);
-                        progress.update("reading", pages.sum(), bytes.sum(), total);
-                    });
-            Map<String, PartitionReport> done = new HashMap<>();
-            for (Partition partition : partitions) {
-                step.done(partition).ifPresent(report -> done.put(partition.name(), report));
-            }
-            // Signatures of pages that are no more would have others dropped.
-            Duplicates.keepOnly(run, done.keySet());
-            List<Callable<PartitionReport>> tasks = new ArrayList<>();
-            for (Partition partition : partitions) {
-                tasks.add(() -> {
-                    if (done.containsKey(partition.name())) {
-                        bytes.add(partition.size());
-                        return done.get(partition.name());
-                    }
-                    if (Files.exists(run.partitionReport(partition.name()))) {
-                        LOG.info("{}: it or the config has changed: its pages are made again", partition.place());
-                    }
-                    return step.process(partition);
-                });
-            }
-            try {
-                return Parallel.all(tasks, threads);
-            } finally {
-                workers.shutdownNow();
+    private List<PartitionReport> pages(List<Partition> partitions, String recipe, Steps steps) throws IOException {
+        Map<String, PartitionReport> reports = new HashMap<>();
+        List<Partition> missing = new ArrayList<>();
+        for (Partition partition : partitions) {
+            Optional<PartitionReport> done = PagesStep.done(run, recipe, partition);
+            done.ifPresentOrElse(report -> reports.put(partition.name(), report), () -> missing.add(partition));
+            if (done.isEmpty() && Files.exists(run.partitionReport(partition.name()))) {
+                LOG.info("{}: it or the config has changed: its pages are made again", partition.place());
             }
         }
+        // Signatures of pages that are no more would have others dropped.
+        Duplicates.keepOnly(run, reports.keySet());
+        steps.pages(missing).forEach(report -> reports.put(report.partition().name(), report));
+        return partitions.stream()
+                .map(partition -> reports.get(partition.name()))
+                .toList();
     }
 
-    private List<ShardStep.Written> write(ShardStep step) throws IOException {
-        List<ShardStep.Shard> shards = step.plan(config.shardPages());
-        LongAdder pages = new LongAdder();
+    private List<ShardStep.Written> write(List<Partition> partitions, List<List<Clusters>> clusters, Steps steps)
+            throws IOException {
         progress.update("writing", 0, 0, 0);
-        List<Callable<ShardStep.Written>> tasks = new ArrayList<>();
-        for (ShardStep.Shard shard : shards) {
-            tasks.add(() -> {
-                ShardStep.Written written = step.write(shard);
-                pages.add(shard.pages());
-                progress.update("writing", pages.sum(), 0, 0);
-                return written;
-            });
-        }
-        List<ShardStep.Written> written = Parallel.all(tasks, threads);
+        List<ShardStep.Shard> shards =
+                ShardStep.of(run, config, partitions, clusters).plan(config.shardPages());
+        List<ShardStep.Written> written = steps.write(shards, partitions, clusters);
         Set<String> names = written.stream().map(ShardStep.Written::file).collect(Collectors.toSet());
         try (Stream<Path> files = Files.list(run.text())) {
             for (Path file : files.filter(
@@ -224,7 +195,7 @@ public final class CorpusRun {
         Findings output = new Findings();
         for (ShardStep.Written shard : written) {
             ofWays = StageCount.sum(ofWays, shard.stages());
-            output.addAll(Findings.read(shard.findings()));
+            output.addAll(Findings.read(run.findings(shard.file())));
         }
         Shape.Summary kept = output.stored(0).kept();
         Findings all = pages.findings();

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.quern.corpus.CorpusConfig;
 import org.quern.corpus.Page;
@@ -95,6 +96,27 @@ final class Duplicates {
                 }
             }
         }
+    }
+
+    /// Writes clusters, for processes that [#read] them.
+    static void write(RunFolder run, CorpusConfig config, List<List<Clusters>> clusters) {
+        List<Way> ways = ways(config);
+        for (int way = 0; way < ways.size(); way++) {
+            for (int snapshot = 0; snapshot < clusters.get(way).size(); snapshot++) {
+                clusters.get(way).get(snapshot).write(run.clusters(ways.get(way).name(), snapshot));
+            }
+        }
+    }
+
+    /// Clusters that were written, by way and snapshot.
+    static List<List<Clusters>> read(RunFolder run, CorpusConfig config, int snapshots) {
+        List<List<Clusters>> clusters = new ArrayList<>();
+        for (Way way : ways(config)) {
+            clusters.add(IntStream.range(0, snapshots)
+                    .mapToObj(snapshot -> Clusters.read(run.clusters(way.name(), snapshot)))
+                    .toList());
+        }
+        return clusters;
     }
 
     /// The pages of each cluster, by way and snapshot.

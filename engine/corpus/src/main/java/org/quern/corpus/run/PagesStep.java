@@ -55,23 +55,23 @@ final class PagesStep {
             RunFolder run,
             CorpusConfig config,
             Stores stores,
-            List<Stage> stages,
+            Pipeline pipeline,
             ExecutorService workers,
             Semaphore chunksInMemory,
             Progress progress) {
         this.run = run;
         this.config = config;
         this.stores = stores;
-        this.stages = stages;
+        stages = pipeline.stages();
+        recipe = pipeline.recipe();
         this.workers = workers;
         this.chunksInMemory = chunksInMemory;
         this.progress = progress;
         ways = Duplicates.ways(config);
-        recipe = Pipeline.recipe(config);
     }
 
     /// What came of the partition if that was done already, by the same stages and of the same file.
-    Optional<PartitionReport> done(Partition partition) {
+    static Optional<PartitionReport> done(RunFolder run, String recipe, Partition partition) {
         if (!Files.exists(run.partitionReport(partition.name()))) {
             return Optional.empty();
         }

@@ -42,6 +42,10 @@ record Partition(String name, int snapshot, String place, long size, String vers
         return partitions;
     }
 
+    static int snapshots(List<Partition> partitions) {
+        return 1 + partitions.stream().mapToInt(Partition::snapshot).max().orElse(0);
+    }
+
     ArchiveFile file(Stores stores) {
         if (!StorePlace.isPlace(place)) {
             return new ArchiveFile.Local(name, Path.of(place));

@@ -27,10 +27,14 @@ import org.quern.data.PathPatterns;
 import org.quern.data.Sha256;
 
 /// The stages that a config asks for.
-final class Pipeline {
-    private Pipeline() {}
+///
+/// @param recipe a hash of all that decides what they make of a page
+record Pipeline(List<Stage> stages, String recipe) {
+    static Pipeline of(CorpusConfig config) {
+        return new Pipeline(stages(config), recipe(config));
+    }
 
-    static List<Stage> stages(CorpusConfig config) {
+    private static List<Stage> stages(CorpusConfig config) {
         List<Stage> stages = new ArrayList<>();
         config.urls().map(Pipeline::urls).ifPresent(stages::add);
         stages.add(new ExtractStage());
@@ -74,8 +78,7 @@ final class Pipeline {
         return new Decontamination(texts, config.words(), config.limit());
     }
 
-    /// A hash of all that decides what the stages make of a page.
-    static String recipe(CorpusConfig config) {
+    private static String recipe(CorpusConfig config) {
         StringBuilder recipe = new StringBuilder(ConfigWriter.yaml(config.ofPages()));
         for (Path file : files(config)) {
             recipe.append(HexFormat.of().formatHex(Sha256.of(file)));

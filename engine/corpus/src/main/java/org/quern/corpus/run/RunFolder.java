@@ -47,6 +47,11 @@ record RunFolder(Path path) {
         return work().resolve("plan.json");
     }
 
+    /// Which pages are the same, found in one way.
+    Path clusters(String way, int snapshot) {
+        return work().resolve("clusters").resolve(way + "-" + snapshot);
+    }
+
     Path pages(String partition) {
         return work(partition, ".pages");
     }

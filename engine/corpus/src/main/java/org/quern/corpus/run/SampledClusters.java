@@ -3,6 +3,7 @@ package org.quern.corpus.run;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -92,7 +93,19 @@ record SampledClusters(List<Count> counts, List<Set<Long>> chosen) {
     }
 
     /// In the order in which they are shown: by stage, the largest first.
-    static List<DuplicateCluster> sorted(List<Map<Long, DuplicateCluster>> ofWays) {
+    ///
+    /// @param ofFiles of each file, of each way, what it has of the clusters, by the kept page's number
+    static List<DuplicateCluster> sorted(List<List<Map<Long, DuplicateCluster>>> ofFiles) {
+        List<Map<Long, DuplicateCluster>> ofWays = new ArrayList<>();
+        for (List<Map<Long, DuplicateCluster>> ofFile : ofFiles) {
+            for (int way = 0; way < ofFile.size(); way++) {
+                if (way == ofWays.size()) {
+                    ofWays.add(new HashMap<>());
+                }
+                Map<Long, DuplicateCluster> all = ofWays.get(way);
+                ofFile.get(way).forEach((keeper, cluster) -> all.merge(keeper, cluster, DuplicateCluster::plus));
+            }
+        }
         return ofWays.stream()
                 .flatMap(way -> way.entrySet().stream()
                         .sorted(Comparator.comparingLong((Map.Entry<Long, DuplicateCluster> entry) ->

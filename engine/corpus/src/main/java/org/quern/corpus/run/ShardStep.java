@@ -14,6 +14,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.quern.base.Json;
+import org.quern.corpus.CorpusConfig;
 import org.quern.corpus.Page;
 import org.quern.corpus.Stage;
 import org.quern.corpus.Verdict;
@@ -45,7 +46,6 @@ final class ShardStep {
     private final List<Duplicates.Way> ways;
     private final List<List<Clusters>> clusters;
     private final List<Set<Long>> sampled;
-    private final List<Map<Long, DuplicateCluster>> samples = new ArrayList<>();
 
     /// The pages of one file.
     ///
@@ -56,8 +56,8 @@ final class ShardStep {
 
     /// What came of them.
     ///
-    /// @param findings the file of what was seen of its pages
-    record Written(String file, List<StageCount> stages, Path findings) {}
+    /// @param clusters those that are looked at, by way and the kept page's number
+    record Written(String file, List<StageCount> stages, List<Map<Long, DuplicateCluster>> clusters) {}
 
     /// What comes of a file while it is written.
     private static final class Results {
@@ -82,7 +82,16 @@ final class ShardStep {
         this.ways = ways;
         this.clusters = clusters;
         this.sampled = sampled;
-        ways.forEach(_ -> samples.add(new HashMap<>()));
+    }
+
+    static ShardStep of(RunFolder run, CorpusConfig config, List<Partition> partitions, List<List<Clusters>> clusters) {
+        List<Duplicates.Way> ways = Duplicates.ways(config);
+        return new ShardStep(
+                run,
+                partitions,
+                ways,
+                clusters,
+                SampledClusters.of(ways, clusters).chosen());
     }
 
     /// Divides what is kept into files.
@@ -157,23 +166,9 @@ final class ShardStep {
             }
             file.commit();
         }
-        add(results.clusters);
-        Path findings = run.findings(name);
-        CommittedFile.write(findings, Json.MAPPER.writeValueAsBytes(results.findings.stored(Integer.MAX_VALUE)));
-        return new Written(name, results.stages, findings);
-    }
-
-    /// The order in which files are done does not matter: a cluster's sample does not depend on it.
-    private synchronized void add(List<Map<Long, DuplicateCluster>> clusters) {
-        for (int way = 0; way < clusters.size(); way++) {
-            Map<Long, DuplicateCluster> all = samples.get(way);
-            clusters.get(way).forEach((keeper, cluster) -> all.merge(keeper, cluster, DuplicateCluster::plus));
-        }
-    }
-
-    /// The sampled clusters of all files written, by way and the kept page's number.
-    synchronized List<Map<Long, DuplicateCluster>> samples() {
-        return List.copyOf(samples);
+        CommittedFile.write(
+                run.findings(name), Json.MAPPER.writeValueAsBytes(results.findings.stored(Integer.MAX_VALUE)));
+        return new Written(name, results.stages, results.clusters);
     }
 
     private void sample(Page page, int partition, List<Map<Long, DuplicateCluster>> found) {

@@ -9,6 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.AfterEach;
@@ -108,7 +109,8 @@ final class StoredInputsTest {
                 fineweb_quality: off
                 """.formatted(inputs));
         CorpusConfig config = ConfigReader.read(file, CorpusConfig.class, List.of());
-        return new CorpusRun(config, folder.resolve(run), (_, _, _, _) -> {}, server.environment()).build();
+        return new CorpusRun(config, folder.resolve(run), (_, _, _, _) -> {}, Optional.empty(), server.environment())
+                .build();
     }
 
     private void assertSame(String run, String other) throws IOException {
