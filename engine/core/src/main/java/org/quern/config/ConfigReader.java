@@ -21,7 +21,8 @@ import org.quern.config.Tree.Section;
 ///
 /// `microBatch` is written `micro_batch`; components may be `int`, `long`, `double`, `boolean`, `String`, enums,
 /// `Path`, [org.quern.store.Location], records of these, and `List` and `Optional` of all. Relative paths start
-/// from the file's folder, and in an override from the working folder; `~/` is the home folder. A record that is [Checked] looks at its keys together.
+/// from the file's folder, and in an override from the working folder; `~/` is the home folder. A record that is
+/// [Checked] looks at its keys together.
 public final class ConfigReader {
     private ConfigReader() {}
 

@@ -291,8 +291,8 @@ public record RunConfig(
     /// @param gradients of several GPUs: `nccl`, from GPU to GPU by NVIDIA's NCCL, each worker with a GPU of
     ///     its own, or `host`, through the host's memory: slow, for workers that share a GPU and for comparison
     /// @param maxRestarts how many times in a row all start again, after one failed, without a new checkpoint
-    /// @param standby whether beside each worker on a CPU a process waits that has rehearsed: when one fails, the next
-    ///     attempt is theirs, and need not start
+    /// @param standby whether beside each worker on a CPU a process waits that has rehearsed: when one fails,
+    ///     the next attempt is theirs, and need not start
     /// @param timeout seconds without a sign of life after which a worker counts as hung
     /// @param stepTimeout seconds without progress after which it does: more than the longest step takes
     /// @param grace seconds for the others to end when one failed
