@@ -98,7 +98,7 @@ final class LayoutReader {
             lineBreak();
             return false;
         }
-        int hints = state.preformatted ? 0 : hints(element); // there names are those of a program's parts
+        int hints = state.preformatted ? 0 : hints(element, tag); // there names are those of a program's parts
         if (tag == Tag.ARTICLE || tag == Tag.MAIN) {
             hints &= ~(Hints.FOREIGN & ~(Hints.RELATED | Hints.COMMENTS | Hints.HIDDEN));
         }
@@ -159,13 +159,15 @@ final class LayoutReader {
         state = closed.outer;
     }
 
-    private static int hints(Element element) {
+    private static int hints(Element element, Tag tag) {
         if (element.attributesSize() == 0) {
             return 0;
         }
         Attributes attributes = element.attributes();
-        int hints =
-                Hints.of(attributes.get("class")) | Hints.of(attributes.get("id")) | Hints.of(attributes.get("role"));
+        int hints = Hints.of(attributes.get("class")) | Hints.of(attributes.get("role"));
+        if (tag != Tag.HEADING) { // whose id repeats its words
+            hints |= Hints.of(attributes.get("id"));
+        }
         String property = attributes.get("itemprop");
         if (!property.isEmpty()) {
             hints |= Hints.of(property);

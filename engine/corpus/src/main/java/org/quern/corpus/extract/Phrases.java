@@ -30,12 +30,22 @@ final class Phrases {
             see more | share | share on | share this | show comments | sign in | sign up | sponsored
             sponsored content | story continues below | subscribe | subscribe to | support our | tagged | tags
             tap here | terms of | topics | trending | up next | video | view comments | watch
+            table of contents | last updated | min read | this entry was posted | pin it
+            we may earn | i may earn | this post may contain | this post contains affiliate | as an amazon associate
+            this article contains affiliate | affiliate disclosure | credit | credits
+            like this article | enjoy this article | enjoyed this article | did you enjoy | liked this post
             what do you think | what to read next | whats next | write a comment | written by | you may also
             you may like | you might also | you might like | your email
             mehr zum thema | mehr zu | lesen sie auch | lesen sie mehr | das könnte sie auch | weitere artikel
             weitere themen | weiterlesen | kommentare | kommentar schreiben | teilen | artikel teilen | anzeige
             auch interessant | ähnliche artikel | ähnliche beiträge | schreibe einen kommentar | schlagwörter
-            foto | verwandte | lire aussi | à lire aussi | lire la suite | voir aussi | articles similaires
+            foto | fotos | titelbild | bildquelle | quelle | quellen | weitere informationen | mehr themen | mehr zum
+            kommentare geschlossen | schon gelesen | zum weiterlesen | verwandte beiträge | diesen artikel teilen
+            das könnte dich auch | das thema könnte | newsletter abonnieren | jetzt abonnieren | inhaltsverzeichnis
+            verwandte | crédits photo | crédits photos | vous aimerez aussi | à voir aussi | à lire également
+            suivez nous | inscrivez vous | síguenos | suscríbete a | también lee | te recomendamos | lee también
+            siga nos | inscreva se | seguici su | iscriviti alla | volg ons | obserwuj nas | lire aussi
+            à lire aussi | lire la suite | voir aussi | articles similaires
             partager | sur le même sujet | commentaires | laisser un commentaire | publicité | abonnez
             crédit photo | lea también | leer más | te puede interesar | también te puede
             noticias relacionadas | artículos relacionados | compartir | comentarios | deja una respuesta

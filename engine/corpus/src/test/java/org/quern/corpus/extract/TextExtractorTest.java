@@ -126,6 +126,21 @@ class TextExtractorTest {
     }
 
     @Test
+    void keepsHeadingsWhateverTheirIds() {
+        String heading = "<h2 id=publish-notice>Publish a notice</h2>";
+        assertThat(extract(paragraphs(4) + heading + paragraphs(4)).text()).contains("Publish a notice");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"Quelle: the valley", "We may earn a commission.", "Crédits photos : the valley", "Credit:"})
+    void dropsLinesThatLeadAway(String line) {
+        assertThat(extract(paragraphs(4) + "<p>" + line + "</p>" + paragraphs(4))
+                        .text())
+                .doesNotContain(line);
+    }
+
+    @Test
     void keepsTheCommentsOfPrograms() {
         String program = "<pre>mill <span class=hljs-comment># grinds the corn</span>\nstop</pre>";
         assertThat(extract(paragraphs(4) + program + paragraphs(4)).text()).contains("mill # grinds the corn\nstop");
