@@ -92,6 +92,8 @@ public record RunConfig(
 
             @Default("{}") @EmptyWord("off") Optional<SpikeGuard> spikeGuard)
             implements Checked {
+        /// Sequences of a run: as many as [Mixture] counts.
+        private static final long MOST_SAMPLES = 1L << 58;
 
         public long tokensPerStep() {
             return (long) globalBatch * sequenceLength;
@@ -104,6 +106,10 @@ public record RunConfig(
                     .filter(size -> globalBatch % size != 0)
                     .ifPresent(size -> problems.add("micro_batch must divide global_batch %d: got %d (try %s)"
                             .formatted(globalBatch, size, divisorsAround(globalBatch, size))));
+            if (steps > MOST_SAMPLES / globalBatch) {
+                problems.add("steps times global_batch must be at most %,d: got %,d times %,d"
+                        .formatted(MOST_SAMPLES, steps, globalBatch));
+            }
             long rows = (long) microBatch.orElse(1) * sequenceLength;
             if (rows > Integer.MAX_VALUE) {
                 problems.add("micro_batch times sequence_length must be at most %d: got %d"

@@ -189,6 +189,8 @@ class RunConfigTest {
             delimiter = '|',
             value = {
                 "train.micro_batch=5 | train.micro_batch must divide global_batch 12: got 5 (try 4 or 6)",
+                "train.steps=9223372036854775807 | train.steps times global_batch must be at most 288,230,376,151,711,744: got"
+                        + " 9,223,372,036,854,775,807 times 12",
                 "train.micro_batch=13 | train.micro_batch must divide global_batch 12: got 13 (try 12)",
                 "train={steps: 1, global_batch: 65536, micro_batch: 65536, sequence_length: 32768} | train.micro_batch"
                         + " times sequence_length must be at most 2147483647: got 2147483648",

@@ -28,7 +28,7 @@ public abstract class PageReader implements AutoCloseable {
     public static PageReader open(ArchiveFile file, int maxPageBytes) throws IOException {
         String name = file.name();
         if (name.endsWith(".parquet")) {
-            return new ParquetPages(file, maxPageBytes);
+            return new ParquetPages(file, maxPageBytes, ParquetPages.PATIENCE);
         }
         if (name.matches(".*\\.jsonl(\\.gz|\\.zst)?")) {
             return new JsonLinesPages(file, maxPageBytes);

@@ -1,113 +1,119 @@
 package org.quern.corpus.archive;
 
-import dev.hardwood.InputFile;
-import dev.hardwood.reader.ParquetFileReader;
-import dev.hardwood.reader.RowReader;
-import dev.hardwood.schema.ColumnProjection;
 import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
-import java.util.stream.Collectors;
+import java.util.Queue;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.quern.base.ExitCode;
+import org.quern.base.QuernException;
 import org.quern.corpus.Page;
 
-/// Pages of Parquet: the column `text`, with `url`, `date` and `id` where there are such. A file that is cut off is
-/// counted; damage inside one is for the library to find, which may wait for ever.
+/// Pages of Parquet: the column `text`, with `url`, `date` and `id` where there are such. A file that is broken is
+/// counted, with the pages before that.
+///
+/// The library may wait for ever for a page of a damaged file. So it works on a thread of its own, which is left
+/// alone when nothing has come of it for a long time.
 final class ParquetPages extends PageReader {
-    private static final List<String> COLUMNS = List.of("text", "url", "date", "id");
+    /// For a few pages, of a store that is slow and on a machine that is busy.
+    static final Duration PATIENCE = Duration.ofMinutes(5);
 
-    private final ArchiveFile file;
-    private final int maxPageBytes;
-    private ParquetFileReader reader;
-    private RowReader rows;
-    private Optional<StoredParquet> stored = Optional.empty();
-    private Set<String> columns;
+    private final ParquetRows rows;
+    private final Duration patience;
+    private final BlockingQueue<Batch> batches = new ArrayBlockingQueue<>(1);
+    private final Queue<Optional<Page>> pages = new ArrayDeque<>();
+    private Thread thread;
+    private volatile boolean closed;
     private boolean ended;
-    private long row;
-    private long count = 1;
+    private boolean stuck;
 
-    ParquetPages(ArchiveFile file, int maxPageBytes) {
-        this.file = file;
-        this.maxPageBytes = maxPageBytes;
+    /// Some pages in their order: empty for one that is too large.
+    ///
+    /// @param end why there are no more: see [ParquetRows]; empty if there are
+    /// @param failure of what is read from, not of the file
+    record Batch(List<Optional<Page>> pages, Optional<String> end, Optional<QuernException> failure) {}
+
+    ParquetPages(ArchiveFile file, int maxPageBytes, Duration patience) {
+        rows = new ParquetRows(file, maxPageBytes);
+        this.patience = patience;
     }
 
     @Override
     public Optional<Page> next() {
-        try {
-            ended |= reader == null && !open();
-            while (!ended && rows.hasNext()) {
-                rows.next();
-                Optional<Page> page = page();
-                row++;
+        while (true) {
+            if (!pages.isEmpty()) {
+                Optional<Page> page = pages.remove();
                 if (page.isPresent()) {
                     return page;
                 }
+                bad.add("too_large");
+            } else if (ended) {
+                return Optional.empty();
+            } else {
+                take();
             }
-        } catch (IOException | RuntimeException _) {
-            // The library throws either for what is broken.
-            stored.flatMap(StoredParquet::failure).ifPresent(failure -> {
+        }
+    }
+
+    private void take() {
+        if (thread == null) {
+            thread = Thread.ofPlatform().daemon().name("parquet").start(this::read);
+        }
+        try {
+            Batch batch = batches.poll(patience.toMillis(), TimeUnit.MILLISECONDS);
+            if (batch == null) {
+                stuck = true;
+                ended = true;
+                bad.add("broken_parquet");
+                return;
+            }
+            batch.failure().ifPresent(failure -> {
+                ended = true;
                 throw failure;
             });
-            bad.add("broken_parquet");
-            ended = true;
+            pages.addAll(batch.pages());
+            ended = batch.end().isPresent();
+            batch.end().filter(end -> !end.isEmpty()).ifPresent(bad::add);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new QuernException(ExitCode.PREEMPTED, "stopped: the same command goes on from here", e);
         }
-        return Optional.empty();
     }
 
-    private boolean open() throws IOException {
-        if (file instanceof ArchiveFile.Stored object) {
-            stored = Optional.of(new StoredParquet(object));
+    private void read() {
+        try {
+            Batch batch;
+            do {
+                batch = rows.next();
+                batches.put(batch);
+            } while (!closed && batch.end().isEmpty() && batch.failure().isEmpty());
+        } catch (InterruptedException _) {
+            // closed
+        } finally {
+            rows.close();
         }
-        InputFile input = switch (file) {
-            case ArchiveFile.Local local -> InputFile.of(local.path());
-            case ArchiveFile.Stored _ -> stored.orElseThrow();
-        };
-        reader = ParquetFileReader.open(input);
-        count = reader.getFileMetaData().numRows();
-        columns = reader.getFileSchema().getColumns().stream()
-                .map(column -> column.fieldPath().toString())
-                .filter(COLUMNS::contains)
-                .collect(Collectors.toSet());
-        if (!columns.contains("text")) {
-            bad.add("no_text_column");
-            return false;
-        }
-        rows = reader.buildRowReader()
-                .projection(ColumnProjection.columns(columns.toArray(String[]::new)))
-                .build();
-        return true;
-    }
-
-    private Optional<Page> page() {
-        String text = value("text");
-        if (text.length() > maxPageBytes) {
-            bad.add("too_large");
-            return Optional.empty();
-        }
-        Page.Origin origin = new Page.Origin(file.name(), row, 0, value("id"), "");
-        return Optional.of(Page.ofText(origin, value("url"), value("date"), text));
-    }
-
-    private String value(String column) {
-        return columns.contains(column) && !rows.isNull(column) ? String.valueOf(rows.getValue(column)) : "";
     }
 
     @Override
     public long bytesRead() {
-        try {
-            return count == 0 ? file.size() : file.size() * row / count;
-        } catch (IOException e) {
-            return 0;
-        }
+        return rows.bytesRead();
     }
 
     @Override
     public void close() throws IOException {
-        if (rows != null) {
-            rows.close();
+        closed = true;
+        if (thread == null || stuck) {
+            return;
         }
-        if (reader != null) {
-            reader.close();
+        thread.interrupt();
+        try {
+            thread.join(patience);
+        } catch (InterruptedException _) {
+            Thread.currentThread().interrupt();
         }
     }
 }

@@ -12,11 +12,14 @@ import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.quern.base.QuernException;
 import org.quern.corpus.Page;
@@ -80,6 +83,37 @@ final class PageFilesTest {
                         .bad()
                         .counts())
                 .isEqualTo(Map.of("broken_parquet", 1L));
+    }
+
+    /// A changed byte, or a piece of noise: whatever the library makes of it, reading comes to an end, and what is
+    /// broken is counted.
+    @Test
+    @Timeout(value = 5, unit = TimeUnit.MINUTES)
+    void comesToTheEndOfDamagedParquet() throws IOException {
+        Path file = folder.resolve("a.parquet");
+        Random random = new Random(11);
+        List<String> texts = random.ints(400, 0, 90)
+                .mapToObj(length -> Integer.toString(random.nextInt(), 36).repeat(length))
+                .toList();
+        write(file, texts);
+        byte[] whole = Files.readAllBytes(file);
+        for (int mutation = 0; mutation < 250; mutation++) {
+            byte[] changed = whole.clone();
+            // Half of them in the last kilobyte, where the footer is.
+            int from = mutation % 2 == 0 ? random.nextInt(whole.length) : whole.length - 1 - random.nextInt(1024);
+            int to = mutation % 4 < 2 ? from + 1 : Math.min(whole.length, from + 1 + random.nextInt(300));
+            for (int i = from; i < to; i++) {
+                changed[i] ^= (byte) (1 + random.nextInt(255));
+            }
+            // A file of its own: the library maps it, and a thread of it may be left.
+            Path damaged = Files.write(folder.resolve(mutation + ".parquet"), changed);
+            Read read =
+                    read(new ParquetPages(new ArchiveFile.Local("b.parquet", damaged), 1 << 20, Duration.ofSeconds(3)));
+            assertThat(read.reader().bad().counts().keySet())
+                    .as("mutation %d at %d to %d", mutation, from, to)
+                    .isSubsetOf("broken_parquet", "no_text_column", "too_large");
+            assertThat(read.pages()).hasSizeLessThanOrEqualTo(texts.size());
+        }
     }
 
     private static void write(Path file, List<String> texts) throws IOException {

@@ -67,8 +67,12 @@ final class Warcs {
     }
 
     static Read read(ArchiveFile file, int maxPageBytes) throws IOException {
+        return read(PageReader.open(file, maxPageBytes));
+    }
+
+    static Read read(PageReader opened) throws IOException {
         List<Page> pages = new ArrayList<>();
-        try (PageReader reader = PageReader.open(file, maxPageBytes)) {
+        try (PageReader reader = opened) {
             for (Optional<Page> page = reader.next(); page.isPresent(); page = reader.next()) {
                 pages.add(page.get());
             }
