@@ -40,8 +40,8 @@ import picocli.CommandLine.Option;
             "It runs on x86-64 Linux (glibc 2.29 or newer) with nothing else installed; a GPU needs its driver."
         })
 final class BundleCommand implements Callable<Integer> {
-    /// Where jars have the libraries of x86-64 Linux, which a bundle is for.
-    private static final String OWN_NATIVES = "linux/amd64/";
+    /// Where jars have the libraries of x86-64 Linux, which a bundle is for, and where Quern's has its own.
+    private static final List<String> OWN_NATIVES = List.of("linux/amd64/", "native/");
 
     private static final Pattern NATIVE = Pattern.compile(".*\\.(so|dll|dylib|jnilib)");
 
@@ -131,7 +131,7 @@ final class BundleCommand implements Callable<Integer> {
     }
 
     private static boolean isForeign(String entry) {
-        return NATIVE.matcher(entry).matches() && !entry.startsWith(OWN_NATIVES);
+        return NATIVE.matcher(entry).matches() && OWN_NATIVES.stream().noneMatch(entry::startsWith);
     }
 
     private static Set<String> modules(List<Path> jars) {
