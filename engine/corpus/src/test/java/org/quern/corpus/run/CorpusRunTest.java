@@ -174,7 +174,7 @@ final class CorpusRunTest {
         CorpusConfig config = config("threads=1");
         assertThatThrownBy(() -> new CorpusRun(config, folder.resolve("run"), failing).build())
                 .hasMessage("killed");
-        Path leftover = folder.resolve("run/work/x.pages.123" + CommittedFile.TEMPORARY_SUFFIX);
+        Path leftover = folder.resolve("run").resolve("work").resolve("x.pages.123" + CommittedFile.TEMPORARY_SUFFIX);
         Files.writeString(leftover, "half");
         RunFolder run = new RunFolder(folder.resolve("run"));
         Path first = run.pages("part-0.jsonl.gz");
