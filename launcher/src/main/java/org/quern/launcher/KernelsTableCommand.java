@@ -3,7 +3,7 @@ package org.quern.launcher;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.quern.base.ExitCode;
-import org.quern.kernels.bench.Roofline;
+import org.quern.kernels.bench.ModelledTimes;
 import org.quern.kernels.check.KernelCatalog;
 import org.quern.kernels.check.KernelTable;
 import org.quern.ptx.CubinCache;
@@ -26,7 +26,7 @@ final class KernelsTableCommand implements Callable<Integer> {
                 .toList();
         System.out.print(
                 KernelTable.markdown(KernelTable.of(variants, KernelTable.ARCHITECTURES, CubinCache.standard())));
-        System.out.print(Roofline.markdown());
+        System.out.print(ModelledTimes.markdown());
         return ExitCode.OK.code();
     }
 }

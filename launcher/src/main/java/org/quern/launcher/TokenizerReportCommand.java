@@ -26,6 +26,7 @@ import org.quern.data.PathPatterns;
 import org.quern.launcher.tokenizer.NamedTokenizer;
 import org.quern.tokenizer.TokenizerReport;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -49,12 +50,8 @@ final class TokenizerReportCommand implements Callable<Integer> {
             description = ".txt, .jsonl, and both with .gz; folders and patterns of these. Each is a row.")
     private List<Path> files = List.of();
 
-    @Option(
-            names = {"-t", "--tokenizer"},
-            required = true,
-            paramLabel = "TOKENIZER",
-            description = "A tokenizer.json, a folder that has one, or a rank file of tiktoken. May be repeated.")
-    private List<Path> places = List.of();
+    @Mixin
+    private TokenizerOption tokenizerOption;
 
     @Option(
             names = "--udhr",
@@ -68,7 +65,7 @@ final class TokenizerReportCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        List<NamedTokenizer> tokenizers = NamedTokenizer.open(places);
+        List<NamedTokenizer> tokenizers = tokenizerOption.open();
         if (files.isEmpty() && udhr.isEmpty()) {
             throw new QuernException(ExitCode.USAGE, "a report needs texts: name files, or a folder with --udhr");
         }

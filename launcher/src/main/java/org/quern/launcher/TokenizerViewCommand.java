@@ -17,6 +17,7 @@ import org.quern.launcher.tokenizer.NamedTokenizer;
 import org.quern.launcher.tokenizer.TokenizerPage;
 import org.quern.tokenizer.TokenizedText;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import tools.jackson.core.JacksonException;
@@ -37,12 +38,8 @@ final class TokenizerViewCommand implements Callable<Integer> {
             description = "A text, or the name of a file with one; by default standard input.")
     private Optional<String> source = Optional.empty();
 
-    @Option(
-            names = {"-t", "--tokenizer"},
-            required = true,
-            paramLabel = "TOKENIZER",
-            description = "A tokenizer.json, a folder that has one, or a rank file of tiktoken. May be repeated.")
-    private List<Path> places = List.of();
+    @Mixin
+    private TokenizerOption tokenizerOption;
 
     @Option(names = "--special", description = "The names of special tokens in the text stand for them.")
     private boolean special;
@@ -64,7 +61,7 @@ final class TokenizerViewCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException, InterruptedException {
-        List<NamedTokenizer> tokenizers = NamedTokenizer.open(places);
+        List<NamedTokenizer> tokenizers = tokenizerOption.open();
         if (page) {
             try (TokenizerPage server = new TokenizerPage(tokenizers, source.isPresent() ? text() : "", port)) {
                 System.out.println(server.url());

@@ -3,6 +3,8 @@ package org.quern.kernels.bench;
 import java.util.Locale;
 import org.quern.gpu.DeviceMemory;
 import org.quern.kernels.bench.KernelBenchmark.Setup;
+import org.quern.kernels.cuda.GpuKernel;
+import org.quern.kernels.cuda.KernelLibrary;
 import org.quern.kernels.cuda.MatMul.Epilogue;
 import org.quern.kernels.cuda.MatMul.Matrix;
 import org.quern.kernels.cuda.MatMul.Shape;
@@ -60,18 +62,20 @@ public record Product(String use, Shape shape, Ending ending) {
 
     /// A computation by a plan, with buffers of its own.
     Setup by(ProductPlan plan) {
-        return (kernels, memory) -> {
-            Buffers buffers = buffers(memory);
-            long workspace = plan.workspaceBytes(shape.m(), shape.n());
-            return plan.bind(
-                    kernels,
-                    shape,
-                    buffers.a,
-                    buffers.b,
-                    buffers.c,
-                    buffers.epilogue,
-                    workspace == 0 ? null : memory.output(workspace));
-        };
+        return (kernels, memory) -> bind(plan, kernels, memory, buffers(memory));
+    }
+
+    /// The same with given buffers.
+    GpuKernel bind(ProductPlan plan, KernelLibrary kernels, BenchmarkMemory memory, Buffers buffers) {
+        long workspace = plan.workspaceBytes(shape.m(), shape.n());
+        return plan.bind(
+                kernels,
+                shape,
+                buffers.a,
+                buffers.b,
+                buffers.c,
+                buffers.epilogue,
+                workspace == 0 ? null : memory.output(workspace));
     }
 
     /// What is multiplied, and what it becomes.

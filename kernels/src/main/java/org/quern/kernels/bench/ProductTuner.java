@@ -106,17 +106,7 @@ public final class ProductTuner implements AutoCloseable {
                 Arena host = Arena.ofConfined()) {
             BenchmarkMemory memory = new BenchmarkMemory(arena, stream, 1);
             Product.Buffers buffers = product.buffers(memory);
-            long workspace =
-                    plan.workspaceBytes(product.shape().m(), product.shape().n());
-            plan.bind(
-                            device.library(),
-                            product.shape(),
-                            buffers.a(),
-                            buffers.b(),
-                            buffers.c(),
-                            buffers.epilogue(),
-                            workspace == 0 ? null : memory.output(workspace))
-                    .launch(stream);
+            product.bind(plan, device.library(), memory, buffers).launch(stream);
             boolean isFloat = buffers.epilogue() instanceof Epilogue.StoreF32;
             Matrix c = buffers.c();
             int m = product.shape().m();

@@ -20,12 +20,12 @@ import org.quern.ptx.emulator.Options;
 ///
 /// What a kernel does grows in a known way: a product's counts with its tiles and their steps along k, causal
 /// attention's with tiles of rows and pairs of tiles. A few small launches give the coefficients.
-public final class Roofline {
+public final class ModelledTimes {
     /// Rows that the tiles of all attention kernels divide.
     private static final int ROWS = 128;
 
     /// Who runs what: the kernels of an architecture, on a device of it.
-    private enum Side {
+    enum Side {
         WARPS("sm_80", Options.Device.SM_80, DeviceRates.A100),
         WARPGROUPS("sm_90", Options.Device.SM_90, DeviceRates.H100);
 
@@ -80,7 +80,7 @@ public final class Roofline {
                 | kernel | sm_80 on an A100 | limited by | TFLOP/s | sm_90a on an H100 | limited by | TFLOP/s |
                 |---|--:|---|--:|--:|---|--:|
                 """);
-        new Roofline().lines().forEach(line -> text.append(line).append('\n'));
+        new ModelledTimes().lines().forEach(line -> text.append(line).append('\n'));
         return text.toString();
     }
 
@@ -154,7 +154,7 @@ public final class Roofline {
     }
 
     /// A tile costs first + splits x part + steps x step.
-    private KernelCounts counts(Side side, ProductPlan plan, Product product) {
+    KernelCounts counts(Side side, ProductPlan plan, Product product) {
         // More than are under way at a time, so that one step more is like all others.
         int steps = plan.stages() + 1;
         int splits = Math.min(plan.splits(), 2);
@@ -191,7 +191,7 @@ public final class Roofline {
     }
 
     /// n tiles of rows cost n x row + n (n + 1) / 2 x pair.
-    private KernelCounts counts(Side side, Attention.Shape shape, int pass) {
+    KernelCounts counts(Side side, Attention.Shape shape, int pass) {
         KernelCounts once = rows(side, shape, 1, pass);
         KernelCounts pair = rows(side, shape, 2, pass).plus(-2, once);
         KernelCounts row = once.plus(-1, pair);
@@ -210,19 +210,5 @@ public final class Roofline {
                         side.setup(
                                 AttentionBenchmarks.training("", one).toList().get(pass)),
                         side.emulated));
-    }
-
-    /// What a product by a plan counts, for tests.
-    static KernelCounts extrapolated(ProductPlan plan, Product product) {
-        return new Roofline().counts(side(plan), plan, product);
-    }
-
-    /// What attention counts, for tests.
-    static KernelCounts extrapolated(Attention.Shape shape, int pass, boolean warpgroups) {
-        return new Roofline().counts(warpgroups ? Side.WARPGROUPS : Side.WARPS, shape, pass);
-    }
-
-    private static Side side(ProductPlan plan) {
-        return plan instanceof MatMulPlan ? Side.WARPS : Side.WARPGROUPS;
     }
 }

@@ -10,6 +10,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.quern.kernels.bench.ModelledTimes.Side;
 import org.quern.kernels.bench.Product.Ending;
 import org.quern.kernels.cuda.Attention;
 import org.quern.kernels.cuda.MatMul.Shape;
@@ -19,7 +20,7 @@ import org.quern.kernels.cuda.WarpgroupMatMul;
 import org.quern.ptx.emulator.Options;
 
 /// What is extrapolated is what would be counted.
-class RooflineTest {
+class ModelledTimesTest {
     static Stream<ProductPlan> plans() {
         return Stream.of(
                 new MatMulPlan(MatMulPlan.Tile.MEDIUM, 1),
@@ -33,20 +34,21 @@ class RooflineTest {
     void productsOfWholeTilesAreExact(ProductPlan plan) {
         Shape shape = new Shape(3 * plan.tileM(), 2 * plan.tileN(), 12 * plan.tileK(), true, false);
         Product product = new Product("", shape, Ending.ACCUMULATE);
+        Side side = plan instanceof MatMulPlan ? Side.WARPS : Side.WARPGROUPS;
         Options.Device device = plan instanceof MatMulPlan ? Options.Device.SM_80 : Options.Device.SM_90;
-        assertEqual(Roofline.extrapolated(plan, product), EmulatedBench.count(product.by(plan), device));
+        assertEqual(new ModelledTimes().counts(side, plan, product), EmulatedBench.count(product.by(plan), device));
     }
 
     @ParameterizedTest
-    @CsvSource({"0, false", "1, false", "0, true", "1, true"})
-    void attentionIsExact(int pass, boolean warpgroups) {
+    @CsvSource({"0, WARPS", "1, WARPS", "0, WARPGROUPS", "1, WARPGROUPS"})
+    void attentionIsExact(int pass, Side side) {
         Attention.Shape shape = new Attention.Shape(1, 384, 2, 1, 64, 0);
         KernelBenchmark benchmark =
                 AttentionBenchmarks.training("", shape).toList().get(pass);
-        KernelCounts counts = warpgroups
+        KernelCounts counts = side == Side.WARPGROUPS
                 ? EmulatedBench.count(benchmark.libraries().get("wgmma"), Options.Device.SM_90)
                 : EmulatedBench.count(benchmark);
-        assertEqual(Roofline.extrapolated(shape, pass, warpgroups), counts);
+        assertEqual(new ModelledTimes().counts(side, shape, pass), counts);
     }
 
     /// But for the instructions of polls, and for the rounding of bytes to sectors.
@@ -61,11 +63,11 @@ class RooflineTest {
 
     @Test
     void thePageSaysSo() throws Exception {
-        Roofline roofline = new Roofline();
+        ModelledTimes modelled = new ModelledTimes();
         assertThat(Files.readAllLines(Path.of("KERNELS.md")))
                 .as("launcher/bin/quern kernels table > kernels/KERNELS.md")
                 .contains(
-                        roofline.line(BenchmarkCatalog.products().getFirst()),
-                        roofline.line(AttentionBenchmarks.TRAININGS.getFirst(), 0));
+                        modelled.line(BenchmarkCatalog.products().getFirst()),
+                        modelled.line(AttentionBenchmarks.TRAININGS.getFirst(), 0));
     }
 }
