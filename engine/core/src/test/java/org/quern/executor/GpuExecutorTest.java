@@ -24,6 +24,7 @@ import org.quern.kernels.cuda.LoadedKernels;
 import org.quern.kernels.cuda.MatMul;
 import org.quern.kernels.cuda.MatMul.Epilogue;
 import org.quern.kernels.cuda.MatMul.Matrix;
+import org.quern.kernels.cuda.MatMulPlan;
 import org.quern.ptx.emulator.Options;
 
 /// The emulated GPU, with lowering, schedule, memory plan and epilogues, against the reference in double precision.
@@ -67,12 +68,16 @@ class GpuExecutorTest {
                 case Epilogue.Gelu _, Epilogue.GeluGradient _ -> fail("cuBLAS has no such end: " + epilogue);
             };
             assertThat(addend).isIn(null, c);
-            return new MatMul(library, shape, a, b, c, 1, epilogue, workspace);
+            return plan(library.device(), shape).bind(library, shape, a, b, c, epilogue, workspace);
         }
 
         @Override
         public long workspaceBytes(DeviceProperties device, MatMul.Shape shape) {
-            return MatMul.workspaceBytes(device, shape);
+            return plan(device, shape).workspaceBytes(shape.m(), shape.n());
+        }
+
+        private static MatMulPlan plan(DeviceProperties device, MatMul.Shape shape) {
+            return MatMulPlan.choose(device, shape.m(), shape.n(), shape.k());
         }
 
         @Override

@@ -7,12 +7,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.PriorityQueue;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.quern.base.QuernException;
+import org.quern.corpus.Parallel;
 
 /// Merges the signature files of all tasks, a bucket at a time, and joins the pages that have equal
 /// records.
@@ -46,24 +45,11 @@ public final class DuplicateFinder {
     /// @throws QuernException naming the file, when one is damaged or of another scheme
     public Clusters find(Path folder, List<Path> known) {
         Joining joining = new Joining();
-        try (ExecutorService executor = Executors.newFixedThreadPool(threads)) {
-            List<Future<?>> merges = new ArrayList<>();
-            for (int bucket = 0; bucket < scheme.buckets(); bucket++) {
-                int merged = bucket;
-                merges.add(executor.submit(() -> merge(folder, known, merged, joining)));
-            }
-            for (Future<?> merge : merges) {
-                merge.get();
-            }
-        } catch (ExecutionException e) {
-            if (e.getCause() instanceof QuernException explained) {
-                throw explained;
-            }
-            throw new IllegalStateException(e.getCause());
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new IllegalStateException(e);
-        }
+        Parallel.all(
+                IntStream.range(0, scheme.buckets())
+                        .mapToObj(bucket -> Executors.callable(() -> merge(folder, known, bucket, joining)))
+                        .toList(),
+                threads);
         return joining.clusters();
     }
 

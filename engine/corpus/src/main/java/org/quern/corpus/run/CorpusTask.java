@@ -72,14 +72,7 @@ public record CorpusTask(Job job, Step step, JsonNode item) {
     }
 
     private static ShardStep.Written shard(Job job, ShardStep.Shard shard) {
-        try {
-            return Shared.of(job).shards().write(shard);
-        } catch (IOException e) {
-            throw QuernException.io(
-                    "%s cannot be written (%s): the same command goes on from here"
-                            .formatted(job.folder().text(), e.getMessage()),
-                    e);
-        }
+        return Shared.of(job).shards().write(shard);
     }
 
     /// A hash of the run's config.
@@ -133,16 +126,23 @@ public record CorpusTask(Job job, Step step, JsonNode item) {
             }
         }
 
-        private synchronized ShardStep shards() throws IOException {
+        private synchronized ShardStep shards() {
             if (shards == null) {
-                RunFolder run = job.folder();
+                shards = readShards(job.folder());
+            }
+            return shards;
+        }
+
+        private ShardStep readShards(RunFolder run) {
+            try {
                 List<Partition> partitions = Json.MAPPER
                         .readValue(Files.readAllBytes(run.plan()), Plan.class)
                         .partitions();
-                shards = ShardStep.of(
+                return ShardStep.of(
                         run, config, partitions, Duplicates.read(run, config, Partition.snapshots(partitions)));
+            } catch (IOException e) {
+                throw QuernException.io("%s cannot be read: %s".formatted(run.work(), e.getMessage()), e);
             }
-            return shards;
         }
     }
 }

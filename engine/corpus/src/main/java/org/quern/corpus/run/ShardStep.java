@@ -14,6 +14,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.quern.base.Json;
+import org.quern.base.QuernException;
 import org.quern.corpus.CorpusConfig;
 import org.quern.corpus.Page;
 import org.quern.corpus.Stage;
@@ -141,8 +142,20 @@ final class ShardStep {
         return stages;
     }
 
-    Written write(Shard shard) throws IOException {
+    /// @throws QuernException when the disk is full, for example
+    Written write(Shard shard) {
         String name = "%05d.parquet".formatted(shard.index());
+        try {
+            return write(shard, name);
+        } catch (IOException e) {
+            throw QuernException.io(
+                    "%s cannot be written (%s): the same command goes on from here"
+                            .formatted(run.text().resolve(name), e.getMessage()),
+                    e);
+        }
+    }
+
+    private Written write(Shard shard, String name) throws IOException {
         Results results = new Results(ways);
         try (CommittedFile file = new CommittedFile(run.text().resolve(name))) {
             try (ParquetWriter out = new ParquetWriter(file.uncloseable(), COLUMNS, GROUP_BYTES)) {

@@ -8,6 +8,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.LongAdder;
 import org.quern.corpus.CorpusConfig;
+import org.quern.corpus.Parallel;
 import org.quern.corpus.duplicate.Clusters;
 import org.quern.store.Stores;
 

@@ -1,4 +1,4 @@
-package org.quern.corpus.run;
+package org.quern.corpus;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -11,11 +11,13 @@ import org.quern.base.ExitCode;
 import org.quern.base.QuernException;
 
 /// Work on several threads of this process.
-final class Parallel {
+public final class Parallel {
     private Parallel() {}
 
     /// The results in the order of the tasks. The first that fails ends all.
-    static <T> List<T> all(List<? extends Callable<T>> tasks, int threads) {
+    ///
+    /// @throws QuernException when this thread is interrupted
+    public static <T> List<T> all(List<? extends Callable<T>> tasks, int threads) {
         List<Future<T>> futures = new ArrayList<>();
         List<T> results = new ArrayList<>();
         try (ExecutorService executor = Executors.newFixedThreadPool(Math.clamp(tasks.size(), 1, threads))) {
