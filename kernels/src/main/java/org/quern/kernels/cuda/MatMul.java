@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import org.quern.gpu.DeviceMemory;
-import org.quern.gpu.DeviceProperties;
 import org.quern.gpu.GpuException;
 import org.quern.gpu.GpuStream;
 import org.quern.gpu.Launch;
@@ -139,25 +138,12 @@ public final class MatMul implements GpuKernel {
         }
     }
 
-    /// A product by the plan that [MatMulPlan#choose] makes.
+    /// A product by a plan.
     ///
-    /// @param workspace at least [#workspaceBytes], aligned to 16 bytes, or null if that is 0; any number of
-    ///     kernels may share it as long as they do not run at the same time
+    /// @param workspace at least [MatMulPlan#workspaceBytes], aligned to 16 bytes, or null if that is 0; any number
+    ///     of kernels may share it as long as they do not run at the same time
     /// @throws GpuException if a size is below 1, or a buffer is too small, not aligned to its elements, or
     ///     written while it is read
-    public MatMul(
-            KernelLibrary library,
-            Shape shape,
-            Matrix a,
-            Matrix b,
-            Matrix c,
-            float alpha,
-            Epilogue epilogue,
-            DeviceMemory workspace) {
-        this(library, plan(library.device(), shape), shape, a, b, c, alpha, epilogue, workspace);
-    }
-
-    /// A product by a given plan.
     public MatMul(
             KernelLibrary library,
             MatMulPlan plan,
@@ -259,16 +245,6 @@ public final class MatMul implements GpuKernel {
                 bias,
                 extra.memory,
                 extra.stride);
-    }
-
-    /// The bytes of workspace that a product of this shape needs on a device: 0, or at most 128 MiB.
-    public static long workspaceBytes(DeviceProperties device, Shape shape) {
-        return plan(device, shape).workspaceBytes(shape.m, shape.n);
-    }
-
-    private static MatMulPlan plan(DeviceProperties device, Shape shape) {
-        checkSizes(shape);
-        return MatMulPlan.choose(device, shape.m, shape.n, shape.k);
     }
 
     @Override

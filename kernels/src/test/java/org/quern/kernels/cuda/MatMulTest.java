@@ -189,8 +189,6 @@ class MatMulTest extends KernelFamilyTest {
     void refusesSizesBelowOne(int m, int n, int k) {
         Shape shape = new Shape(m, n, k, false, true);
         refuses(shape, A, B, C, STORE, "matmul nt %dx%dx%d: m, n and k must be at least 1".formatted(m, n, k));
-        assertThatThrownBy(() -> MatMul.workspaceBytes(MatMulPlanTest.H100, shape))
-                .isInstanceOf(GpuException.class);
     }
 
     @Test

@@ -66,6 +66,7 @@ class RefusalTest {
                     "matmul nn 2147483647x1x2147483647: A needs 9,223,372,028,264,841,218 bytes: got 64",
                     () -> new MatMul(
                             library,
+                            new MatMulPlan(MatMulPlan.Tile.SMALL, 1),
                             new MatMul.Shape(most, 1, most, false, false),
                             new MatMul.Matrix(memory, most),
                             new MatMul.Matrix(memory, 1),
@@ -77,6 +78,7 @@ class RefusalTest {
                     "matmul nn 2147483647x2147483647x1: C would need more than 9,223,372,036,854,775,807 bytes",
                     () -> new MatMul(
                             library,
+                            new MatMulPlan(MatMulPlan.Tile.SMALL, 1),
                             new MatMul.Shape(most, most, 1, false, false),
                             new MatMul.Matrix(new DeviceMemory(256, Long.MAX_VALUE), 1),
                             new MatMul.Matrix(new DeviceMemory(256, Long.MAX_VALUE), most),
