@@ -15,6 +15,9 @@ final class Conversions {
     static Operation cvt(Form form) {
         PtxType from = form.takeType();
         PtxType to = form.takeType();
+        if (float8(from) != null || float8(to) != null) {
+            return float8(form, from, to);
+        }
         if (to == PtxType.BF16X2 || to == PtxType.F16X2) {
             return pair(form, from, to);
         }
@@ -47,6 +50,37 @@ final class Conversions {
         }
         LaneFunction convert = floatToFloat(form, from, half);
         return form.operation((a, b, _, _) -> convert.of(a, 0, 0, 0) << 16 | convert.of(b, 0, 0, 0), to, from, from);
+    }
+
+    private static Float8 float8(PtxType type) {
+        return switch (type) {
+            case E4M3X2 -> Float8.E4M3;
+            case E5M2X2 -> Float8.E5M2;
+            default -> null;
+        };
+    }
+
+    /// Two floats of 8 bits side by side, from `f32` the first in the upper half, or to `f16`.
+    private static Operation float8(Form form, PtxType from, PtxType to) {
+        Float8 target = float8(to);
+        Float8 source = float8(from);
+        boolean known = form.take("rn")
+                && (target == null ? to == PtxType.F16X2 : from == PtxType.F32 && form.take("satfinite"));
+        if (!known) {
+            throw form.unsupported("only from f32, by rn.satfinite, or to f16x2, by rn");
+        }
+        return target == null
+                ? form.operation((a, _, _, _) -> half(source, a >> 8) << 16 | half(source, a), to, from)
+                : form.operation((a, b, _, _) -> round(target, a) << 8 | round(target, b), to, from, from);
+    }
+
+    private static long half(Float8 source, long bits) {
+        float value = source.toFloat((int) bits);
+        return Float.isNaN(value) ? BrainFloats.NAN : Float.floatToFloat16(value) & 0xFFFF;
+    }
+
+    private static long round(Float8 target, long bits) {
+        return target.round(Float.intBitsToFloat((int) bits));
     }
 
     private static LaneFunction integerToInteger(Form form, PtxType from, PtxType to) {

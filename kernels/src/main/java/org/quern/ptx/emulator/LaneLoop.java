@@ -67,7 +67,7 @@ abstract class LaneLoop {
             case PRED -> PREDICATE;
             case B8, U8 -> U8;
             case S8 -> S8;
-            case B16, U16, F16, BF16 -> U16;
+            case B16, U16, F16, BF16, E4M3X2, E5M2X2 -> U16;
             case S16 -> S16;
             case B32, U32, F32, TF32, F16X2, BF16X2 -> U32;
             case S32 -> S32;

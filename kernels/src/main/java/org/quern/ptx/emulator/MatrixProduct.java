@@ -5,18 +5,20 @@ import static org.quern.ptx.emulator.EmulatorFault.Kind.DIVERGED;
 import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.VectorSpecies;
 
-/// `wgmma.mma_async.m64nNk16` of bf16 or f16 with f32 accumulators: D = A B, or D += A B, by the four warps of a
-/// warpgroup. B is in shared memory, A there or in registers.
+/// `wgmma.mma_async` with f32 accumulators, of bf16 or f16 (`m64nNk16`) or of floats of 8 bits (`m64nNk32`): D = A B,
+/// or D += A B, by the four warps of a warpgroup. B is in shared memory, A there or in registers.
 ///
 /// Warp `w` of the four holds rows `16 w` to `16 w + 15` of A and D. Of them lane `t` holds in register `r` of A row
-/// `t / 4 + 8 (r % 2)`, k `2 (t % 4) + 8 (r / 2)` and the next; in register `i` of D row `t / 4 + 8 (i / 2 % 2)`,
-/// column `8 (i / 4) + 2 (t % 4) + i % 2`.
+/// `t / 4 + 8 (r % 2)`, the `e` elements from k `e (t % 4) + 4 e (r / 2)` on that it has room for; in register `i` of
+/// D row `t / 4 + 8 (i / 2 % 2)`, column `8 (i / 4) + 2 (t % 4) + i % 2`.
 ///
-/// The sum over k is exact in double precision and is added to D with one rounding. It is computed when the last of
-/// the four warps issues it: nobody can see or change anything of it between then and a wait.
+/// The sum over k is exact in double precision and is added to D with one rounding. Hardware cuts off more, and of
+/// floats of 8 bits much more: NVIDIA does not say how much; DeepSeek-V3's report (arXiv 2412.19437) finds about 14
+/// bits left on an H800. The sum is computed when the last of the four warps issues it: nobody can see or change
+/// anything of it between then and a wait.
 ///
 /// @param columns N
-/// @param half elements are f16, not bf16
+/// @param elementA what A is made of; elementB has as many bytes
 /// @param accumulators N / 2 registers
 /// @param fragments 4 registers of A, or none if it is in shared memory
 /// @param descriptorA where it is in shared memory
@@ -25,7 +27,8 @@ import jdk.incubator.vector.VectorSpecies;
 /// @param mnMajorA whether M is the contiguous dimension of A, as mnMajorB for N
 record MatrixProduct(
         int columns,
-        boolean half,
+        Element elementA,
+        Element elementB,
         int[] accumulators,
         int[] fragments,
         int descriptorA,
@@ -39,8 +42,54 @@ record MatrixProduct(
         implements Operation {
     private static final VectorSpecies<Double> LANES = DoubleVector.SPECIES_PREFERRED;
     private static final int ROWS = 64;
-    private static final int DEPTH = 16;
+    private static final int MOST_DEPTH = 32;
     private static final int MOST_COLUMNS = 256;
+
+    /// What matrices are made of.
+    enum Element {
+        BF16(2) {
+            @Override
+            float number(int bits) {
+                return BrainFloats.toFloat(bits);
+            }
+        },
+        F16(2) {
+            @Override
+            float number(int bits) {
+                return Float.float16ToFloat((short) bits);
+            }
+        },
+        E4M3(1) {
+            @Override
+            float number(int bits) {
+                return Float8.E4M3.toFloat(bits);
+            }
+        },
+        E5M2(1) {
+            @Override
+            float number(int bits) {
+                return Float8.E5M2.toFloat(bits);
+            }
+        };
+
+        private final int bytes;
+
+        Element(int bytes) {
+            this.bytes = bytes;
+        }
+
+        /// @param bits the lowest ones count
+        abstract float number(int bits);
+
+        int bytes() {
+            return bytes;
+        }
+
+        /// Of a product: 32 bytes.
+        int depth() {
+            return 32 / bytes;
+        }
+    }
 
     /// What must be the same for all threads of a warpgroup.
     ///
@@ -54,14 +103,14 @@ record MatrixProduct(
 
     /// Matrices of an execution, as numbers.
     static final class Scratch {
-        private final double[] a = new double[ROWS * DEPTH];
-        private final double[] b = new double[DEPTH * MOST_COLUMNS];
+        private final double[] a = new double[ROWS * MOST_DEPTH];
+        private final double[] b = new double[MOST_DEPTH * MOST_COLUMNS];
         private final double[] row = new double[MOST_COLUMNS];
     }
 
     @Override
     public int flops() {
-        return 2 * ROWS * columns * DEPTH / 128;
+        return 2 * ROWS * columns * elementA.depth() / 128;
     }
 
     @Override
@@ -146,22 +195,23 @@ record MatrixProduct(
         Scratch scratch = block.execution.products;
         int firstWarp = last.index & ~3;
         int[] data = block.shared.data;
+        int depth = elementA.depth();
         if (fragments.length == 0) {
             int[] piecesA = piecesOf(MatrixDescriptor.decode(last, operands.a), mnMajorA, 0, ROWS);
-            unpack(data, piecesA, mnMajorA, ROWS, signA, scratch.a, DEPTH, 1);
+            unpack(data, piecesA, elementA, mnMajorA, ROWS, signA, scratch.a, depth, 1);
         } else {
             for (int w = 0; w < 4; w++) {
                 unpackFragments(block.warps[firstWarp + w].registers.words, w * 16, scratch.a);
             }
         }
-        unpack(data, piecesB, mnMajorB, columns, signB, scratch.b, 1, columns);
+        unpack(data, piecesB, elementB, mnMajorB, columns, signB, scratch.b, 1, columns);
         double[] row = scratch.row;
         for (int m = 0; m < ROWS; m++) {
             for (int n = 0; n < columns; n += LANES.length()) {
                 DoubleVector sum = DoubleVector.zero(LANES);
-                for (int k = 0; k < DEPTH; k++) {
+                for (int k = 0; k < depth; k++) {
                     sum = DoubleVector.fromArray(LANES, scratch.b, k * columns + n)
-                            .fma(DoubleVector.broadcast(LANES, scratch.a[m * DEPTH + k]), sum);
+                            .fma(DoubleVector.broadcast(LANES, scratch.a[m * depth + k]), sum);
                 }
                 sum.intoArray(row, n);
             }
@@ -176,32 +226,41 @@ record MatrixProduct(
     }
 
     /// Numbers of a matrix in shared memory: element (i, k) to `i * byRow + k * byK`.
-    private void unpack(
-            int[] data, int[] pieces, boolean mnMajor, int count, int sign, double[] target, int byRow, int byK) {
+    private static void unpack(
+            int[] data,
+            int[] pieces,
+            Element element,
+            boolean mnMajor,
+            int count,
+            int sign,
+            double[] target,
+            int byRow,
+            int byK) {
         int wide = count / 8;
+        int inPiece = 16 / element.bytes;
+        int inWord = 4 / element.bytes;
         for (int piece = 0; piece < pieces.length; piece++) {
             int word = pieces[piece] >> 2;
-            for (int e = 0; e < 8; e++) {
+            for (int e = 0; e < inPiece; e++) {
                 int row = mnMajor ? piece % wide * 8 + e : piece / 2;
-                int k = mnMajor ? piece / wide : piece % 2 * 8 + e;
-                target[row * byRow + k * byK] = sign * number(data[word + (e >> 1)] >>> 16 * (e & 1));
+                int k = mnMajor ? piece / wide : piece % 2 * inPiece + e;
+                int bits = data[word + e / inWord] >>> 8 * element.bytes * (e % inWord);
+                target[row * byRow + k * byK] = sign * element.number(bits);
             }
         }
     }
 
     private void unpackFragments(int[] words, int firstRow, double[] a) {
+        int inWord = 4 / elementA.bytes;
         for (int r = 0; r < 4; r++) {
             for (int lane = 0; lane < 32; lane++) {
                 int row = firstRow + (lane >> 2) + 8 * (r & 1);
-                int k = 2 * (lane & 3) + 8 * (r >> 1);
-                int pair = words[fragments[r] * 32 + lane];
-                a[row * DEPTH + k] = signA * number(pair);
-                a[row * DEPTH + k + 1] = signA * number(pair >>> 16);
+                int k = inWord * ((lane & 3) + 4 * (r >> 1));
+                int word = words[fragments[r] * 32 + lane];
+                for (int e = 0; e < inWord; e++) {
+                    a[row * elementA.depth() + k + e] = signA * elementA.number(word >>> 8 * elementA.bytes * e);
+                }
             }
         }
-    }
-
-    private float number(int bits) {
-        return half ? Float.float16ToFloat((short) bits) : Float.intBitsToFloat(bits << 16);
     }
 }

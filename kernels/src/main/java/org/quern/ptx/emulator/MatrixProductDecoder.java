@@ -1,15 +1,17 @@
 package org.quern.ptx.emulator;
 
 import java.util.List;
+import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.quern.ptx.syntax.Operand;
 import org.quern.ptx.syntax.PtxType;
 import org.quern.ptx.syntax.Statement.Instruction;
 
 /// Decodes `wgmma`.
 final class MatrixProductDecoder {
-    private static final Pattern SHAPE = Pattern.compile("m64n(\\d+)k16");
+    private static final Pattern SHAPE = Pattern.compile("m64n(\\d+)k(\\d+)");
 
     private MatrixProductDecoder() {}
 
@@ -59,13 +61,19 @@ final class MatrixProductDecoder {
         List<String> modifiers = instruction.modifiers();
         List<Operand> operands = instruction.operands();
         Matcher shape = SHAPE.matcher(modifiers.size() == 7 ? modifiers.get(3) : "");
-        boolean half = modifiers.getLast().equals("f16");
-        String element = half ? "f16" : "bf16";
+        MatrixProduct.Element a = element(modifiers.get(modifiers.size() - 2));
+        MatrixProduct.Element b = element(modifiers.getLast());
         boolean known = shape.matches()
-                && modifiers.subList(4, 7).equals(List.of("f32", element, element))
-                && operands.size() >= 7;
+                && modifiers.get(4).equals("f32")
+                && a != null
+                && b != null
+                && (a == b || a.bytes() == 1 && b.bytes() == 1)
+                && Integer.parseInt(shape.group(2)) == a.depth()
+                && operands.size() >= 6;
         boolean inRegisters = known && operands.get(1) instanceof Operand.Vector;
-        Decoder.require(instruction, layout, inRegisters ? 7 : 8, known);
+        // What is contiguous is said of matrices in shared memory, and of those alone whose elements have 16 bits.
+        boolean hasMajors = known && a.bytes() == 2;
+        Decoder.require(instruction, layout, hasMajors ? inRegisters ? 7 : 8 : 6, known);
         int columns = Integer.parseInt(shape.group(1));
         if (columns % 8 != 0 || columns < 8 || columns > 256) {
             throw layout.unsupported(instruction, "N is a multiple of 8 from 8 to 256");
@@ -74,7 +82,8 @@ final class MatrixProductDecoder {
         int last = operands.size() - 1;
         return new MatrixProduct(
                 columns,
-                half,
+                a,
+                b,
                 registers(instruction, layout, 0, columns / 2, PtxType.F32),
                 inRegisters ? registers(instruction, layout, 1, 4, PtxType.B32) : new int[0],
                 inRegisters ? RegisterLayout.SINK : layout.source(instruction, operands.get(1), PtxType.B64),
@@ -83,8 +92,15 @@ final class MatrixProductDecoder {
                 RegisterLayout.negated(scale) ? -1 : 0,
                 sign(instruction, layout, operands.get(4)),
                 sign(instruction, layout, operands.get(5)),
-                !inRegisters && flag(instruction, layout, operands.get(6)),
-                flag(instruction, layout, operands.get(last)));
+                hasMajors && !inRegisters && flag(instruction, layout, operands.get(6)),
+                hasMajors && flag(instruction, layout, operands.get(last)));
+    }
+
+    private static MatrixProduct.Element element(String type) {
+        return Stream.of(MatrixProduct.Element.values())
+                .filter(element -> element.name().toLowerCase(Locale.ROOT).equals(type))
+                .findFirst()
+                .orElse(null);
     }
 
     private static int[] registers(

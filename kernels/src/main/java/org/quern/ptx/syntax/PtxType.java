@@ -21,6 +21,8 @@ public enum PtxType {
     F16X2(4),
     BF16(2),
     BF16X2(4),
+    E4M3X2(2),
+    E5M2X2(2),
     TF32(4),
     F32(4),
     F64(8),

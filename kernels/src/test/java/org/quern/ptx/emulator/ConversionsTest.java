@@ -89,6 +89,11 @@ class ConversionsTest {
                     cvt.rz.bf16.f32 h0, f1        | f1=0x7F7FFFFF             | h0=0x7F7F
                     cvt.rna.tf32.f32 r0, f1       | f1=0x3F801000             | r0=0x3F802000
                     cvt.rna.tf32.f32 r0, f1       | f1=0x3F800FFF             | r0=0x3F800000
+                    cvt.rn.satfinite.e4m3x2.f32 h0, f1, f2 | f1=1 f2=-2       | h0=0x38C0
+                    cvt.rn.satfinite.e4m3x2.f32 h0, f1, f2 | f1=-Infinity f2=NaN | h0=0xFE7F
+                    cvt.rn.satfinite.e5m2x2.f32 h0, f1, f2 | f1=1e9 f2=NaN    | h0=0x7B7F
+                    cvt.rn.f16x2.e4m3x2 r0, h1    | h1=0x7FC0                 | r0=0x7FFFC000
+                    cvt.rn.f16x2.e5m2x2 r0, h1    | h1=0x7CFF                 | r0=0x7C007FFF
                     """)
     void gives(String instruction, String before, String after) {
         ArithmeticTest.check(instruction, before, after);
@@ -119,6 +124,55 @@ class ConversionsTest {
                 assertThat(rounded[i]).as("%08x", floats[i]).isEqualTo(expected);
                 assertThat(pairs[i] >>> 16).isEqualTo(expected);
                 assertThat(pairs[i] & 0xFFFF).isEqualTo(nan ? 0x7FFF : upper);
+            }
+        }
+    }
+
+    /// What the bits of an e4m3 or e5m2 stand for, by the formulas of the specification; e5m2 is the upper half of an
+    /// f16.
+    private static double float8(String type, int bits) {
+        if (type.equals("e5m2")) {
+            return Float.float16ToFloat((short) (bits << 8));
+        }
+        int exponent = bits >> 3 & 15;
+        double fraction = (bits & 7) / 8.0;
+        double size = exponent == 0 ? fraction / 64 : (1 + fraction) * Math.pow(2, exponent - 7);
+        return (bits & 127) == 127 ? Double.NaN : bits < 128 ? size : -size;
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"e4m3", "e5m2"})
+    void widensEveryFloatOf8Bits(String type) {
+        Snippet widen = new Snippet("cvt.rn.f16x2.%sx2 r0, h1;".formatted(type));
+        for (int bits = 0; bits < 256; bits++) {
+            long pair = widen.set("h1", bits << 8 | 255 - bits).run().get("r0")[0];
+            assertThat((double) Float.float16ToFloat((short) (pair >>> 16)))
+                    .isEqualTo(Double.valueOf(float8(type, bits)));
+            assertThat((double) Float.float16ToFloat((short) pair)).isEqualTo(Double.valueOf(float8(type, 255 - bits)));
+        }
+    }
+
+    /// Finite numbers follow each other as their bits do: what is between two of them becomes the nearer one, the
+    /// middle the one whose bits are even, and what is beyond the last one that.
+    @ParameterizedTest
+    @CsvSource({"e4m3, 126", "e5m2, 123"})
+    void roundsToTheNearestFloatOf8Bits(String type, int most) {
+        Snippet round = new Snippet("cvt.rn.satfinite.%sx2.f32 h0, f1, f2;".formatted(type));
+        for (int bits = 0; bits <= most; bits++) {
+            float value = (float) float8(type, bits);
+            float next = bits == most ? 2 * value : (float) float8(type, bits + 1);
+            float middle = (value + next) / 2;
+            int above = Math.min(bits + 1, most);
+            float[] floats = {
+                value, Math.nextUp(value), Math.nextDown(middle), middle, Math.nextUp(middle), Math.nextDown(next)
+            };
+            int[] expected = {bits, bits, bits, bits % 2 == 0 ? bits : above, above, above};
+            for (int i = 0; i < floats.length; i++) {
+                long positive = Integer.toUnsignedLong(Float.floatToIntBits(floats[i]));
+                round.set("f1", positive).set("f2", positive | 0x80000000L).run();
+                assertThat(round.get("h0")[0])
+                        .as("%s of %s", type, floats[i])
+                        .isEqualTo((long) expected[i] << 8 | 0x80 | expected[i]);
             }
         }
     }

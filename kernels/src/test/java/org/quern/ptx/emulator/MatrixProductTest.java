@@ -183,6 +183,124 @@ class MatrixProductTest {
         assertThat(statistics.flops()).isEqualTo(2L * 64 * columns * DEPTH);
     }
 
+    /// What 8 bits stand for, by the specification's formulas; e5m2 is the upper half of an f16.
+    private static double float8(String type, int bits) {
+        if (type.equals("e5m2")) {
+            return Float.float16ToFloat((short) (bits << 8));
+        }
+        int exponent = bits >> 3 & 15;
+        double size = exponent == 0 ? (bits & 7) * 0x1p-9 : (8 + (bits & 7)) * Math.pow(2, exponent - 10);
+        return bits < 128 ? size : -size;
+    }
+
+    /// The byte at which element (mn, k) of a K-major matrix of bytes, 64 k, lies.
+    private static int placeOfByte(int mn, int k, int count, int span) {
+        int rows = (count + 7) / 8 * 8;
+        if (span == 16) {
+            return k / 16 * rows * 16 + mn * 16 + k % 16;
+        }
+        int line = (mn * span + k % span) / 128 % (span / 16);
+        return k / span * rows * span + mn * span + (k % span / 16 ^ line) * 16 + k % 16;
+    }
+
+    private static long descriptorOfBytes(int at, int k, int count, int span) {
+        int rows = (count + 7) / 8 * 8;
+        long swizzle = span == 128 ? 1 : span == 64 ? 2 : span == 32 ? 3 : 0;
+        int start = at + (span == 16 ? k / 16 * rows * 16 : k / span * rows * span + k % span);
+        long leading = span == 16 ? rows * 16 : 16;
+        return start >> 4 | leading >> 4 << 16 | 8L * span >> 4 << 32 | swizzle << 62;
+    }
+
+    private static int[][] randomBytes(int rows, SplittableRandom random) {
+        int[][] matrix = new int[rows][DEPTH];
+        for (int[] row : matrix) {
+            // Finite numbers of either type.
+            java.util.Arrays.setAll(row, _ -> random.nextInt(2) << 7 | random.nextInt(0x7C));
+        }
+        return matrix;
+    }
+
+    private static int[] imageOfBytes(int[][] matrix, int span, int words) {
+        int[] image = new int[words];
+        for (int mn = 0; mn < matrix.length; mn++) {
+            for (int k = 0; k < DEPTH; k++) {
+                int at = placeOfByte(mn, k, matrix.length, span);
+                image[at >> 2] |= matrix[mn][k] << 8 * (at & 3);
+            }
+        }
+        return image;
+    }
+
+    /// Row 16 w + t / 4 + 8 (r % 2) of warp w and k 4 (t % 4) + 16 (r / 2) on to r10 and so on, from rows of 64 bytes
+    /// that the swizzle of 64 bytes turned.
+    private static String fragmentsOfBytes() {
+        StringBuilder text = new StringBuilder("""
+                bar.sync 0; shr.u32 r4, tid, 5; and.b32 r5, tid, 31; shr.u32 r6, r5, 2; mad.lo.u32 r6, r4, 16, r6;
+                shl.b32 r6, r6, 6; and.b32 r7, r5, 3; shl.b32 r7, r7, 2;
+                """);
+        for (int r = 0; r < 8; r++) {
+            text.append("""
+                    add.u32 r8, r6, %d; shr.u32 r9, r8, 7; and.b32 r9, r9, 3; xor.b32 r9, r9, %d; shl.b32 r9, r9, 4;
+                    add.u32 r9, r9, r8; add.u32 r9, r9, r7; add.u32 r9, r9, r0; ld.shared.u32 r%d, [r9];
+                    """.formatted(r % 2 * 8 * 64, r / 2, 10 + r));
+        }
+        return text.toString();
+    }
+
+    /// A in shared memory, or in registers where its span is 0.
+    @ParameterizedTest
+    @CsvSource({
+        "256, 128, 128, e4m3, e4m3", "8, 128, 128, e5m2, e4m3", "24, 64, 128, e4m3, e5m2", "136, 32, 32, e5m2, e5m2",
+        "40, 16, 16, e4m3, e4m3", "64, 64, 64, e5m2, e4m3", "16, 0, 128, e4m3, e5m2", "48, 0, 32, e5m2, e4m3"
+    })
+    void productsOfBytesAreThoseOfTheMatrices(int columns, int spanA, int spanB, String typeA, String typeB) {
+        SplittableRandom random = new SplittableRandom(columns);
+        int[][] a = randomBytes(64, random);
+        int[][] b = randomBytes(columns, random);
+        // Rows of up to 128 bytes, of which 64 are used.
+        int wordsA = 64 * 128 / 4;
+        int[] image = new int[wordsA + 256 * 128 / 4];
+        boolean inRegisters = spanA == 0;
+        System.arraycopy(imageOfBytes(a, inRegisters ? 64 : spanA, wordsA), 0, image, 0, wordsA);
+        System.arraycopy(imageOfBytes(b, spanB, image.length - wordsA), 0, image, wordsA, image.length - wordsA);
+        StringBuilder body = new StringBuilder(fill(image.length));
+        body.append(inRegisters ? fragmentsOfBytes() : "").append(FENCES);
+        for (int k = 0; k < DEPTH; k += 32) {
+            int first = 10 + k / 8;
+            String matrixA =
+                    inRegisters ? "{r%d, r%d, r%d, r%d}".formatted(first, first + 1, first + 2, first + 3) : "rd2";
+            body.append("mov.b64 rd2, %d; mov.b64 rd3, %d;\n"
+                            .formatted(
+                                    inRegisters ? 0 : descriptorOfBytes(START, k, 64, spanA),
+                                    descriptorOfBytes(START + wordsA * 4, k, columns, spanB)))
+                    .append("wgmma.mma_async.sync.aligned.m64n%dk32.f32.%s.%s %s, %s, rd3, %d, %d, 1;\n"
+                            .formatted(
+                                    columns,
+                                    typeA,
+                                    typeB,
+                                    registers(columns),
+                                    matrixA,
+                                    k == 0 ? 0 : 1,
+                                    k == 0 ? 1 : -1));
+        }
+        Bench bench = bench();
+        long in = bench.ints(image);
+        long out = bench.output(64L * columns * 4);
+        Statistics statistics = bench.run(body + WAIT + store(columns), in, out);
+        float[] found = bench.readFloats(out, 64 * columns);
+        for (int m = 0; m < 64; m++) {
+            for (int n = 0; n < columns; n++) {
+                double[] sums = new double[2];
+                for (int k = 0; k < DEPTH; k++) {
+                    sums[k / 32] += float8(typeA, a[m][k]) * float8(typeB, b[n][k]);
+                }
+                assertThat(found[m * columns + n]).as("row %d, column %d", m, n).isEqualTo((float)
+                        ((float) sums[0] - sums[1]));
+            }
+        }
+        assertThat(statistics.flops()).isEqualTo(2L * 64 * columns * DEPTH);
+    }
+
     /// A and B of ones in columns 0 to 15, as 128-byte rows; the product of 16 columns is 16 everywhere.
     private static final int[] ONES = ones();
 
@@ -317,6 +435,9 @@ class MatrixProductTest {
         fault(bench(), UNSUPPORTED, product.replace("m64n16", "m64n12"));
         fault(bench(), UNSUPPORTED, product.replace("rd3, 0, 1, 1", "rd3, 0, 2, 1"));
         fault(bench(), UNSUPPORTED, product.replace("bf16.bf16", "bf16.f16"));
+        fault(bench(), UNSUPPORTED, product.replace("bf16.bf16", "e4m3.e4m3"));
+        fault(bench(), UNSUPPORTED, product.replace("k16.f32.bf16.bf16", "k32.f32.e4m3.e4m3"));
+        fault(bench(), UNSUPPORTED, product.replace("k16.f32.bf16.bf16", "k32.f32.bf16.bf16"));
         fault(bench(), UNSUPPORTED, product.replace("acc7}", "acc7, acc8}"));
     }
 }
