@@ -164,7 +164,7 @@ final class BenchCollectiveCommand implements Callable<Integer> {
         try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             return socket.getLocalPort();
         } catch (IOException e) {
-            throw QuernException.io("there is no free port: " + e.getMessage(), e);
+            throw QuernException.io("there is no free port", e);
         }
     }
 

@@ -61,7 +61,7 @@ final class BenchCorpusCommand implements Callable<Integer> {
         try {
             return Files.readString(text);
         } catch (IOException e) {
-            throw QuernException.io(text + " cannot be read as UTF-8: " + e.getMessage(), e);
+            throw QuernException.io(text + " cannot be read", e);
         }
     }
 }

@@ -44,7 +44,7 @@ final class CheckWorkers {
                     process.destroyForcibly();
                 }
             } catch (IOException e) {
-                throw QuernException.io("a process for the check cannot be run: " + e.getMessage(), e);
+                throw QuernException.io("a process for the check cannot be run", e);
             }
         }
         left.forEach(one -> each.accept(outcome(one, Status.LEFT_OUT, "%d cases had faults".formatted(faults))));

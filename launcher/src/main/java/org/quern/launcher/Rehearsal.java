@@ -76,7 +76,7 @@ final class Rehearsal {
                 Folders.delete(folder);
             }
         } catch (IOException e) {
-            throw QuernException.io("%s cannot be deleted: %s".formatted(folder, e), e);
+            throw QuernException.io("%s cannot be deleted".formatted(folder), e);
         }
     }
 
@@ -97,7 +97,7 @@ final class Rehearsal {
                                             Long.toString(i * 2654435761L, 36).repeat(9)))
                             .collect(Collectors.joining("\f")));
         } catch (IOException e) {
-            throw QuernException.io("%s cannot be written: %s".formatted(text, e), e);
+            throw QuernException.io("%s cannot be written".formatted(text), e);
         }
     }
 

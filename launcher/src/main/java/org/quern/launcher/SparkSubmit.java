@@ -54,7 +54,7 @@ final class SparkSubmit {
             Runtime.getRuntime().removeShutdownHook(end);
             return exitCode;
         } catch (IOException e) {
-            throw QuernException.io(program + " cannot be started: " + e.getMessage(), e);
+            throw QuernException.io(program + " cannot be started", e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new QuernException(ExitCode.PREEMPTED, "stopped: the same command goes on from here", e);

@@ -29,7 +29,7 @@ final class TokenizerProgress implements BpeTrainer.Progress {
                 sum += Files.size(file);
             }
         } catch (IOException e) {
-            throw QuernException.io(e.getMessage() + " cannot be read", e);
+            throw QuernException.io("not all texts can be read", e);
         }
         size = sum;
     }

@@ -119,7 +119,7 @@ final class TokenizerReportCommand implements Callable<Integer> {
                 texts.merge(name, body, (a, b) -> a + "\n" + b);
             }
         } catch (IOException e) {
-            throw QuernException.io("%s cannot be read: %s".formatted(folder, e.getMessage()), e);
+            throw QuernException.io("%s cannot be read".formatted(folder), e);
         }
         if (texts.isEmpty()) {
             throw QuernException.data(

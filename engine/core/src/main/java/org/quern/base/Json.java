@@ -29,7 +29,7 @@ public final class Json {
         } catch (NoSuchFileException e) {
             throw QuernException.data("%s: expected a file of JSON, found none".formatted(file));
         } catch (IOException e) {
-            throw QuernException.io("%s could not be read: %s".formatted(file, e), e);
+            throw QuernException.io("%s could not be read".formatted(file), e);
         }
     }
 

@@ -60,7 +60,7 @@ public final class ChatTemplate {
             }
             return template(root.path("chat_template")).map(template -> of(template, variables));
         } catch (IOException e) {
-            throw QuernException.io(file + " cannot be read: " + e, e);
+            throw QuernException.io(file + " cannot be read", e);
         } catch (QuernException e) {
             throw new QuernException(e.exitCode(), config.getParent() + ": " + e.getMessage(), e);
         }

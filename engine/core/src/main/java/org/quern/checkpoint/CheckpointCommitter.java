@@ -110,7 +110,7 @@ public final class CheckpointCommitter {
         try {
             mine.run();
         } catch (IOException e) {
-            failure = QuernException.io("checkpoint %s could not be written: %s".formatted(target, e), e);
+            failure = QuernException.io("checkpoint %s could not be written".formatted(target), e);
         } catch (QuernException e) {
             failure = e;
         }
@@ -148,8 +148,8 @@ public final class CheckpointCommitter {
         if (needed > free) {
             throw new QuernException(
                     ExitCode.IO,
-                    "checkpoint %s could not be written: it takes %d MiB, the disk has %d MiB left"
-                            .formatted(target, needed >> 20, free >> 20));
+                    "checkpoint %s could not be written: it takes %,d bytes, the disk has %,d left"
+                            .formatted(target, needed, free));
         }
     }
 

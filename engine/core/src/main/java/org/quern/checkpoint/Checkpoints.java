@@ -57,7 +57,7 @@ public final class Checkpoints {
             found.sort(Comparator.comparing(Found::step).thenComparing(Found::folder));
             return found;
         } catch (IOException e) {
-            throw QuernException.io("%s could not be read: %s".formatted(folder, e), e);
+            throw QuernException.io("%s could not be read".formatted(folder), e);
         }
     }
 
@@ -85,7 +85,7 @@ public final class Checkpoints {
                 try {
                     quarantine(path, reason.getMessage());
                 } catch (IOException e) {
-                    throw QuernException.io("%s is damaged, but cannot be renamed: %s".formatted(path, e), e);
+                    throw QuernException.io("%s is damaged, but cannot be renamed".formatted(path), e);
                 }
             }
         });
@@ -104,7 +104,7 @@ public final class Checkpoints {
                 }
             }
         } catch (IOException e) {
-            throw QuernException.io("%s could not be read: %s".formatted(folder, e), e);
+            throw QuernException.io("%s could not be read".formatted(folder), e);
         }
         damaged.values().stream().findFirst().ifPresent(newest -> {
             throw new QuernException(

@@ -54,7 +54,7 @@ record Manifest(long step, Map<String, Entry> files, String crc32c) {
             byte[] bytes = replaceLast(Files.readAllBytes(file), manifest.crc32c(), NO_CHECKSUM);
             requireChecksum(file, manifest.crc32c(), DurableFile.checksum(MemorySegment.ofArray(bytes)));
         } catch (IOException e) {
-            throw QuernException.io("%s could not be read: %s".formatted(file, e), e);
+            throw QuernException.io("%s could not be read".formatted(file), e);
         }
         for (String name : manifest.files().keySet()) {
             if (!Path.of(name).equals(Path.of(name).getFileName())) {
@@ -98,7 +98,7 @@ record Manifest(long step, Map<String, Entry> files, String crc32c) {
                             "%s: expected %d bytes, found %d".formatted(file, entry.bytes(), Files.size(file)));
                 }
             } catch (IOException e) {
-                throw QuernException.io("%s could not be read: %s".formatted(file, e), e);
+                throw QuernException.io("%s could not be read".formatted(file), e);
             }
         });
     }
@@ -136,7 +136,7 @@ record Manifest(long step, Map<String, Entry> files, String crc32c) {
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
             bytes = channel.map(MapMode.READ_ONLY, 0, channel.size(), arena);
         } catch (IOException e) {
-            throw QuernException.io("%s could not be read: %s".formatted(file, e), e);
+            throw QuernException.io("%s could not be read".formatted(file), e);
         }
         if (entry.tensors() == null || entry.tensors().isEmpty()) {
             return List.of(new Piece(file, "", bytes, entry.crc32c()));

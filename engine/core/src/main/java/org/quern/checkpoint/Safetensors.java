@@ -64,7 +64,7 @@ public final class Safetensors {
         } catch (NoSuchFileException e) {
             throw QuernException.data("%s: expected a safetensors file, found none".formatted(file));
         } catch (IOException e) {
-            throw QuernException.io("%s could not be read: %s".formatted(file, e), e);
+            throw QuernException.io("%s could not be read".formatted(file), e);
         }
     }
 

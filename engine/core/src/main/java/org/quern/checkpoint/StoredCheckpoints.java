@@ -188,7 +188,7 @@ public final class StoredCheckpoints {
             Checkpoints.flush(checkpoints);
             return new Checkpoint(target, step);
         } catch (IOException e) {
-            throw QuernException.io("%s could not be copied to %s: %s".formatted(place(step), checkpoints, e), e);
+            throw QuernException.io("%s could not be copied to %s".formatted(place(step), checkpoints), e);
         } catch (QuernException e) {
             throw inStore(step, temporary, e);
         } finally {
@@ -205,7 +205,7 @@ public final class StoredCheckpoints {
         try {
             scratch = Files.createTempDirectory("quern-verify-");
         } catch (IOException e) {
-            throw QuernException.io("no folder for temporary files can be made: " + e, e);
+            throw QuernException.io("no folder for temporary files can be made", e);
         }
         try {
             Manifest manifest = manifest(step, scratch);
@@ -217,7 +217,7 @@ public final class StoredCheckpoints {
             }
             return manifest.bytes();
         } catch (IOException e) {
-            throw QuernException.io("%s could not be copied to %s: %s".formatted(place(step), scratch, e), e);
+            throw QuernException.io("%s could not be copied to %s".formatted(place(step), scratch), e);
         } catch (QuernException e) {
             throw inStore(step, scratch, e);
         } finally {
@@ -240,8 +240,7 @@ public final class StoredCheckpoints {
         if (needed > free) {
             throw new QuernException(
                     ExitCode.IO,
-                    "%s takes %d MiB, the disk of %s has %d MiB left"
-                            .formatted(place(step), needed >> 20, folder, free >> 20));
+                    "%s takes %,d bytes, the disk of %s has %,d left".formatted(place(step), needed, folder, free));
         }
     }
 

@@ -75,7 +75,7 @@ public final class ConfigReader {
         } catch (CharacterCodingException e) {
             throw QuernException.data(file + " is not UTF-8 text: a YAML file was expected");
         } catch (IOException e) {
-            throw QuernException.io("cannot read %s: %s".formatted(file, e.getMessage()), e);
+            throw QuernException.io("cannot read %s".formatted(file), e);
         }
     }
 

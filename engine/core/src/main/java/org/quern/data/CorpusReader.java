@@ -156,7 +156,7 @@ public final class CorpusReader implements DocumentReader {
                             .formatted(file, nextLine, e.getMessage()),
                     e);
         } catch (IOException e) {
-            throw QuernException.io(file + ": cannot be read: " + e, e);
+            throw QuernException.io(file + ": cannot be read", e);
         }
     }
 
@@ -380,7 +380,7 @@ public final class CorpusReader implements DocumentReader {
         try {
             closeFile();
         } catch (IOException e) {
-            throw QuernException.io(file + ": cannot be closed: " + e, e);
+            throw QuernException.io(file + ": cannot be closed", e);
         }
     }
 

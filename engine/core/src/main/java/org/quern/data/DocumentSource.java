@@ -42,7 +42,7 @@ public interface DocumentSource {
                 }
                 return bytes;
             } catch (IOException e) {
-                throw QuernException.io(files + ": cannot be read: " + e, e);
+                throw QuernException.io(files + ": cannot be read", e);
             }
         }
 

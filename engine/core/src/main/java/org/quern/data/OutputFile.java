@@ -85,7 +85,6 @@ final class OutputFile implements AutoCloseable {
     }
 
     private QuernException failed(IOException e) {
-        return QuernException.io(
-                file + ": cannot be written (" + e + "): free some space, or choose another folder", e);
+        return QuernException.io(file + ": cannot be written", e, "free some space, or choose another folder");
     }
 }

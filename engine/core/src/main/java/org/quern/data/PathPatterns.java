@@ -52,7 +52,7 @@ public final class PathPatterns {
                         .filter(path -> matcher.matches(path) && Files.isRegularFile(path))
                         .forEach(matches::add);
             } catch (IOException e) {
-                throw QuernException.io(root + ": cannot be listed: " + e, e);
+                throw QuernException.io(root + ": cannot be listed", e);
             }
         }
         return matches;

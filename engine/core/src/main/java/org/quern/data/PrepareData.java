@@ -109,7 +109,7 @@ public final class PrepareData {
                 return open();
             }
         } catch (IOException e) {
-            throw QuernException.io(folder + ": data cannot be prepared: " + e, e);
+            throw QuernException.io(folder + ": data cannot be prepared", e);
         }
     }
 

@@ -32,7 +32,7 @@ public final class Sha256 {
                 digest.update(buffer, 0, read);
             }
         } catch (IOException e) {
-            throw QuernException.io(file + ": cannot be read: " + e, e);
+            throw QuernException.io(file + ": cannot be read", e);
         }
         return digest.digest();
     }

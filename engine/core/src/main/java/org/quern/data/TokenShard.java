@@ -95,7 +95,7 @@ record TokenShard(Path file, int tokenBytes, MemorySegment payload, MemorySegmen
         } catch (NoSuchFileException e) {
             throw wrong(file, "a file of tokens", "no such file");
         } catch (IOException e) {
-            throw QuernException.io(file + ": cannot be read: " + e, e);
+            throw QuernException.io(file + ": cannot be read", e);
         }
     }
 

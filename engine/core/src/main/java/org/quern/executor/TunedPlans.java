@@ -98,7 +98,7 @@ public record TunedPlans(
         try (InputStream in = TunedPlans.class.getResourceAsStream(name)) {
             return in == null ? Optional.empty() : Optional.of(parse(in.readAllBytes(), name));
         } catch (IOException e) {
-            throw QuernException.io("%s could not be read: %s".formatted(name, e), e);
+            throw QuernException.io("%s could not be read".formatted(name), e);
         }
     }
 
@@ -107,7 +107,7 @@ public record TunedPlans(
         try {
             return parse(Files.readAllBytes(file), file.toString());
         } catch (IOException e) {
-            throw QuernException.io("%s could not be read: %s".formatted(file, e), e);
+            throw QuernException.io("%s could not be read".formatted(file), e);
         }
     }
 
@@ -133,7 +133,7 @@ public record TunedPlans(
                 Files.deleteIfExists(part);
             }
         } catch (IOException e) {
-            throw QuernException.io("%s could not be written: %s".formatted(file, e), e);
+            throw QuernException.io("%s could not be written".formatted(file), e);
         }
     }
 

@@ -59,7 +59,7 @@ public final class WeightConversion {
             Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
             return files;
         } catch (IOException e) {
-            throw QuernException.io("%s cannot be written: %s".formatted(to, e), e);
+            throw QuernException.io("%s cannot be written".formatted(to), e);
         }
     }
 

@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
+import org.quern.base.ExitCode;
 import org.quern.base.Json;
 import org.quern.base.QuernException;
 import tools.jackson.databind.JsonNode;
@@ -133,7 +134,7 @@ final class CredentialChain {
             }
             return lent(output, "SessionToken", "the credential_process of " + source);
         } catch (IOException e) {
-            throw QuernException.io("the credential_process of %s cannot be started: %s".formatted(source, e), e);
+            throw QuernException.io("the credential_process of %s cannot be started".formatted(source), e);
         } catch (InterruptedException e) {
             throw interrupted(e);
         }
@@ -220,7 +221,7 @@ final class CredentialChain {
         try {
             return Files.readString(Path.of(file)).strip();
         } catch (IOException e) {
-            throw QuernException.io("the token %s could not be read: %s".formatted(file, e), e);
+            throw QuernException.io("the token %s could not be read".formatted(file), e);
         }
     }
 
@@ -240,7 +241,7 @@ final class CredentialChain {
             }
             return answer.body();
         } catch (IOException e) {
-            throw QuernException.io("no keys from %s: %s".formatted(source, e), e);
+            throw QuernException.io("no keys from %s".formatted(source), e);
         } catch (InterruptedException e) {
             throw interrupted(e);
         }
@@ -274,6 +275,6 @@ final class CredentialChain {
 
     private static QuernException interrupted(InterruptedException e) {
         Thread.currentThread().interrupt();
-        return QuernException.io("interrupted while the keys of the object store were fetched", e);
+        return new QuernException(ExitCode.IO, "interrupted while the keys of the object store were fetched", e);
     }
 }

@@ -201,7 +201,7 @@ public final class ObjectStore implements AutoCloseable {
             });
             channel.force(true);
         } catch (IOException e) {
-            throw QuernException.io("%s could not be written: %s".formatted(file, e), e);
+            throw QuernException.io("%s could not be written".formatted(file), e);
         }
     }
 
@@ -218,7 +218,7 @@ public final class ObjectStore implements AutoCloseable {
                 FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
             put(key, channel.map(MapMode.READ_ONLY, 0, channel.size(), arena), moved);
         } catch (IOException e) {
-            throw QuernException.io("%s could not be read: %s".formatted(file, e), e);
+            throw QuernException.io("%s could not be read".formatted(file), e);
         }
     }
 

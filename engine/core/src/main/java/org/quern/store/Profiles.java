@@ -68,7 +68,7 @@ record Profiles(String name, Map<String, String> values) {
         try {
             return Files.exists(file) ? Files.readAllLines(file) : List.of();
         } catch (IOException e) {
-            throw QuernException.io("%s could not be read: %s".formatted(file, e), e);
+            throw QuernException.io("%s could not be read".formatted(file), e);
         }
     }
 }

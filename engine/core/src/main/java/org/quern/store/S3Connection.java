@@ -3,7 +3,6 @@ package org.quern.store;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.net.ConnectException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpHeaders;
@@ -29,6 +28,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
+import org.quern.base.ExitCode;
 import org.quern.base.QuernException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -188,14 +188,15 @@ final class S3Connection implements AutoCloseable {
                 }
                 failure = answer.toString();
             } catch (IOException e) {
-                failure = reason(e);
+                failure = QuernException.reason(e);
                 if (closed) {
                     throw QuernException.io("s3://%s was given up".formatted(bucket), e);
                 }
                 if (attempt == request.attempts()) {
-                    throw QuernException.io("""
-                            s3://%s: %s cannot be reached: %s. Tried %d times; check the network and \
-                            AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL""".formatted(bucket, endpoint, failure, attempt), e);
+                    throw QuernException.io(
+                            "s3://%s: %s cannot be reached in %d attempts".formatted(bucket, endpoint, attempt),
+                            e,
+                            "check the network and AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL");
                 }
             }
             long delay = delayMillis(attempt);
@@ -214,13 +215,6 @@ final class S3Connection implements AutoCloseable {
     private static long delayMillis(int attempt) {
         long most = FIRST_DELAY.toMillis() << (attempt - 1);
         return most / 2 + ThreadLocalRandom.current().nextLong(most / 2 + 1);
-    }
-
-    private static String reason(IOException e) {
-        if (e instanceof ConnectException && e.getMessage() == null) {
-            return "no such host, or it refuses connections";
-        }
-        return Optional.ofNullable(e.getMessage()).orElse(e.getClass().getSimpleName());
     }
 
     private Answer once(Request request, String hash) throws IOException {
@@ -292,7 +286,7 @@ final class S3Connection implements AutoCloseable {
 
     private static QuernException interrupted(InterruptedException e) {
         Thread.currentThread().interrupt();
-        return QuernException.io("interrupted while the object store was asked", e);
+        return new QuernException(ExitCode.IO, "interrupted while the object store was asked", e);
     }
 
     @Override

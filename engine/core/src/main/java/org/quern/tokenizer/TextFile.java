@@ -21,7 +21,7 @@ final class TextFile {
         } catch (CharacterCodingException e) {
             throw QuernException.data("%s: expected UTF-8 text, found other bytes".formatted(file));
         } catch (IOException e) {
-            throw QuernException.io("cannot read %s: %s".formatted(file, e), e);
+            throw QuernException.io("cannot read %s".formatted(file), e);
         }
     }
 
@@ -29,7 +29,7 @@ final class TextFile {
         try {
             Files.write(file, utf8);
         } catch (IOException e) {
-            throw QuernException.io("cannot write %s: %s".formatted(file, e), e);
+            throw QuernException.io("cannot write %s".formatted(file), e);
         }
     }
 

@@ -32,7 +32,7 @@ final class WordCountFile {
             }
             out.writeInt(END);
         } catch (IOException e) {
-            throw QuernException.io("%s: word counts cannot be written: %s".formatted(file, e), e);
+            throw QuernException.io("%s: word counts cannot be written".formatted(file), e);
         }
     }
 
@@ -56,7 +56,7 @@ final class WordCountFile {
     private static QuernException unreadable(Path file, IOException e) {
         return e instanceof EOFException
                 ? QuernException.data(file + ": the file of word counts is cut off")
-                : QuernException.io("%s: word counts cannot be read: %s".formatted(file, e), e);
+                : QuernException.io("%s: word counts cannot be read".formatted(file), e);
     }
 
     private static final class Reader implements WordCursor {

@@ -87,7 +87,7 @@ final class WordCounter implements AutoCloseable {
             files.add(file);
             return file;
         } catch (IOException e) {
-            throw QuernException.io("no temporary folder for word counts can be made: " + e, e);
+            throw QuernException.io("no temporary folder for word counts can be made", e);
         }
     }
 
@@ -110,7 +110,7 @@ final class WordCounter implements AutoCloseable {
                 Files.delete(folder);
             }
         } catch (IOException e) {
-            throw QuernException.io(folder + ": temporary files cannot be deleted: " + e, e);
+            throw QuernException.io(folder + ": temporary files cannot be deleted", e);
         }
     }
 }

@@ -333,8 +333,7 @@ final class RunCheckpoints implements Trainer.CheckpointWriter, AutoCloseable {
     private void requireFew(Optional<QuernException> failure) {
         if (failure.isPresent() && failures >= MOST_FAILURES) {
             throw QuernException.io(
-                    "%d checkpoints in a row failed, which is too many to go on; the last one: %s"
-                            .formatted(failures, failure.get().getMessage()),
+                    "%d checkpoints in a row failed, which is too many to go on; the last one".formatted(failures),
                     failure.get());
         }
     }

@@ -149,7 +149,7 @@ record RunData(Optional<Tokenizer> tokenizer, int vocabSize, List<TokenizedCorpu
                 return tokenizer;
             }
         } catch (IOException e) {
-            throw QuernException.io("%s: the tokenizer cannot be kept there: %s".formatted(folder, e.getMessage()), e);
+            throw QuernException.io("%s: the tokenizer cannot be kept there".formatted(folder), e);
         }
     }
 

@@ -443,7 +443,7 @@ public final class TrainingRun {
         try {
             Files.createDirectories(folder.resolve("logs"));
         } catch (IOException e) {
-            throw QuernException.io("%s: the run's folder cannot be made: %s".formatted(folder, e), e);
+            throw QuernException.io("%s: the run's folder cannot be made".formatted(folder), e);
         }
     }
 
@@ -452,7 +452,7 @@ public final class TrainingRun {
         try {
             Files.writeString(folder.resolve("config.yaml"), yaml);
         } catch (IOException e) {
-            throw QuernException.io("%s cannot be written: %s".formatted(folder.resolve("config.yaml"), e), e);
+            throw QuernException.io("%s cannot be written".formatted(folder.resolve("config.yaml")), e);
         }
         return yaml;
     }

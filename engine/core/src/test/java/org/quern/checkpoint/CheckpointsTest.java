@@ -271,7 +271,7 @@ class CheckpointsTest {
                         .commit(1, List.of(new CheckpointFile.Tensors("model.safetensors", List.of(huge)))))
                 .isInstanceOfSatisfying(
                         QuernException.class, e -> assertThat(e.exitCode()).isEqualTo(ExitCode.IO))
-                .hasMessageContainingAll("step-00000001", "takes 34359738368 MiB, the disk has ");
+                .hasMessageContainingAll("step-00000001", "takes 36,028,797,018,963,9", " bytes, the disk has ");
         assertThat(names()).isEmpty();
     }
 

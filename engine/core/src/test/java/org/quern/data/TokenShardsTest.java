@@ -235,7 +235,7 @@ class TokenShardsTest {
                             QuernException.class, e -> assertThat(e.exitCode()).isEqualTo(ExitCode.IO))
                     .hasMessage(
                             folder.resolve("00000.tok")
-                                    + ": cannot be written (java.io.IOException: No space left on device): free some space, or choose another folder");
+                                    + ": cannot be written (No space left on device): free some space, or choose another folder");
         }
         assertThat(folder).isEmptyDirectory();
     }

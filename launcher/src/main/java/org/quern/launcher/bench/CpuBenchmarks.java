@@ -227,7 +227,7 @@ public final class CpuBenchmarks {
         try {
             return Files.readAllBytes(file);
         } catch (IOException e) {
-            throw QuernException.io("%s cannot be read: %s".formatted(file, e), e);
+            throw QuernException.io("%s cannot be read".formatted(file), e);
         }
     }
 

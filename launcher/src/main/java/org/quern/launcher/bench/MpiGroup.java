@@ -27,7 +27,7 @@ public final class MpiGroup implements SummingGroup {
             Files.copy(Objects.requireNonNull(in, SOURCE), folder.resolve(SOURCE));
             run(List.of("mpicc", "-O2", "-o", program(), folder.resolve(SOURCE).toString()));
         } catch (IOException e) {
-            throw QuernException.io("a folder for mpicc cannot be made: " + e.getMessage(), e);
+            throw QuernException.io("a folder for mpicc cannot be made", e);
         }
     }
 
@@ -80,7 +80,7 @@ public final class MpiGroup implements SummingGroup {
             Files.deleteIfExists(folder.resolve(SOURCE));
             Files.deleteIfExists(folder);
         } catch (IOException e) {
-            throw QuernException.io("%s cannot be deleted: %s".formatted(folder, e.getMessage()), e);
+            throw QuernException.io("%s cannot be deleted".formatted(folder), e);
         }
     }
 }

@@ -91,7 +91,7 @@ public final class RestartedRun implements RestartedGroup {
             }
             throw QuernException.data("%s does not know worker 1".formatted(workers));
         } catch (IOException e) {
-            throw QuernException.io("%s cannot be read: %s".formatted(workers, e), e);
+            throw QuernException.io("%s cannot be read".formatted(workers), e);
         }
     }
 

@@ -59,7 +59,7 @@ public final class Rival {
                 throw QuernException.data("%s ended with exit code %d".formatted(String.join(" ", command), code));
             }
         } catch (IOException e) {
-            throw QuernException.io("%s cannot be run: %s".formatted(String.join(" ", command), e.getMessage()), e);
+            throw QuernException.io("%s cannot be run".formatted(String.join(" ", command)), e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

@@ -131,7 +131,7 @@ public final class TrainingBench {
                 buffer.putInt(random.nextInt(vocabulary));
             }
         } catch (IOException e) {
-            throw QuernException.io("%s could not be written: %s".formatted(file, e), e);
+            throw QuernException.io("%s could not be written".formatted(file), e);
         }
     }
 

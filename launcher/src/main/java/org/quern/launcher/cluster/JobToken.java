@@ -44,7 +44,7 @@ public final class JobToken {
             }
             return checked(Files.readString(shared), shared.toString());
         } catch (IOException e) {
-            throw QuernException.io("the job's token cannot be read: " + e, e);
+            throw QuernException.io("the job's token cannot be read", e);
         }
     }
 

@@ -152,7 +152,7 @@ public record Launch(
                     BACKLOG);
             return server;
         } catch (IOException e) {
-            throw QuernException.io("node 0 cannot listen at %s: %s".formatted(address, e.getMessage()), e);
+            throw QuernException.io("node 0 cannot listen at %s".formatted(address), e);
         }
     }
 
@@ -186,7 +186,7 @@ public record Launch(
         try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             return socket.getLocalPort();
         } catch (IOException e) {
-            throw QuernException.io("no port is free: " + e.getMessage(), e);
+            throw QuernException.io("no port is free", e);
         }
     }
 
@@ -203,7 +203,7 @@ public record Launch(
                             .orElse(-1)
                     + 1;
         } catch (IOException e) {
-            throw QuernException.io("%s cannot be read: %s".formatted(logs, e), e);
+            throw QuernException.io("%s cannot be read".formatted(logs), e);
         }
     }
 }

@@ -69,7 +69,7 @@ public final class PageServer implements AutoCloseable {
                             .formatted(address.getHostString(), address.getPort(), e.getMessage()),
                     e);
         } catch (IOException e) {
-            throw QuernException.io("the page cannot listen: " + e.getMessage(), e);
+            throw QuernException.io("the page cannot listen", e);
         }
         threads = Executors.newFixedThreadPool(
                 THREADS, Thread.ofPlatform().daemon().name("page-", 0).factory());

@@ -31,7 +31,7 @@ final class JsonLines implements AutoCloseable {
                 cut(path, lastStep);
             }
         } catch (IOException e) {
-            throw QuernException.io("cannot rewrite %s up to step %d: %s".formatted(path, lastStep, e.getMessage()), e);
+            throw QuernException.io("cannot rewrite %s up to step %d".formatted(path, lastStep), e);
         }
         file = new RecordFile(path);
     }

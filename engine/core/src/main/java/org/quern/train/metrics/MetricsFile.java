@@ -115,7 +115,7 @@ public final class MetricsFile implements TrainEvent.Listener, AutoCloseable {
                 }
             });
         } catch (IOException e) {
-            throw QuernException.io("cannot read %s: %s".formatted(file, e.getMessage()), e);
+            throw QuernException.io("cannot read %s".formatted(file), e);
         }
         return found[0];
     }

@@ -104,7 +104,7 @@ public record Provenance(
         try {
             AtomicFile.write(file, out -> out.write(JSON.writeValueAsString(Map.of("starts", starts)) + "\n"));
         } catch (IOException e) {
-            throw QuernException.io("cannot write %s: %s".formatted(file, e.getMessage()), e);
+            throw QuernException.io("cannot write %s".formatted(file), e);
         }
     }
 

@@ -29,7 +29,7 @@ final class RecordFile implements AutoCloseable {
             file = new RandomAccessFile(path.toFile(), "rw");
             end = file.length();
         } catch (IOException e) {
-            throw QuernException.io("cannot open %s for writing: %s".formatted(path, e.getMessage()), e);
+            throw QuernException.io("cannot open %s for writing".formatted(path), e);
         }
     }
 

@@ -90,7 +90,7 @@ public final class Report implements TrainEvent.Listener, AutoCloseable {
             String html = html(run.toAbsolutePath().getFileName().toString(), RunHistory.read(run));
             AtomicFile.write(file, out -> out.write(html));
         } catch (IOException e) {
-            throw QuernException.io("cannot write %s: %s".formatted(file, e.getMessage()), e);
+            throw QuernException.io("cannot write %s".formatted(file), e);
         }
     }
 

@@ -59,7 +59,7 @@ public final class FolderArchiver {
             channel.force(true);
             Files.move(temporary, warc, StandardCopyOption.ATOMIC_MOVE);
         } catch (IOException e) {
-            throw QuernException.io("%s: cannot be written: %s".formatted(warc, e), e);
+            throw QuernException.io("%s: cannot be written".formatted(warc), e);
         }
         return files.size();
     }
@@ -70,7 +70,7 @@ public final class FolderArchiver {
                     .sorted((a, b) -> a.toString().compareTo(b.toString()))
                     .toList();
         } catch (IOException e) {
-            throw QuernException.io(folder + ": cannot be listed: " + e, e);
+            throw QuernException.io(folder + ": cannot be listed", e);
         }
     }
 

@@ -78,7 +78,7 @@ public final class DuplicateFinder {
         } catch (NoSuchFileException e) {
             throw QuernException.data("no signatures in " + bucketFolder(folder, bucket));
         } catch (IOException e) {
-            throw QuernException.io(bucketFolder(folder, bucket) + " cannot be listed: " + e.getMessage(), e);
+            throw QuernException.io(bucketFolder(folder, bucket) + " cannot be listed", e);
         }
         int most = MOST_FILES / 4;
         while (files.size() > most) {
@@ -120,7 +120,7 @@ public final class DuplicateFinder {
         try {
             Files.deleteIfExists(file);
         } catch (IOException e) {
-            throw QuernException.io(file + " cannot be deleted: " + e.getMessage(), e);
+            throw QuernException.io(file + " cannot be deleted", e);
         }
     }
 

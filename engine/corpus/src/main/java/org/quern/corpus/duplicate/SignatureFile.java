@@ -112,7 +112,7 @@ final class SignatureFile {
         }
 
         private QuernException failed(IOException e) {
-            return QuernException.io(unfinished + " cannot be written: " + e.getMessage(), e);
+            return QuernException.io(unfinished + " cannot be written", e);
         }
 
         @Override
@@ -167,7 +167,7 @@ final class SignatureFile {
                     throw damaged("it has " + channel.size() + " bytes, and " + records + " records need " + expected);
                 }
             } catch (IOException e) {
-                throw QuernException.io(path + " cannot be read: " + e.getMessage(), e);
+                throw QuernException.io(path + " cannot be read", e);
             }
         }
 
@@ -220,7 +220,7 @@ final class SignatureFile {
                     uncheckedBytes -= checked;
                 }
             } catch (IOException e) {
-                throw QuernException.io(path + " cannot be read: " + e.getMessage(), e);
+                throw QuernException.io(path + " cannot be read", e);
             }
             return buffer.getLong();
         }
@@ -234,7 +234,7 @@ final class SignatureFile {
             try {
                 channel.close();
             } catch (IOException e) {
-                throw QuernException.io(path + " cannot be closed: " + e.getMessage(), e);
+                throw QuernException.io(path + " cannot be closed", e);
             }
         }
     }

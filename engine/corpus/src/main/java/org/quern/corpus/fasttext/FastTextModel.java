@@ -103,7 +103,7 @@ public final class FastTextModel {
             out.writeByte(0);
             writeMatrix(out, softmax.weights());
         } catch (IOException e) {
-            throw QuernException.io(path + " cannot be written: " + e.getMessage(), e);
+            throw QuernException.io(path + " cannot be written", e);
         }
     }
 

@@ -30,7 +30,7 @@ final class ModelFile implements AutoCloseable {
             bytes = channel.map(FileChannel.MapMode.READ_ONLY, 0, Files.size(path), arena);
         } catch (IOException e) {
             arena.close();
-            throw QuernException.io(path + " cannot be read: " + e.getMessage(), e);
+            throw QuernException.io(path + " cannot be read", e);
         }
     }
 

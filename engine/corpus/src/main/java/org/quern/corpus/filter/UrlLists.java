@@ -84,7 +84,7 @@ public record UrlLists(
             try (Stream<Path> folders = Files.list(folder)) {
                 return folders.filter(Files::isDirectory).sorted().toList();
             } catch (IOException e) {
-                throw QuernException.io(folder + " cannot be listed: " + e.getMessage(), e);
+                throw QuernException.io(folder + " cannot be listed", e);
             }
         }
         for (String name : names) {
@@ -117,7 +117,7 @@ public record UrlLists(
             // UT1 has names in several encodings; none but ASCII ones can match.
             return entries(Files.lines(file, StandardCharsets.ISO_8859_1));
         } catch (IOException e) {
-            throw QuernException.io(file + " cannot be read: " + e.getMessage(), e);
+            throw QuernException.io(file + " cannot be read", e);
         }
     }
 

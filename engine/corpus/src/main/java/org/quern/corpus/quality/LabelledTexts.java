@@ -68,7 +68,7 @@ public final class LabelledTexts {
                 }
             }
         } catch (IOException e) {
-            throw QuernException.io("%s: its texts cannot be read: %s".formatted(file, e.getMessage()), e);
+            throw QuernException.io("%s: its texts cannot be read".formatted(file), e);
         }
     }
 }

@@ -44,7 +44,7 @@ record CorpusDocuments(Path folder, List<String> shards) implements DocumentSour
     }
 
     private QuernException unreadable(IOException e) {
-        return QuernException.io(folder + ": cannot be read: " + e, e);
+        return QuernException.io(folder + ": cannot be read", e);
     }
 
     @Override

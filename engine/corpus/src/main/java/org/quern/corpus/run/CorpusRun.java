@@ -77,9 +77,7 @@ public final class CorpusRun {
             }
         } catch (IOException e) {
             throw QuernException.io(
-                    "%s: the corpus cannot be written (%s): the same command goes on from here"
-                            .formatted(run.path(), e.getMessage()),
-                    e);
+                    run.path() + ": the corpus cannot be written", e, "the same command goes on from here");
         }
     }
 

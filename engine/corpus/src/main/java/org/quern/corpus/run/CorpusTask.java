@@ -141,7 +141,7 @@ public record CorpusTask(Job job, Step step, JsonNode item) {
                 return ShardStep.of(
                         run, config, partitions, Duplicates.read(run, config, Partition.snapshots(partitions)));
             } catch (IOException e) {
-                throw QuernException.io("%s cannot be read: %s".formatted(run.work(), e.getMessage()), e);
+                throw QuernException.io("%s cannot be read".formatted(run.work()), e);
             }
         }
     }

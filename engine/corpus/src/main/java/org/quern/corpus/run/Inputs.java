@@ -46,7 +46,7 @@ final class Inputs {
                 String modified = Files.getLastModifiedTime(file).toString();
                 found.add(new Found(name, file.toString(), Files.size(file), modified));
             } catch (IOException e) {
-                throw QuernException.io(file + ": cannot be read: " + e, e);
+                throw QuernException.io(file + ": cannot be read", e);
             }
         }
         return found;

@@ -225,7 +225,7 @@ public final class InspectedRun {
                     .count();
             return "%s %d %s".formatted(plan.recipe(), done, Files.getLastModifiedTime(run.plan()));
         } catch (IOException e) {
-            throw QuernException.io("%s cannot be read: %s".formatted(run.path(), e.getMessage()), e);
+            throw QuernException.io("%s cannot be read".formatted(run.path()), e);
         }
     }
 
@@ -259,7 +259,7 @@ public final class InspectedRun {
         try {
             return Files.readString(run.config());
         } catch (IOException e) {
-            throw QuernException.io("%s cannot be read: %s".formatted(run.config(), e.getMessage()), e);
+            throw QuernException.io("%s cannot be read".formatted(run.config()), e);
         }
     }
 

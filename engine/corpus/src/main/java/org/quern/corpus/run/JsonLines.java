@@ -53,7 +53,6 @@ final class JsonLines {
     }
 
     private static QuernException changed(Path file, Exception e) {
-        return QuernException.io(
-                "%s cannot be read (%s): if a run goes on there, try again".formatted(file, e.getMessage()), e);
+        return QuernException.io(file + " cannot be read", e, "if a run goes on there, try again");
     }
 }

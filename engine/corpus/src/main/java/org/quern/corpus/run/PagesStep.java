@@ -122,9 +122,9 @@ final class PagesStep {
             return report;
         } catch (IOException e) {
             throw QuernException.io(
-                    "%s: its pages cannot be read, or written to %s (%s): the same command goes on from here"
-                            .formatted(partition.place(), run.work(), e.getMessage()),
-                    e);
+                    "%s: its pages cannot be read, or written to %s".formatted(partition.place(), run.work()),
+                    e,
+                    "the same command goes on from here");
         }
     }
 

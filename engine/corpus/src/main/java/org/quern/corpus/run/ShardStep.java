@@ -149,9 +149,7 @@ final class ShardStep {
             return write(shard, name);
         } catch (IOException e) {
             throw QuernException.io(
-                    "%s cannot be written (%s): the same command goes on from here"
-                            .formatted(run.text().resolve(name), e.getMessage()),
-                    e);
+                    run.text().resolve(name) + " cannot be written", e, "the same command goes on from here");
         }
     }
 
