@@ -131,6 +131,10 @@ public final class CheckDevice implements AutoCloseable {
         return upload(MemorySegment.ofArray(values), 0);
     }
 
+    public DeviceMemory bytes(byte[] values) {
+        return upload(MemorySegment.ofArray(values), 0);
+    }
+
     /// @param elementBytes of a tensor, which may be misaligned
     private DeviceMemory upload(MemorySegment values, int elementBytes) {
         DeviceMemory memory = tensor(values.byteSize(), elementBytes);
@@ -206,6 +210,10 @@ public final class CheckDevice implements AutoCloseable {
 
     public int[] readI32(DeviceMemory memory) {
         return read(memory).toArray(ValueLayout.JAVA_INT);
+    }
+
+    public byte[] readBytes(DeviceMemory memory) {
+        return read(memory).toArray(ValueLayout.JAVA_BYTE);
     }
 
     private MemorySegment read(DeviceMemory memory) {

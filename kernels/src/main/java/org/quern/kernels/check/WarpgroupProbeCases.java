@@ -56,6 +56,18 @@ public final class WarpgroupProbeCases {
                         device -> product(device, span, false, mnMajorB, true)));
             }
         }
+        for (String types : List.of("e4m3_e4m3", "e4m3_e5m2", "e5m2_e4m3", "e5m2_e5m2")) {
+            for (int span : new int[] {16, 32, 64, 128}) {
+                cases.add(new KernelCase(
+                        "probe wgmma %s span %d".formatted(types, span),
+                        device -> productOfBytes(device, types, span, false)));
+            }
+            cases.add(new KernelCase(
+                    "probe wgmma %s fragments".formatted(types), device -> productOfBytes(device, types, 128, true)));
+        }
+        for (Fp8 type : Fp8.values()) {
+            cases.add(new KernelCase("probe cvt " + type, device -> convert(device, type)));
+        }
         return cases.stream();
     }
 
@@ -134,6 +146,111 @@ public final class WarpgroupProbeCases {
         return start >> 4 | leading >> 4 << 16 | stride >> 4 << 32 | swizzle << 62;
     }
 
+    /// Integers that either type has, of which no sum needs more than 11 bits: less than the accumulators of such
+    /// products are known to keep.
+    private static void productOfBytes(CheckDevice device, String types, int span, boolean inRegisters) {
+        int depth = 32;
+        int pieces = depth / 16;
+        float[] a = device.integers(MN * depth, 7);
+        float[] b = device.integers(MN * depth, 7);
+        Fp8 typeA = Fp8.of(types.substring(0, 4));
+        Fp8 typeB = Fp8.of(types.substring(5));
+        byte[] image = new byte[SHARED_BYTES];
+        byte[] fragments = new byte[THREADS * 16];
+        for (int mn = 0; mn < MN; mn++) {
+            for (int k = 0; k < depth; k++) {
+                // Without swizzle, pieces of 8 rows lie together; else a row of an atom has as many as there is room
+                // for.
+                int inRow = Math.min(span / 16, pieces);
+                int at = span == 16
+                        ? k / 16 * MN * 16 + mn * 16
+                        : k / 16 / inRow * MN * span + mn * span + turned(mn, k / 16 % inRow, span) * 16;
+                image[at + k % 16] = typeA.bits(a[mn * depth + k]);
+                image[B_AT + at + k % 16] = typeB.bits(b[mn * depth + k]);
+                // Warp mn / 16; a lane has rows r and r + 8, columns c to c + 3 and c + 16 to c + 19.
+                int thread = mn / 16 * 32 + mn % 8 * 4 + k % 16 / 4;
+                fragments[thread * 16 + k / 16 * 8 + mn / 8 % 2 * 4 + k % 4] = typeA.bits(a[mn * depth + k]);
+            }
+        }
+        DeviceMemory d = device.outputF32(THREADS * 32);
+        long leading = span == 16 ? MN * 16 : 16;
+        long swizzle = span == 128 ? 1 : span == 64 ? 2 : span == 32 ? 3 : 0;
+        long layout = leading >> 4 << 16 | 8L * span >> 4 << 32 | swizzle << 62;
+        launch(
+                device,
+                "probe_wgmma_" + (inRegisters ? "r_" : "") + types,
+                device.bytes(image),
+                device.bytes(fragments),
+                layout,
+                layout | B_AT >> 4,
+                d);
+        device.compareExactly("d", device.readF32(d), accumulators(a, b, depth));
+    }
+
+    /// What each thread holds of a product of integers.
+    private static double[] accumulators(float[] a, float[] b, int depth) {
+        double[] expected = new double[THREADS * 32];
+        for (int row = 0; row < MN; row++) {
+            for (int column = 0; column < MN; column++) {
+                int thread = row / 16 * 32 + row % 8 * 4 + column % 8 / 2;
+                double sum = 0;
+                for (int k = 0; k < depth; k++) {
+                    sum += (double) a[row * depth + k] * b[column * depth + k];
+                }
+                expected[thread * 32 + column / 8 * 4 + row / 8 % 2 * 2 + column % 2] = sum;
+            }
+        }
+        return expected;
+    }
+
+    private static void convert(CheckDevice device, Fp8 type) {
+        float[] high = device.normal(THREADS, 1);
+        float[] low = device.normal(THREADS, 100);
+        // Ties to even, both ways; a carry into the exponent; beyond the largest; infinity; what is small.
+        float[] special = {
+            1.0625f,
+            1.1875f,
+            1.125f,
+            1.375f,
+            1.96875f,
+            440,
+            464,
+            465,
+            57344,
+            61440,
+            1e9f,
+            Float.NEGATIVE_INFINITY,
+            -0f,
+            0x1p-9f,
+            0x1p-10f,
+            0x1.8p-10f,
+            0x1p-16f,
+            -0x1.8p-17f,
+            0x1p-17f,
+            0x1p-130f
+        };
+        System.arraycopy(special, 0, high, 0, special.length);
+        System.arraycopy(special, 0, low, 32, special.length);
+        int[] pairs = new int[THREADS];
+        double[] back = new double[2 * THREADS];
+        for (int i = 0; i < THREADS; i++) {
+            pairs[i] = (type.bits(high[i]) & 0xFF) << 8 | type.bits(low[i]) & 0xFF;
+            back[2 * i] = type.round(low[i]);
+            back[2 * i + 1] = type.round(high[i]);
+        }
+        DeviceMemory out = device.outputF32(THREADS);
+        DeviceMemory halves = device.outputF32(THREADS);
+        launch(device, "probe_convert_" + type, device.f32(high), device.f32(low), out, halves);
+        device.compareExactly("pairs", device.readI32(out), pairs);
+        float[] widened = new float[2 * THREADS];
+        int[] words = device.readI32(halves);
+        for (int i = 0; i < THREADS; i++) {
+            widened[2 * i] = Float.float16ToFloat((short) words[i]);
+            widened[2 * i + 1] = Float.float16ToFloat((short) (words[i] >>> 16));
+        }
+        device.compareExactly("halves", widened, back);
+    }
+
     private static void product(CheckDevice device, int span, boolean mnMajorA, boolean mnMajorB, boolean inRegisters) {
         float[] a = device.integers(MN * DEPTH, 15);
         float[] b = device.integers(MN * DEPTH, 15);
@@ -157,17 +274,6 @@ public final class WarpgroupProbeCases {
                 descriptor(0, span, mnMajorA),
                 descriptor(B_AT, span, mnMajorB),
                 d);
-        double[] expected = new double[THREADS * 32];
-        for (int row = 0; row < MN; row++) {
-            for (int column = 0; column < MN; column++) {
-                int thread = row / 16 * 32 + row % 8 * 4 + column % 8 / 2;
-                double sum = 0;
-                for (int k = 0; k < DEPTH; k++) {
-                    sum += (double) a[row * DEPTH + k] * b[column * DEPTH + k];
-                }
-                expected[thread * 32 + column / 8 * 4 + row / 8 % 2 * 2 + column % 2] = sum;
-            }
-        }
-        device.compareExactly("d", device.readF32(d), expected);
+        device.compareExactly("d", device.readF32(d), accumulators(a, b, DEPTH));
     }
 }
