@@ -60,8 +60,25 @@ final class BundleCommand implements Callable<Integer> {
         if (Files.exists(output)) {
             throw QuernException.data("%s exists already: a bundle needs a folder of its own".formatted(output));
         }
+        Path archive = output.resolveSibling(output.toAbsolutePath().normalize().getFileName() + ".tar.gz");
+        boolean whole = false;
+        try {
+            fill(Files.createDirectories(output));
+            pack(archive);
+            whole = true;
+        } finally {
+            if (!whole) {
+                Files.deleteIfExists(archive);
+                Folders.delete(output);
+            }
+        }
+        System.out.printf(
+                "%s: %.1f MiB%n%s: %.1f MiB%n", output, size(output) / MIB, archive, Files.size(archive) / MIB);
+        return ExitCode.OK.code();
+    }
+
+    private static void fill(Path bundle) throws IOException {
         List<Path> jars = jars();
-        Path bundle = Files.createDirectories(output);
         link(modules(jars), bundle.resolve("runtime"));
         Path lib = Files.createDirectories(bundle.resolve("lib"));
         for (Path jar : jars) {
@@ -74,10 +91,6 @@ final class BundleCommand implements Callable<Integer> {
         }
         JCudaNatives.copyTo(Files.createDirectories(bundle.resolve("natives")));
         copyResources(bundle);
-        Path archive = archive();
-        System.out.printf(
-                "%s: %.1f MiB%n%s: %.1f MiB%n", output, size(bundle) / MIB, archive, Files.size(archive) / MIB);
-        return ExitCode.OK.code();
     }
 
     private static void requireLinux() {
@@ -172,7 +185,9 @@ final class BundleCommand implements Callable<Integer> {
         int status = provider.run(
                 new PrintWriter(output, true), new PrintWriter(errors, true), arguments.toArray(String[]::new));
         if (status != 0) {
-            throw QuernException.data("%s failed:%n%s%s".formatted(tool, output, errors));
+            throw new QuernException(
+                    ExitCode.IO,
+                    "%s failed:%n%s%s".formatted(tool, output, errors).strip());
         }
         return output.toString();
     }
@@ -206,9 +221,8 @@ final class BundleCommand implements Callable<Integer> {
         }
     }
 
-    private Path archive() throws IOException {
+    private void pack(Path archive) throws IOException {
         Path folder = output.toAbsolutePath().normalize();
-        Path archive = output.resolveSibling(folder.getFileName() + ".tar.gz");
         Process tar = new ProcessBuilder(
                         "tar",
                         "-czf",
@@ -228,7 +242,6 @@ final class BundleCommand implements Callable<Integer> {
             Thread.currentThread().interrupt();
             throw new IOException("interrupted while tar was running", e);
         }
-        return archive;
     }
 
     private static long size(Path folder) throws IOException {

@@ -1,6 +1,7 @@
 package org.quern.launcher;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import org.quern.base.ExitCode;
 import org.quern.base.QuernException;
 import org.quern.base.Version;
@@ -123,8 +124,8 @@ public final class Main {
                 terminal.print(workers.getMessage());
                 yield ExitCode.RETRYABLE.code();
             }
-            case IOException io -> {
-                terminal.print("reading or writing failed: " + io);
+            case IOException _, UncheckedIOException _ -> {
+                terminal.print("reading or writing failed: " + QuernException.reason(failure));
                 yield ExitCode.IO.code();
             }
             case OutOfMemoryError memory -> {
