@@ -163,8 +163,15 @@
      subtracts 0 instead. -->
 <#macro online_softmax s o>
     <#list 0..<(2 * m16_tiles) as r>
-    <#local m = (r / 2)?floor>
-    <#local first = 4 * m * n8_tiles + 2 * (r % 2)>
+<@row_softmax s r "factor">
+<@rescale o r "factor"/>
+</@row_softmax>
+    </#list>
+</#macro>
+
+<#-- The online softmax of row r; what is nested comes when it is known by which factor the sums so far become less. -->
+<#macro row_softmax s r factor>
+    <#local first = 4 * (r / 2)?floor * n8_tiles + 2 * (r % 2)>
     max.f32 peak, ${s}${first}, ${s}${first + 1};
     <#list 1..<n8_tiles as n>
     max.f32 peak, peak, ${s}${first + 4 * n};
@@ -179,16 +186,11 @@
     neg.f32 shift, peak;
     selp.f32 shift, ${f32(0)}, shift, hidden;
     mul.f32 shift, shift, scale;
-    fma.rn.f32 factor, largest${r}, scale, shift;
-    ex2.approx.ftz.f32 factor, factor;
+    fma.rn.f32 ${factor}, largest${r}, scale, shift;
+    ex2.approx.ftz.f32 ${factor}, ${factor};
     mov.f32 largest${r}, peak;
-    mul.f32 total${r}, total${r}, factor;
-    <#list 0..<(2 * head_steps) as n>
-    <#list 0..1 as i>
-    <#local at = 4 * (m * 2 * head_steps + n) + 2 * (r % 2) + i>
-    mul.f32 ${o}${at}, ${o}${at}, factor;
-    </#list>
-    </#list>
+    mul.f32 total${r}, total${r}, ${factor};
+    <#nested>
     <#list 0..<n8_tiles as n>
     <#list 0..1 as i>
     <#local at = first + 4 * n + i>
@@ -196,6 +198,15 @@
     ex2.approx.ftz.f32 ${s}${at}, ${s}${at};
     add.f32 total${r}, total${r}, ${s}${at};
     </#list>
+    </#list>
+</#macro>
+
+<#-- Multiplies the sums o of row r by a factor. -->
+<#macro rescale o r factor>
+    <#list 0..<(2 * head_steps) as n>
+    <#list 0..1 as i>
+    <#local at = 4 * ((r / 2)?floor * 2 * head_steps + n) + 2 * (r % 2) + i>
+    mul.f32 ${o}${at}, ${o}${at}, ${factor};
     </#list>
     </#list>
 </#macro>

@@ -18,7 +18,8 @@ final class Mutations {
     /// Kinds of faults.
     enum Kind {
         BARRIER("a barrier deleted"),
-        WAIT("a wait for copies, products or a phase deleted, for one group too few, or in the scope of the block"),
+        WAIT("a wait for copies, products or a phase deleted, for one group too few, for the other phase or in the scope "
+                + "of the block"),
         ARRIVAL("an arrival at an mbarrier deleted or for the own block alone, or another number of arrivals or bytes"),
         COMMIT("a commit of copies or products deleted"),
         FENCE("a fence deleted"),
@@ -115,7 +116,8 @@ final class Mutations {
                     Kind.WAIT,
                     kernel,
                     match,
-                    whole.replaceFirst("mbarrier[^ ]*\\s+(%\\w+),.*;", "setp.eq.u32 $1, 0, 0;"));
+                    whole.replaceFirst("mbarrier[^ ]*\\s+(%?\\w+),.*;", "setp.eq.u32 $1, 0, 0;"));
+            add(found, Kind.WAIT, kernel, match, incremented(whole, "],\\s*(\\d+)\\s*;", 1));
             add(found, Kind.WAIT, kernel, match, whole.replace(".acquire.cluster", ""));
         } else if (opcode.startsWith("mbarrier.arrive")) {
             add(found, Kind.ARRIVAL, kernel, match, "");
@@ -144,7 +146,7 @@ final class Mutations {
             }
         } else if (opcode.startsWith("cp.async.bulk.tensor")) {
             add(found, Kind.OFFSET, kernel, match, incremented(whole, "\\+\\s*(\\d+)\\s*]", 128));
-            add(found, Kind.OFFSET, kernel, match, whole.replaceFirst("\\{(%\\w+), (%\\w+)}", "{$2, $1}"));
+            add(found, Kind.OFFSET, kernel, match, whole.replaceFirst("\\{(%?\\w+), (%?\\w+)", "{$2, $1"));
             add(found, Kind.ARRIVAL, kernel, match, whole.replaceFirst("\\.multicast::cluster(.*),[^,]*;$", "$1;"));
         } else if (opcode.startsWith("cp.async.wait")) {
             add(found, Kind.WAIT, kernel, match, "");
