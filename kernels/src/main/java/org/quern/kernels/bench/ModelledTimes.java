@@ -80,7 +80,41 @@ public final class ModelledTimes {
                 | kernel | sm_80 on an A100 | limited by | TFLOP/s | sm_90a on an H100 | limited by | TFLOP/s |
                 |---|--:|---|--:|--:|---|--:|
                 """);
-        new ModelledTimes().lines().forEach(line -> text.append(line).append('\n'));
+        ModelledTimes modelled = new ModelledTimes();
+        modelled.lines().forEach(line -> text.append(line).append('\n'));
+        text.append("""
+
+                ### Tiles of warpgroups
+
+                The same for each tile, by its best split of k, in TFLOP/s. Copies to both blocks of a pair are read once from the L2
+                cache, as the emulator counts their sectors. A letter names the limit: tensor cores, L2 cache or device memory.
+
+                """);
+        text.append("| product |");
+        for (WarpgroupMatMul.Tile tile : WarpgroupMatMul.Tile.values()) {
+            text.append(" %s |".formatted(tile));
+        }
+        text.append("\n|---|")
+                .repeat("--:|", WarpgroupMatMul.Tile.values().length)
+                .append('\n');
+        for (Product product : BenchmarkCatalog.products()) {
+            text.append(modelled.tiles(product)).append('\n');
+        }
+        return text.toString();
+    }
+
+    String tiles(Product product) {
+        Side side = Side.WARPGROUPS;
+        StringBuilder text = new StringBuilder("| %s %s |".formatted(product.use(), product.sizes()));
+        for (WarpgroupMatMul.Tile tile : WarpgroupMatMul.Tile.values()) {
+            Map.Entry<String, Double> limit =
+                    limit(seconds(side, WarpgroupMatMul.Plan.choose(side.device, tile, product.shape()), product));
+            text.append(String.format(
+                    Locale.ROOT,
+                    " %.0f %s |",
+                    product.flop() / limit.getValue() / 1e12,
+                    limit.getKey().charAt(0)));
+        }
         return text.toString();
     }
 
@@ -102,22 +136,23 @@ public final class ModelledTimes {
                 "| %s".formatted(MatMulBenchmarks.benchmark(product).name()));
         for (Side side : Side.values()) {
             ProductPlan plan = side.plan(product.shape());
-            long items = tiles(plan, product.shape()) * plan.splits();
-            long rounds = Math.ceilDiv(items, side.rates.multiprocessors());
-            // Parts of a split product are written and read once.
-            double bytes = product.bytes()
-                    + (plan.splits() == 1
-                            ? 0
-                            : 2.0
-                                    * Float.BYTES
-                                    * product.shape().m()
-                                    * product.shape().n()
-                                    * plan.splits());
-            Map<String, Double> seconds = counts(side, plan, product)
-                    .modelledSeconds(side.rates, bytes, (double) items / (rounds * side.rates.multiprocessors()));
-            text.append(columns("%s, k in %d: ".formatted(plan.tileName(), plan.splits()), seconds, product.flop()));
+            text.append(columns(
+                    "%s, k in %d: ".formatted(plan.tileName(), plan.splits()),
+                    seconds(side, plan, product),
+                    product.flop()));
         }
         return text.append(" |").toString();
+    }
+
+    private Map<String, Double> seconds(Side side, ProductPlan plan, Product product) {
+        Shape shape = product.shape();
+        long items = tiles(plan, shape) * plan.splits();
+        int places = side.rates.multiprocessors() / plan.blocks();
+        long rounds = Math.ceilDiv(items, places);
+        // Parts of a split product are written and read once.
+        double bytes =
+                product.bytes() + (plan.splits() == 1 ? 0 : 2.0 * Float.BYTES * shape.m() * shape.n() * plan.splits());
+        return counts(side, plan, product).modelledSeconds(side.rates, bytes, (double) items / (rounds * places));
     }
 
     /// @param pass 0 forward, 1 backward
@@ -136,10 +171,7 @@ public final class ModelledTimes {
     }
 
     private static String columns(String plan, Map<String, Double> seconds, double flop) {
-        Map.Entry<String, Double> limit = seconds.entrySet().stream()
-                .max(Map.Entry.<String, Double>comparingByValue()
-                        .thenComparing(Map.Entry.comparingByKey(Comparator.reverseOrder())))
-                .orElseThrow();
+        Map.Entry<String, Double> limit = limit(seconds);
         return String.format(
                 Locale.ROOT,
                 " | %s%.3f ms | %s | %.0f",
@@ -149,11 +181,19 @@ public final class ModelledTimes {
                 flop / limit.getValue() / 1e12);
     }
 
-    private static long tiles(ProductPlan plan, Shape shape) {
-        return (long) Math.ceilDiv(shape.m(), plan.tileM()) * Math.ceilDiv(shape.n(), plan.tileN());
+    private static Map.Entry<String, Double> limit(Map<String, Double> seconds) {
+        return seconds.entrySet().stream()
+                .max(Map.Entry.<String, Double>comparingByValue()
+                        .thenComparing(Map.Entry.comparingByKey(Comparator.reverseOrder())))
+                .orElseThrow();
     }
 
-    /// A tile costs first + splits x part + steps x step.
+    /// Of whole clusters.
+    private static long tiles(ProductPlan plan, Shape shape) {
+        return (long) Math.ceilDiv(shape.m(), plan.blocks() * plan.tileM()) * Math.ceilDiv(shape.n(), plan.tileN());
+    }
+
+    /// A tile, of all blocks of a cluster, costs first + splits x part + steps x step.
     KernelCounts counts(Side side, ProductPlan plan, Product product) {
         // More than are under way at a time, so that one step more is like all others.
         int steps = plan.stages() + 1;
@@ -180,7 +220,7 @@ public final class ModelledTimes {
         Product one = new Product(
                 "",
                 new Shape(
-                        plan.tileM(),
+                        plan.blocks() * plan.tileM(),
                         plan.tileN(),
                         splits * steps * plan.tileK(),
                         shape.transposeA(),

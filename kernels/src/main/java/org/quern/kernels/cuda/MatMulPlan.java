@@ -154,6 +154,11 @@ public record MatMulPlan(Tile tile, int splits) implements ProductPlan {
     }
 
     @Override
+    public int blocks() {
+        return 1;
+    }
+
+    @Override
     public int tileN() {
         return tile.n;
     }

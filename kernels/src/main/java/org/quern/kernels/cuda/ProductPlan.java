@@ -20,6 +20,9 @@ public sealed interface ProductPlan permits MatMulPlan, WarpgroupMatMul.Plan {
     /// Rows of the part of C that a block computes.
     int tileM();
 
+    /// Blocks of a cluster; each computes the part of C below that of the one before.
+    int blocks();
+
     /// Its columns.
     int tileN();
 

@@ -37,22 +37,19 @@ public final class WarpgroupMatMul implements GpuKernel {
     /// Columns of a block's part of C, how many k tiles are under way, and the blocks of a cluster, which share
     /// those of B.
     public enum Tile {
-        N256(256, 4, 1, 1),
-        N128(128, 6, 1, 0.85),
-        N64(64, 8, 1, 0.6),
-        N256_PAIR(256, 4, 2, 1);
+        N256(256, 4, 1),
+        N128(128, 6, 1),
+        N64(64, 8, 1),
+        N256_PAIR(256, 4, 2);
 
         private final int n;
         private final int stages;
         private final int blocks;
-        /// Part of the best tile's rate that the main loop is taken to reach: an estimate.
-        private final double efficiency;
 
-        Tile(int n, int stages, int blocks, double efficiency) {
+        Tile(int n, int stages, int blocks) {
             this.n = n;
             this.stages = stages;
             this.blocks = blocks;
-            this.efficiency = efficiency;
         }
 
         public int n() {
@@ -67,6 +64,11 @@ public final class WarpgroupMatMul implements GpuKernel {
             return blocks;
         }
 
+        /// What a block's step along k reads of the second-level cache: of B, which the cluster shares, its part.
+        private int stepBytes() {
+            return (TILE_M + n / blocks) * TILE_K * Short.BYTES;
+        }
+
         int sharedBytes() {
             return stages * ((TILE_M + n) * TILE_K * Short.BYTES + BARRIER_BYTES) + WARPS * AREA_BYTES;
         }
@@ -77,8 +79,11 @@ public final class WarpgroupMatMul implements GpuKernel {
         /// k that start and end of an item are taken to last: an estimate.
         private static final int OVERHEAD = 192;
 
-        /// The plan of the least cost for a device. Clusters are not reckoned to be faster, and come after what
-        /// costs the same.
+        /// Multiply-adds that a multiprocessor does while the second-level cache gives it a byte: 2048 a clock
+        /// against 36 bytes, at which a published product by the tile of N256 read it (LOG.md).
+        private static final double PER_BYTE = 57;
+
+        /// The plan of the least cost for a device.
         public static Plan choose(DeviceProperties device, Shape shape) {
             return cheapest(device, all(List.of(Tile.values()), shape), shape);
         }
@@ -123,6 +128,11 @@ public final class WarpgroupMatMul implements GpuKernel {
         }
 
         @Override
+        public int blocks() {
+            return tile.blocks;
+        }
+
+        @Override
         public int tileN() {
             return tile.n;
         }
@@ -149,11 +159,16 @@ public final class WarpgroupMatMul implements GpuKernel {
             return new WarpgroupMatMul(library, this, shape, a, b, c, 1, epilogue, workspace);
         }
 
+        /// In multiply-adds of a multiprocessor: the products of all rounds, or the reads of all steps where these
+        /// take longer; and the reduction.
         private double cost(DeviceProperties device, Shape shape) {
             int steps = Math.ceilDiv(Math.ceilDiv(shape.k(), TILE_K), splits);
-            double rounds = Math.ceilDiv(items(tile, splits, shape), clusters(device, tile));
-            double item = (double) TILE_M * tile.n * (steps * TILE_K + OVERHEAD) / tile.efficiency;
-            return rounds * item + MatMulPlan.reductionCost(device, splits, shape.m(), shape.n());
+            long items = items(tile, splits, shape);
+            double rounds = Math.ceilDiv(items, clusters(device, tile));
+            double products = rounds * TILE_M * tile.n * (steps * TILE_K + OVERHEAD);
+            double reads =
+                    (double) items * tile.blocks * steps * tile.stepBytes() * PER_BYTE / device.multiprocessors();
+            return Math.max(products, reads) + MatMulPlan.reductionCost(device, splits, shape.m(), shape.n());
         }
 
         @Override

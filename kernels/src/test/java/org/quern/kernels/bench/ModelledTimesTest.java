@@ -26,13 +26,15 @@ class ModelledTimesTest {
                 new MatMulPlan(MatMulPlan.Tile.MEDIUM, 1),
                 new MatMulPlan(MatMulPlan.Tile.SMALL, 3),
                 new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.N64, 1),
-                new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.N128, 3));
+                new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.N128, 3),
+                new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.N256_PAIR, 1),
+                new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.N256_PAIR, 3));
     }
 
     @ParameterizedTest
     @MethodSource("plans")
     void productsOfWholeTilesAreExact(ProductPlan plan) {
-        Shape shape = new Shape(3 * plan.tileM(), 2 * plan.tileN(), 12 * plan.tileK(), true, false);
+        Shape shape = new Shape(3 * plan.blocks() * plan.tileM(), 2 * plan.tileN(), 12 * plan.tileK(), true, false);
         Product product = new Product("", shape, Ending.ACCUMULATE);
         Side side = plan instanceof MatMulPlan ? Side.WARPS : Side.WARPGROUPS;
         Options.Device device = plan instanceof MatMulPlan ? Options.Device.SM_80 : Options.Device.SM_90;
@@ -51,14 +53,27 @@ class ModelledTimesTest {
         assertEqual(new ModelledTimes().counts(side, shape, pass), counts);
     }
 
-    /// But for the instructions of polls, and for the rounding of bytes to sectors.
+    /// But for the instructions of polls, of which clusters have more, and for the rounding of bytes to sectors.
     private static void assertEqual(KernelCounts actual, KernelCounts expected) {
         assertThat(actual)
                 .usingRecursiveComparison()
                 .ignoringFields("instructions", "idealSectors")
                 .isEqualTo(expected);
-        assertThat(actual.instructions()).isCloseTo(expected.instructions(), withinPercentage(0.1));
+        assertThat(actual.instructions()).isCloseTo(expected.instructions(), withinPercentage(0.5));
         assertThat(actual.idealSectors()).isCloseTo(expected.idealSectors(), withinPercentage(0.1));
+    }
+
+    @Test
+    void multicastSavesHalfOfWhatIsReadOfB() {
+        Product product = new Product("", new Shape(256, 256, 640, false, true), Ending.NONE);
+        long alone = sectors(product, WarpgroupMatMul.Tile.N256);
+        long pair = sectors(product, WarpgroupMatMul.Tile.N256_PAIR);
+        assertThat(alone - pair).isEqualTo(256 * 640 * Short.BYTES / 32);
+    }
+
+    private static long sectors(Product product, WarpgroupMatMul.Tile tile) {
+        return EmulatedBench.count(product.by(new WarpgroupMatMul.Plan(tile, 1)), Options.Device.SM_90)
+                .sectors();
     }
 
     @Test
@@ -68,6 +83,7 @@ class ModelledTimesTest {
                 .as("launcher/bin/quern kernels table > kernels/KERNELS.md")
                 .contains(
                         modelled.line(BenchmarkCatalog.products().getFirst()),
+                        modelled.tiles(BenchmarkCatalog.products().getFirst()),
                         modelled.line(AttentionBenchmarks.TRAININGS.getFirst(), 0));
     }
 }

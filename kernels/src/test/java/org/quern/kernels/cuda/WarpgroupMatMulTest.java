@@ -7,8 +7,13 @@ import java.util.Map;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.quern.kernels.check.CheckDevice.Result;
 import org.quern.kernels.check.KernelCase;
+import org.quern.kernels.cuda.MatMul.Shape;
+import org.quern.kernels.cuda.WarpgroupMatMul.Plan;
+import org.quern.kernels.cuda.WarpgroupMatMul.Tile;
 import org.quern.ptx.emulator.Options;
 import org.quern.ptx.emulator.Statistics;
 
@@ -22,6 +27,23 @@ class WarpgroupMatMulTest extends KernelFamilyTest {
         assertThat(launches)
                 .allSatisfy(launch -> assertThat(launch.accesses())
                         .allSatisfy(access -> assertThat(access.bankConflicts()).isZero()));
+    }
+
+    /// They read less of the second-level cache, by which the others are limited.
+    @ParameterizedTest
+    @CsvSource({"65536, 768, 768", "65536, 50304, 768", "2304, 768, 65536", "8192, 4096, 14336"})
+    void pairsAreChosenForLargeProducts(int m, int n, int k) {
+        assertThat(Plan.choose(MatMulPlanTest.H100, new Shape(m, n, k, false, true))
+                        .tile())
+                .isEqualTo(Tile.N256_PAIR);
+    }
+
+    /// More multiprocessors have work.
+    @Test
+    void smallTilesAreChosenForSmallProducts() {
+        assertThat(Plan.choose(MatMulPlanTest.H100, new Shape(1024, 1024, 1024, false, true))
+                        .tile())
+                .isEqualTo(Tile.N128);
     }
 
     @Test

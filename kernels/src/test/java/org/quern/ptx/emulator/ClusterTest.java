@@ -274,7 +274,12 @@ class ClusterTest {
         long in = bench.ints(numbers);
         long out = bench.output(4 * 1024);
         String wait = await("W", "r5", 0, "");
-        bench.run(barrier(1) + EXPECT + MULTICAST + wait + READ, out, in);
+        Statistics statistics = bench.run(barrier(1) + EXPECT + MULTICAST + wait + READ, out, in);
+        // What the cache is read for: each of four copies once, however many blocks it reaches.
+        assertThat(statistics.accesses().stream()
+                        .filter(access -> access.text().contains("multicast"))
+                        .map(access -> access.requests() + ", " + access.sectors() + ", " + access.bytes()))
+                .containsExactly("4, 64, 2048");
         for (int block = 0; block < 4; block++) {
             assertThat(bench.readInts(out + 1024 * block, 256)).isEqualTo(numbers);
         }
