@@ -149,6 +149,9 @@ function evaluations(run, key) {
   return [x, y];
 }
 
+// By which the lines of sources differ.
+const DASHES = [[10, 4], [4, 4], [1.5, 3], [10, 4, 2, 4]];
+
 // The sources of a mixture, whose validation losses stand beside the mean.
 const sourceKeys = run => [...new Set(run.evaluations.flatMap(Object.keys))].filter(key => key.startsWith('val_loss/'));
 
@@ -165,12 +168,12 @@ function tables(chart) {
       result.push({data: [x, y], series: {label, stroke: run.color, width: 1.6}});
     }
     if (chart.key === 'loss' && run.evaluations.length) {
-      for (const key of ['val_loss', ...sourceKeys(run)]) {
+      for (const [number, key] of ['val_loss', ...sourceKeys(run)].entries()) {
         const source = key.split('/')[1];
         result.push({
           data: evaluations(run, key),
           series: {label: `${label}, validation${source ? ' of ' + source : ''}`, stroke: run.color,
-            width: source ? 1 : 0, dash: [4, 4], ...(source ? {} : {paths: () => null}),
+            ...(source ? {width: 1, dash: DASHES[number % DASHES.length], name: source} : {width: 0, paths: () => null}),
             points: {show: true, size: source ? 5 : 8, fill: run.color}},
         });
       }
@@ -186,6 +189,25 @@ function short(value) {
   if (size >= 1e4) return (value / 1e3).toFixed(1) + ' k';
   if (size !== 0 && size < 1e-3) return value.toExponential(2);
   return String(Number(value.toPrecision(4)));
+}
+
+// Writes the name of a source above the last point of its line that is in sight.
+function nameSources(plot) {
+  const {ctx, data, bbox} = plot;
+  ctx.save();
+  ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
+  ctx.textAlign = 'right';
+  for (const [i, series] of plot.series.entries()) {
+    if (!series.name || !series.show) continue;
+    const last = data[i].findLastIndex((value, at) => (value ?? null) !== null && data[0][at] <= plot.scales.x.max);
+    if (last < 0) continue;
+    const x = plot.valToPos(data[0][last], 'x', true);
+    const y = plot.valToPos(data[i][last], 'y', true);
+    if (x < bbox.left || y < bbox.top || y > bbox.top + bbox.height) continue;
+    ctx.fillStyle = typeof series.stroke === 'function' ? series.stroke(plot, i) : series.stroke;
+    ctx.fillText(series.name, x - 6 * devicePixelRatio, y - 6 * devicePixelRatio);
+  }
+  ctx.restore();
 }
 
 function draw(chart) {
@@ -222,6 +244,7 @@ function draw(chart) {
     legend: {live: true},
     hooks: {
       setSelect: [plot => { if (plot.select.width > 0) entry.zoomed = true; }],
+      draw: [nameSources],
       ready: [plot => plot.over.addEventListener('dblclick', () => { entry.zoomed = false; })],
     },
   }, data, place);
