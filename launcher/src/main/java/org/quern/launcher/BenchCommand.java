@@ -16,6 +16,7 @@ import picocli.CommandLine.Command;
             BenchCollectiveWorkerCommand.class,
             BenchRestartCommand.class,
             BenchCorpusCommand.class,
+            BenchDuplicatesCommand.class,
             BenchExtractCommand.class
         })
 final class BenchCommand {

@@ -111,7 +111,7 @@ public final class StageBench {
         return page -> fingerprints.sign(page.text(), signature);
     }
 
-    private static List<Page> pages(String text) {
+    static List<Page> pages(String text) {
         List<Page> pages = new ArrayList<>();
         for (int start = 0; start < text.length(); ) {
             int end = Math.min(text.length(), start + DOCUMENT);

@@ -1,0 +1,54 @@
+package org.quern.launcher;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import org.quern.base.ExitCode;
+import org.quern.base.QuernException;
+import org.quern.corpus.bench.DuplicateBench;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/// `quern bench duplicates`: which near copies are found.
+@Command(
+        name = "duplicates",
+        description = {
+            "Plants a near copy of each document, at several rates of edits, and says which are found.",
+            "Beside the recall is what theory expects of 14 buckets of 8 hashes for the same similarities."
+        })
+final class BenchDuplicatesCommand implements Callable<Integer> {
+    @Option(names = "--text", paramLabel = "FILE", required = true, description = "Text that documents are cut from.")
+    private Path text;
+
+    @Override
+    public Integer call() throws IOException {
+        Path folder = Files.createTempDirectory("quern-duplicates");
+        try {
+            System.out.printf(
+                    "%-15s %9s %10s %8s %8s %9s%n",
+                    "edits per word", "documents", "similarity", "recall", "theory", "precision");
+            for (DuplicateBench.Found found : DuplicateBench.measure(read(), folder)) {
+                System.out.printf(
+                        "%-15s %,9d %10.3f %8.4f %8.4f %9s%n",
+                        found.editRate(),
+                        found.documents(),
+                        found.similarity(),
+                        found.recall(),
+                        found.theory(),
+                        Double.isNaN(found.precision()) ? "-" : "%.4f".formatted(found.precision()));
+            }
+        } finally {
+            Folders.delete(folder);
+        }
+        return ExitCode.OK.code();
+    }
+
+    private String read() {
+        try {
+            return Files.readString(text);
+        } catch (IOException e) {
+            throw QuernException.io(text + " cannot be read", e);
+        }
+    }
+}
