@@ -3,6 +3,7 @@ package org.quern.launcher;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.Callable;
 import org.quern.base.ExitCode;
 import org.quern.base.QuernException;
@@ -23,12 +24,14 @@ final class BenchDuplicatesCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        String documents = read();
         Path folder = Files.createTempDirectory("quern-duplicates");
         try {
+            List<DuplicateBench.Found> rows = DuplicateBench.measure(documents, folder);
             System.out.printf(
                     "%-15s %9s %10s %8s %8s %9s%n",
                     "edits per word", "documents", "similarity", "recall", "theory", "precision");
-            for (DuplicateBench.Found found : DuplicateBench.measure(read(), folder)) {
+            for (DuplicateBench.Found found : rows) {
                 System.out.printf(
                         "%-15s %,9d %10.3f %8.4f %8.4f %9s%n",
                         found.editRate(),
