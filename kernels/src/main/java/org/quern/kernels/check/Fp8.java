@@ -33,6 +33,16 @@ enum Fp8 {
         return values[values.length - 1];
     }
 
+    /// Of rounding to the nearest, where there is a leading one: half a unit of the last bit.
+    double relativeError() {
+        return this == E4M3 ? 0x1p-4 : 0x1p-3;
+    }
+
+    /// Of rounding to the nearest below that: half the smallest value.
+    double absoluteError() {
+        return values[1] / 2;
+    }
+
     /// The nearest finite value's bits, of two as near the even ones.
     byte bits(double value) {
         double size = Math.abs(value);

@@ -23,6 +23,7 @@ public final class KernelCatalog {
                         WarpgroupMatMul.variants(),
                         MatMulCases::warpgroupCases,
                         MatMulCases::slowWarpgroupCases),
+                new KernelFamily("fp8", Fp8Cases.variants(), Fp8Cases::cases, Fp8Cases::slowCases),
                 new KernelFamily(
                         "attention", AttentionCases.variants(), AttentionCases::cases, AttentionCases::slowCases),
                 new KernelFamily(

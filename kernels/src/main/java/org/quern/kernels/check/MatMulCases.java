@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.stream.Stream;
 import org.quern.gpu.DeviceMemory;
+import org.quern.kernels.cuda.Fp8MatMul;
 import org.quern.kernels.cuda.GpuKernel;
 import org.quern.kernels.cuda.MatMul;
 import org.quern.kernels.cuda.MatMul.Epilogue;
@@ -72,7 +73,7 @@ public final class MatMulCases {
     }
 
     /// Which kernels compute a product, and how.
-    private sealed interface Way {
+    sealed interface Way {
         /// `mma.sync`.
         ///
         /// @param plan null for the device's own
@@ -91,6 +92,18 @@ public final class MatMulCases {
             }
         }
 
+        /// `wgmma` of floats of 8 bits.
+        record Bytes(WarpgroupMatMul.Plan plan, Fp8 a, Fp8 b) implements Way {
+            /// Powers of two: some other than 1, of which the product is another than each.
+            private static final double SCALE_A = 0.125;
+            private static final double SCALE_B = 4;
+
+            @Override
+            public String toString() {
+                return "%s %s %s".formatted(text(plan.tile(), plan.splits()), a, b);
+            }
+        }
+
         private static String text(Enum<?> tile, int splits) {
             return tile + (splits == 1 ? "" : " / " + splits);
         }
@@ -98,8 +111,7 @@ public final class MatMulCases {
 
     /// @param operands the layout of A and B
     /// @param results that of C, residuals, pre-activations and bias
-    private record Setup(
-            Shape shape, Way way, Finish finish, Layout operands, Layout results, boolean integers, float alpha) {
+    record Setup(Shape shape, Way way, Finish finish, Layout operands, Layout results, boolean integers, float alpha) {
         Setup(Shape shape, MatMulPlan plan, Finish finish, Layout operands, Layout results) {
             this(shape, new Way.Warps(plan), finish, operands, results);
         }
@@ -286,8 +298,8 @@ public final class MatMulCases {
         int n = shape.n();
         int k = shape.k();
         Finish finish = setup.finish;
-        Placed a = shape.transposeA() ? operand(device, setup, k, m) : operand(device, setup, m, k);
-        Placed b = shape.transposeB() ? operand(device, setup, n, k) : operand(device, setup, k, n);
+        Placed a = shape.transposeA() ? operand(device, setup, true, k, m) : operand(device, setup, true, m, k);
+        Placed b = shape.transposeB() ? operand(device, setup, false, n, k) : operand(device, setup, false, k, n);
         float[] bias = finish.hasBias() ? values(device, setup, n) : new float[n];
         DeviceMemory biasMemory = finish.hasBias()
                 ? place(device, setup.results, 1, n, Short.BYTES, bias).matrix.memory()
@@ -311,7 +323,7 @@ public final class MatMulCases {
             case GELU_GRADIENT -> new Epilogue.GeluGradient(extraMatrix);
             case F32, ACCUMULATE -> new Epilogue.StoreF32(extraMatrix);
         };
-        device.run(product(device, setup, a.matrix, b.matrix, c.matrix, epilogue));
+        device.run(product(device, setup, a, b, c.matrix, epilogue));
 
         double[] expected = new double[m * n];
         double[] accumulated = new double[m * n];
@@ -327,7 +339,8 @@ public final class MatMulCases {
                 int at = row * n + column;
                 double x = setup.alpha * sum + bias[column];
                 double other = extra == null || finish == Finish.GELU ? 0 : extra.values[at];
-                double error = ACCUMULATION * (setup.alpha * magnitude + Math.abs(bias[column]) + Math.abs(other));
+                double error =
+                        accumulation(setup) * (setup.alpha * magnitude + Math.abs(bias[column]) + Math.abs(other));
                 expected[at] = x + other;
                 accumulated[at] = error;
                 if (finish == Finish.GELU_GRADIENT) {
@@ -347,7 +360,13 @@ public final class MatMulCases {
         compare(device, "C", c, finish.isFloat(), exact, expected, accumulated);
     }
 
-    private static GpuKernel product(CheckDevice device, Setup setup, Matrix a, Matrix b, Matrix c, Epilogue epilogue) {
+    /// What sums may be off by, as a part of the sum of magnitudes. Of floats of 8 bits tensor cores cut off what is
+    /// more than about 13 bits behind the largest product.
+    private static double accumulation(Setup setup) {
+        return setup.way instanceof Way.Bytes ? 0x1p-11 : ACCUMULATION;
+    }
+
+    private static GpuKernel product(CheckDevice device, Setup setup, Placed a, Placed b, Matrix c, Epilogue epilogue) {
         Shape shape = setup.shape;
         int m = shape.m();
         int n = shape.n();
@@ -357,11 +376,28 @@ public final class MatMulCases {
                         ? given
                         : MatMulPlan.choose(device.library().device(), m, n, shape.k());
                 DeviceMemory workspace = device.output(plan.workspaceBytes(m, n));
-                yield new MatMul(device.library(), plan, shape, a, b, c, setup.alpha, epilogue, workspace);
+                yield new MatMul(
+                        device.library(), plan, shape, a.matrix, b.matrix, c, setup.alpha, epilogue, workspace);
             }
             case Way.Warpgroups(WarpgroupMatMul.Plan plan) -> {
                 DeviceMemory workspace = device.output(plan.workspaceBytes(m, n));
-                yield new WarpgroupMatMul(device.library(), plan, shape, a, b, c, setup.alpha, epilogue, workspace);
+                yield new WarpgroupMatMul(
+                        device.library(), plan, shape, a.matrix, b.matrix, c, setup.alpha, epilogue, workspace);
+            }
+            case Way.Bytes way -> {
+                DeviceMemory workspace = device.output(way.plan.workspaceBytes(m, n));
+                yield Fp8MatMul.of(
+                        device.library(),
+                        way.plan,
+                        m,
+                        n,
+                        shape.k(),
+                        Fp8Cases.matrix(device, way.a, Way.Bytes.SCALE_A, m, shape.k(), a.values),
+                        Fp8Cases.matrix(device, way.b, Way.Bytes.SCALE_B, n, shape.k(), b.values),
+                        c,
+                        setup.alpha,
+                        epilogue,
+                        workspace);
             }
         };
     }
@@ -416,8 +452,15 @@ public final class MatMulCases {
         return setup.integers ? device.integers(count, INTEGERS) : device.normalBf16(count, 1);
     }
 
-    private static Placed operand(CheckDevice device, Setup setup, int rows, int columns) {
+    private static Placed operand(CheckDevice device, Setup setup, boolean isA, int rows, int columns) {
         float[] values = values(device, setup, rows * columns);
+        if (setup.way instanceof Way.Bytes way) {
+            Fp8 type = isA ? way.a : way.b;
+            double scale = isA ? Way.Bytes.SCALE_A : Way.Bytes.SCALE_B;
+            for (int i = 0; i < values.length; i++) {
+                values[i] = (float) (scale * type.round(values[i] / scale));
+            }
+        }
         return place(device, setup.operands, rows, columns, Short.BYTES, values);
     }
 

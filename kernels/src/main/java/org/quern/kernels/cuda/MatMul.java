@@ -329,14 +329,18 @@ public final class MatMul implements GpuKernel {
     /// @throws GpuException if a size is below 1, or a buffer is too small, not aligned to its elements, or
     ///     written while it is read
     static void check(Shape shape, Matrix a, Matrix b, Matrix c, Epilogue epilogue) {
-        checkSizes(shape);
-        int elementBytes = elementBytes(epilogue);
         Area areaA = shape.transposeA
                 ? new Area("A", a, shape.k, shape.m, Short.BYTES)
                 : new Area("A", a, shape.m, shape.k, Short.BYTES);
         Area areaB = shape.transposeB
                 ? new Area("B", b, shape.n, shape.k, Short.BYTES)
                 : new Area("B", b, shape.k, shape.n, Short.BYTES);
+        check(shape, areaA, areaB, c, epilogue);
+    }
+
+    static void check(Shape shape, Area areaA, Area areaB, Matrix c, Epilogue epilogue) {
+        checkSizes(shape);
+        int elementBytes = elementBytes(epilogue);
         Area areaC = new Area("C", c, shape.m, shape.n, elementBytes);
         areaA.check(shape);
         areaB.check(shape);
@@ -358,7 +362,7 @@ public final class MatMul implements GpuKernel {
     }
 
     /// What a matrix takes of memory.
-    private record Area(String name, Matrix matrix, int rows, int columns, int elementBytes) {
+    record Area(String name, Matrix matrix, int rows, int columns, int elementBytes) {
         void check(Shape shape) {
             if (matrix.stride < columns) {
                 throw new GpuException("%s: the stride of %s must be at least its %d columns: got %d"

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
+import java.util.function.Function;
 import org.quern.gpu.DeviceMemory;
 import org.quern.gpu.DeviceProperties;
 import org.quern.gpu.GpuException;
@@ -91,7 +92,11 @@ public final class WarpgroupMatMul implements GpuKernel {
         /// The plan of the least cost for a tile, reckoned as [MatMulPlan#choose] does: clusters take items in
         /// rounds.
         public static Plan choose(DeviceProperties device, Tile tile, Shape shape) {
-            return cheapest(device, all(List.of(tile), shape), shape);
+            return choose(device, List.of(tile), shape);
+        }
+
+        static Plan choose(DeviceProperties device, List<Tile> tiles, Shape shape) {
+            return cheapest(device, all(tiles, shape), shape);
         }
 
         /// The plans that are worth timing, the one that [#choose] would take first.
@@ -192,19 +197,49 @@ public final class WarpgroupMatMul implements GpuKernel {
             float alpha,
             Epilogue epilogue,
             DeviceMemory workspace) {
+        this(library, plan, shape, operands(plan.tile, shape, a, b, c, epilogue), c, alpha, epilogue, workspace);
+    }
+
+    /// What is multiplied.
+    ///
+    /// @param variant of the kernel, by the name of its epilogue
+    /// @param tileK k of a stage
+    /// @param scales parameters of the kernel behind all others
+    record Operands(
+            TensorMap a, TensorMap b, Function<String, KernelVariant> variant, int tileK, List<DeviceMemory> scales) {}
+
+    private static Operands operands(Tile tile, Shape shape, Matrix a, Matrix b, Matrix c, Epilogue epilogue) {
         MatMul.check(shape, a, b, c, epilogue);
         checkAligned(shape, "A", a);
         checkAligned(shape, "B", b);
-        int allSteps = Math.ceilDiv(shape.k(), TILE_K);
+        return new Operands(
+                map(a, !shape.transposeA(), shape.m(), shape.k(), TILE_M),
+                map(b, shape.transposeB(), shape.n(), shape.k(), tile.n / tile.blocks),
+                name -> variant(tile, shape.transposeA(), shape.transposeB(), name),
+                TILE_K,
+                List.of());
+    }
+
+    WarpgroupMatMul(
+            KernelLibrary library,
+            Plan plan,
+            Shape shape,
+            Operands operands,
+            Matrix c,
+            float alpha,
+            Epilogue epilogue,
+            DeviceMemory workspace) {
+        int allSteps = Math.ceilDiv(shape.k(), operands.tileK);
         int steps = Math.ceilDiv(allSteps, plan.splits);
         int splits = Math.ceilDiv(allSteps, steps);
         if (splits == 1) {
-            product = product(library, plan.tile, steps, splits, shape, a, b, c, alpha, epilogue);
+            product = product(library, plan.tile, steps, splits, shape, operands, c, alpha, epilogue);
             reduction = null;
         } else {
             MatMul.checkWorkspace(shape, workspace, plan.workspaceBytes(shape.m(), shape.n()));
             Matrix parts = new Matrix(workspace, shape.n());
-            product = product(library, plan.tile, steps, splits, shape, a, b, parts, 1, new Epilogue.StoreF32(null));
+            product =
+                    product(library, plan.tile, steps, splits, shape, operands, parts, 1, new Epilogue.StoreF32(null));
             reduction = MatMul.reduction(library, workspace, splits, shape, c, alpha, epilogue);
         }
     }
@@ -215,8 +250,7 @@ public final class WarpgroupMatMul implements GpuKernel {
             int steps,
             int splits,
             Shape shape,
-            Matrix a,
-            Matrix b,
+            Operands operands,
             Matrix c,
             float alpha,
             Epilogue epilogue) {
@@ -227,14 +261,9 @@ public final class WarpgroupMatMul implements GpuKernel {
                     "%s: a product has at most %,d tiles: it needs %,d".formatted(shape, Integer.MAX_VALUE, items));
         }
         Matrix extra = epilogue.extra() == null ? MatMul.NONE : epilogue.extra();
-        return new Launch(
-                library.function(
-                        variant(tile, shape.transposeA(), shape.transposeB(), MatMul.name(epilogue)), "matmul"),
-                Dim.of((int) Math.min(items, clusters(device, tile)) * tile.blocks),
-                Dim.of(THREADS),
-                tile.sharedBytes(),
-                map(a, !shape.transposeA(), shape.m(), shape.k(), TILE_M),
-                map(b, shape.transposeB(), shape.n(), shape.k(), tile.n / tile.blocks),
+        List<Object> arguments = new ArrayList<>(List.of(
+                operands.a,
+                operands.b,
                 c.memory(),
                 shape.m(),
                 shape.n(),
@@ -246,7 +275,14 @@ public final class WarpgroupMatMul implements GpuKernel {
                 extra.stride(),
                 splits,
                 steps,
-                MatMulPlan.partBytes(shape.m(), shape.n()));
+                MatMulPlan.partBytes(shape.m(), shape.n())));
+        arguments.addAll(operands.scales);
+        return new Launch(
+                library.function(operands.variant.apply(MatMul.name(epilogue)), "matmul"),
+                Dim.of((int) Math.min(items, clusters(device, tile)) * tile.blocks),
+                Dim.of(THREADS),
+                tile.sharedBytes(),
+                arguments.toArray());
     }
 
     /// Clusters that a device holds at a time; one at least, so that it may be told that there is no room.

@@ -1,0 +1,127 @@
+package org.quern.kernels.cuda;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.quern.gpu.DeviceMemory;
+import org.quern.gpu.DeviceProperties;
+import org.quern.gpu.GpuException;
+import org.quern.gpu.TensorMap;
+import org.quern.kernels.cuda.MatMul.Area;
+import org.quern.kernels.cuda.MatMul.Epilogue;
+import org.quern.kernels.cuda.MatMul.Matrix;
+import org.quern.kernels.cuda.MatMul.Shape;
+import org.quern.kernels.cuda.WarpgroupMatMul.Operands;
+import org.quern.kernels.cuda.WarpgroupMatMul.Plan;
+import org.quern.kernels.cuda.WarpgroupMatMul.Tile;
+import org.quern.ptx.KernelVariant;
+
+/// C = epilogue(alpha A B) of floats of 8 bits for compute capability 9.0, accumulated in fp32: [WarpgroupMatMul]
+/// with half the bytes. A is [m, k]; B is [k, n] and stored as [n, k], as tensor cores multiply such floats along k
+/// only.
+public final class Fp8MatMul {
+    /// Wider ones have no registers for the sums of a k tile beside those of all.
+    public static final List<Tile> TILES = List.of(Tile.N128, Tile.N64);
+
+    private static final int TILE_M = 128;
+    private static final int TILE_K = 128;
+
+    /// A's and B's: forward passes, and gradients as A or B.
+    private static final List<List<Fp8Type>> TYPES = List.of(
+            List.of(Fp8Type.E4M3, Fp8Type.E4M3),
+            List.of(Fp8Type.E5M2, Fp8Type.E4M3),
+            List.of(Fp8Type.E4M3, Fp8Type.E5M2));
+
+    private Fp8MatMul() {}
+
+    /// The plan of the least cost: a product takes as long as one of brain floats of half the k, whose tiles have as
+    /// many bytes.
+    public static Plan plan(DeviceProperties device, int m, int n, int k) {
+        return Plan.choose(device, TILES, new Shape(m, n, Math.ceilDiv(k, 2), false, true));
+    }
+
+    /// A product by a given plan, of which the tile is one of [#TILES].
+    ///
+    /// @param workspace at least [Plan#workspaceBytes], or null if that is 0
+    /// @throws GpuException if a size is below 1, or a buffer is too small, not aligned, or written
+    ///     while it is read
+    public static GpuKernel of(
+            KernelLibrary library,
+            Plan plan,
+            int m,
+            int n,
+            int k,
+            Fp8Matrix a,
+            Fp8Matrix b,
+            Matrix c,
+            float alpha,
+            Epilogue epilogue,
+            DeviceMemory workspace) {
+        Shape shape = new Shape(m, n, k, false, true);
+        MatMul.check(shape, area("A", a, m, k), area("B", b, n, k), c, epilogue);
+        String types = name(List.of(a.type(), b.type()));
+        Operands operands = new Operands(
+                map(a, m, k, TILE_M),
+                map(b, n, k, plan.tileN()),
+                name -> variant(plan.tile(), types, name),
+                TILE_K,
+                List.of(a.scale(), b.scale()));
+        return new WarpgroupMatMul(library, plan, shape, operands, c, alpha, epilogue, workspace);
+    }
+
+    private static Area area(String name, Fp8Matrix matrix, int rows, int k) {
+        return new Area(name, new Matrix(matrix.values(), matrix.stride()), rows, k, 1);
+    }
+
+    private static TensorMap map(Fp8Matrix matrix, int rows, int k, int tile) {
+        return TensorMap.matrix(
+                TensorMap.Element.UINT8,
+                matrix.values(),
+                rows,
+                k,
+                matrix.stride(),
+                tile,
+                TILE_K,
+                TensorMap.Swizzle.BYTES_128);
+    }
+
+    private static String name(List<Fp8Type> types) {
+        if (!TYPES.contains(types)) {
+            throw new GpuException(
+                    "there is no product of %s and %s in fp8: gradients, in e5m2, are one operand at most"
+                            .formatted(types.getFirst().text(), types.getLast().text()));
+        }
+        return types.getFirst().text() + "." + types.getLast().text();
+    }
+
+    /// All kernels of the family, but for the reduction of split products, which is [MatMul]'s.
+    public static List<KernelVariant> variants() {
+        List<KernelVariant> variants = new ArrayList<>();
+        for (List<Fp8Type> types : TYPES) {
+            for (String epilogue : MatMul.EPILOGUES) {
+                for (Tile tile : TILES) {
+                    variants.add(variant(tile, name(types), epilogue));
+                }
+            }
+        }
+        return variants;
+    }
+
+    private static KernelVariant variant(Tile tile, String types, String epilogue) {
+        return KernelVariant.of(
+                "matmul.sm_90a",
+                "tile_n",
+                tile.n(),
+                "stages",
+                tile.stages(),
+                "blocks",
+                1,
+                "transpose_a",
+                false,
+                "transpose_b",
+                true,
+                "epilogue",
+                epilogue,
+                "fp8",
+                types);
+    }
+}
