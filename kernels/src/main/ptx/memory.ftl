@@ -290,20 +290,21 @@ memory.
 <#macro blockMax value>
     {
     .reg .pred %p;
-    .reg .b32 %lane, %slot;
+    .reg .b32 %lane, %slot, %maxima;
     .shared .align 16 .b8 maxima[32];
     redux.sync.max.u32 ${value}, ${value}, 0xFFFFFFFF;
+    mov.u32 %maxima, maxima;
     mov.u32 %lane, %tid.x;
     shr.u32 %slot, %lane, 5;
     shl.b32 %slot, %slot, 2;
-    add.u32 %slot, %slot, maxima;
+    add.u32 %slot, %slot, %maxima;
     and.b32 %lane, %lane, 31;
     setp.eq.u32 %p, %lane, 0;
     @%p st.shared.u32 [%slot], ${value};
     bar.sync 0;
     and.b32 %lane, %lane, 7;
     shl.b32 %slot, %lane, 2;
-    add.u32 %slot, %slot, maxima;
+    add.u32 %slot, %slot, %maxima;
     ld.shared.u32 ${value}, [%slot];
     redux.sync.max.u32 ${value}, ${value}, 0xFFFFFFFF;
     }

@@ -63,8 +63,9 @@ public record RunConfig(
 
     /// What computes on a GPU.
     ///
-    /// @param provider of matrix products: `ptx`, Quern's own kernels; `library`, NVIDIA's cuBLAS; or `warpgroups`,
-    ///     Quern's own for compute capability 9.0, of attention as well
+    /// @param provider of matrix products: `ptx`, Quern's own kernels; `library`, NVIDIA's cuBLAS; `warpgroups`,
+    ///     Quern's own for compute capability 9.0, of attention as well; or `fp8`, the same with the products of
+    ///     linear layers in floats of 8 bits
     public record Kernels(@Default("ptx") KernelProvider provider) {}
 
     /// The loop.
@@ -380,9 +381,9 @@ public record RunConfig(
             problems.add("kernels.provider must be ptx without a GPU in run.device: got library on " + run.device());
         }
         boolean emulated = run.device().equals(Devices.EMULATED);
-        if (kernels.provider() == KernelProvider.WARPGROUPS && !Devices.isGpu(run.device()) && !emulated) {
-            problems.add("kernels.provider must be ptx if run.device is neither cuda nor emulated: got warpgroups on "
-                    + run.device());
+        if (kernels.provider().needsWarpgroups() && !Devices.isGpu(run.device()) && !emulated) {
+            problems.add("kernels.provider must be ptx if run.device is neither cuda nor emulated: got %s on %s"
+                    .formatted(kernels.provider().key(), run.device()));
         }
         scheduleProblems(problems);
         data.anneal().stream()

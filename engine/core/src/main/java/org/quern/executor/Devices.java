@@ -70,17 +70,17 @@ public final class Devices {
     private static Executor gpu(String name, KernelProvider provider) {
         Gpu gpu = Gpus.open(name);
         DeviceProperties properties = gpu.properties();
-        if (provider == KernelProvider.WARPGROUPS && properties.major() != 9) {
+        if (provider.needsWarpgroups() && properties.major() != 9) {
             gpu.close();
-            throw QuernException.data("kernels.provider warpgroups needs compute capability 9.0: %s has %d.%d (try ptx)"
-                    .formatted(properties.name(), properties.major(), properties.minor()));
+            throw QuernException.data("kernels.provider %s needs compute capability 9.0: %s has %d.%d (try ptx)"
+                    .formatted(provider.key(), properties.name(), properties.major(), properties.minor()));
         }
         return new GpuExecutor(gpu, LoadedKernels.assembled(gpu, CubinCache.standard()), provider.matMuls());
     }
 
     /// The oldest GPU that has the provider's kernels.
     private static Executor emulated(KernelProvider provider) {
-        Options.Device limits = provider == KernelProvider.WARPGROUPS ? Options.Device.SM_90 : Options.Device.SM_80;
+        Options.Device limits = provider.needsWarpgroups() ? Options.Device.SM_90 : Options.Device.SM_80;
         EmulatedGpu gpu = new EmulatedGpu(Options.DEFAULT.withDevice(limits));
         Optional.ofNullable(System.getProperty(FAIL)).ifPresent(fault -> fail(gpu, fault));
         return new GpuExecutor(gpu, LoadedKernels.asText(gpu), provider.matMuls());

@@ -335,8 +335,9 @@ final class GpuKernels {
             case GELU -> new Epilogue.Gelu(bias, matrix(tail.extra(), memory.apply(tail.extra())));
             case GELU_GRADIENT -> new Epilogue.GeluGradient(matrix(tail.extra(), memory.apply(tail.extra())));
         };
-        return matMuls.of(
+        return matMuls.ofLayer(
                 library,
+                op.role(),
                 shape(node, op),
                 matrix(node.input(0), in(node, 0)),
                 matrix(node.input(1), in(node, 1)),
@@ -404,7 +405,7 @@ final class GpuKernels {
     private static long scratchBytes(Node node, DeviceProperties device, MatMuls matMuls) {
         int multiprocessors = device.multiprocessors();
         return switch (node.op()) {
-            case Op.MatMul op -> matMuls.workspaceBytes(device, shape(node, op));
+            case Op.MatMul op -> matMuls.layerWorkspaceBytes(device, op.role(), shape(node, op));
             case Op.ColumnSum() -> ColumnSum.workspaceBytes(rows(node, 0), columns(node, 0), multiprocessors);
             case Op.EmbeddingGradient _ -> Embedding.workspaceBytes(rows(node, 1), columns(node, 1));
             case Op.RmsNormGradient() -> RmsNorm.workspaceBytes(rows(node, 0), columns(node, 0), multiprocessors);

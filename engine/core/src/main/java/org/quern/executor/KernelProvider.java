@@ -1,5 +1,7 @@
 package org.quern.executor;
 
+import java.util.Locale;
+
 /// Who computes matrix products on a GPU. All else is Quern's own PTX with either.
 ///
 /// There is no such choice of attention: cuDNN has it in its graph interface only, which JCuda's cuDNN, of
@@ -12,12 +14,24 @@ public enum KernelProvider {
     LIBRARY(new LibraryMatMuls()),
     /// Quern's own kernels for compute capability 9.0 (H100, H200), attention's among them. They have run on the
     /// emulator only.
-    WARPGROUPS(new WarpgroupMatMuls());
+    WARPGROUPS(new WarpgroupMatMuls()),
+    /// The same with the products of linear layers in floats of 8 bits: fewer bits than all others take.
+    FP8(new Fp8MatMuls());
 
     private final MatMuls matMuls;
 
     KernelProvider(MatMuls matMuls) {
         this.matMuls = matMuls;
+    }
+
+    /// Whether its kernels are those of compute capability 9.0.
+    public boolean needsWarpgroups() {
+        return this == WARPGROUPS || this == FP8;
+    }
+
+    /// As configurations call it: `warpgroups`.
+    public String key() {
+        return name().toLowerCase(Locale.ROOT);
     }
 
     MatMuls matMuls() {

@@ -15,7 +15,7 @@ import org.quern.kernels.cuda.WarpgroupMatMul.Plan;
 
 /// Quern's own kernels for compute capability 9.0, and its others where rows are not aligned to 16 bytes or
 /// heads are of other sizes.
-final class WarpgroupMatMuls implements MatMuls {
+class WarpgroupMatMuls implements MatMuls {
     @Override
     public GpuKernel of(
             KernelLibrary library,

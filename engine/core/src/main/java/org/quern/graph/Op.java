@@ -42,8 +42,24 @@ public sealed interface Op {
 
     // ---------------------------------------------------------------- linear
 
+    /// What a product is to a linear layer of a model's blocks.
+    enum Role {
+        /// Nothing.
+        OTHER,
+        /// What the layer gives.
+        FORWARD,
+        /// A gradient: `a` is that of what the layer gave, `b` its weights or what it took.
+        GRADIENT_A,
+        /// The same the other way round.
+        GRADIENT_B
+    }
+
     /// op(a) op(b), each transposed or not; leading sizes of `a` are rows. Accumulation in fp32.
-    record MatMul(boolean transposeA, boolean transposeB) implements Op {
+    record MatMul(boolean transposeA, boolean transposeB, Role role) implements Op {
+        public MatMul(boolean transposeA, boolean transposeB) {
+            this(transposeA, transposeB, Role.OTHER);
+        }
+
         @Override
         public List<Shape> outputShapes(List<Shape> inputs) {
             Shape a = inputs.get(0);
@@ -66,18 +82,20 @@ public sealed interface Op {
             Value a = node.input(0);
             Value b = node.input(1);
             Value dOut = gradients.of(node.output(0));
+            Role first = role == Role.OTHER ? Role.OTHER : Role.GRADIENT_A;
+            Role second = role == Role.OTHER ? Role.OTHER : Role.GRADIENT_B;
             if (gradients.needed(a)) {
                 if (transposeA) {
-                    gradients.contribute(a, new MatMul(transposeB, true), b, dOut);
+                    gradients.contribute(a, new MatMul(transposeB, true, second), b, dOut);
                 } else {
-                    gradients.contribute(a, new MatMul(false, !transposeB), dOut, b);
+                    gradients.contribute(a, new MatMul(false, !transposeB, first), dOut, b);
                 }
             }
             if (gradients.needed(b)) {
                 if (transposeB) {
-                    gradients.contribute(b, new MatMul(true, transposeA), dOut, a);
+                    gradients.contribute(b, new MatMul(true, transposeA, first), dOut, a);
                 } else {
-                    gradients.contribute(b, new MatMul(!transposeA, false), a, dOut);
+                    gradients.contribute(b, new MatMul(!transposeA, false, second), a, dOut);
                 }
             }
         }

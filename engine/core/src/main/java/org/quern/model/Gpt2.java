@@ -90,8 +90,9 @@ public final class Gpt2 implements Model {
     }
 
     private Value linear(Graph graph, String name, Value x) {
-        Value product = graph.add(name, new Op.MatMul(false, false), x, parameter(graph, name + ".weight"));
-        return graph.add(name + ".biased", new Op.AddBias(), product, parameter(graph, name + ".bias"));
+        Op product = new Op.MatMul(false, false, Op.Role.FORWARD);
+        Value value = graph.add(name, product, x, parameter(graph, name + ".weight"));
+        return graph.add(name + ".biased", new Op.AddBias(), value, parameter(graph, name + ".bias"));
     }
 
     private Value parameter(Graph graph, String name) {

@@ -107,7 +107,7 @@ public final class Llama implements Model {
     }
 
     private Value linear(Graph graph, String name, Value x) {
-        return graph.add(name, new Op.MatMul(false, true), x, parameter(graph, name));
+        return graph.add(name, new Op.MatMul(false, true, Op.Role.FORWARD), x, parameter(graph, name));
     }
 
     private Value parameter(Graph graph, String name) {

@@ -58,7 +58,7 @@ final class ReferenceExecutor {
         double[] x = in[0];
         double[] y = out[0];
         switch (node.op()) {
-            case Op.MatMul(boolean transposeA, boolean transposeB) -> {
+            case Op.MatMul(boolean transposeA, boolean transposeB, Op.Role _) -> {
                 int m = node.output(0).shape().rows();
                 int n = node.output(0).shape().columns();
                 int k = transposeA ? rows : columns;

@@ -8,6 +8,8 @@ import org.quern.gpu.CuBlas;
 import org.quern.gpu.DeviceMemory;
 import org.quern.kernels.bench.KernelBenchmark.Setup;
 import org.quern.kernels.bench.Product.Ending;
+import org.quern.kernels.cuda.Fp8Linear;
+import org.quern.kernels.cuda.Fp8Type;
 import org.quern.kernels.cuda.LibraryMatMul;
 import org.quern.kernels.cuda.MatMul.Shape;
 import org.quern.kernels.cuda.MatMulPlan;
@@ -104,7 +106,9 @@ final class MatMulBenchmarks {
                         rivals(product.ending())));
     }
 
-    /// cuBLAS where it has such an epilogue, and the kernels of warpgroups, which run on `sm_90` alone.
+    /// cuBLAS where it has such an epilogue, and the kernels of warpgroups, which run on `sm_90` alone: of brain
+    /// floats,
+    /// and of floats of 8 bits that the brain floats become first.
     private static Map<String, Setup> libraries(Product product) {
         Map<String, Setup> libraries = new LinkedHashMap<>();
         switch (product.ending()) {
@@ -123,6 +127,22 @@ final class MatMulBenchmarks {
                     (kernels, memory) -> product.by(Plan.choose(kernels.device(), tile, product.shape()))
                             .bind(kernels, memory));
         }
+        libraries.put("fp8", (kernels, memory) -> {
+            Shape shape = product.shape();
+            Product.Buffers buffers = product.buffers(memory);
+            // Of a layer's products, those that are no forward pass have a gradient for A.
+            Fp8Type typeA = shape.transposeB() ? Fp8Type.E4M3 : Fp8Type.E5M2;
+            return new Fp8Linear(
+                    kernels,
+                    shape,
+                    buffers.a(),
+                    typeA,
+                    buffers.b(),
+                    Fp8Type.E4M3,
+                    buffers.c(),
+                    buffers.epilogue(),
+                    memory.output(Fp8Linear.workspaceBytes(kernels.device(), shape)));
+        });
         return libraries;
     }
 

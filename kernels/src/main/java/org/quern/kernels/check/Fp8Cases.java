@@ -9,10 +9,10 @@ import org.quern.kernels.check.MatMulCases.Finish;
 import org.quern.kernels.check.MatMulCases.Layout;
 import org.quern.kernels.check.MatMulCases.Setup;
 import org.quern.kernels.check.MatMulCases.Way;
+import org.quern.kernels.cuda.Fp8Linear;
 import org.quern.kernels.cuda.Fp8MatMul;
 import org.quern.kernels.cuda.Fp8Matrix;
 import org.quern.kernels.cuda.Fp8Type;
-import org.quern.kernels.cuda.GpuKernel;
 import org.quern.kernels.cuda.MatMul.Epilogue;
 import org.quern.kernels.cuda.MatMul.Matrix;
 import org.quern.kernels.cuda.MatMul.Shape;
@@ -22,6 +22,9 @@ import org.quern.ptx.KernelVariant;
 
 /// Floats of 8 bits: what brain floats become, products of such matrices, and both together.
 final class Fp8Cases {
+    /// Of A and B: those that there are kernels for.
+    private static final Fp8[][] TYPES = {{Fp8.E4M3, Fp8.E4M3}, {Fp8.E5M2, Fp8.E4M3}, {Fp8.E4M3, Fp8.E5M2}};
+
     private Fp8Cases() {}
 
     static List<KernelVariant> variants() {
@@ -75,8 +78,6 @@ final class Fp8Cases {
         }
         return cases.stream();
     }
-
-    private static final Fp8[][] TYPES = {{Fp8.E4M3, Fp8.E4M3}, {Fp8.E5M2, Fp8.E4M3}, {Fp8.E4M3, Fp8.E5M2}};
 
     static Stream<KernelCase> slowCases() {
         List<KernelCase> cases = new ArrayList<>();
@@ -194,7 +195,9 @@ final class Fp8Cases {
             byte[] before = new byte[(int) Fp8Matrix.bytes(outRows, k)];
             DeviceMemory memory = device.bytes(before);
             Fp8Matrix out = Fp8Matrix.in(memory, gpuType(type), outRows, k);
-            device.run(quantize(device, device.bf16(x), rows, columns, transposed, out));
+            int multiprocessors = device.library().device().multiprocessors();
+            DeviceMemory workspace = device.output(Quantize.workspaceBytes(x.length, multiprocessors));
+            device.run(Quantize.of(device.library(), device.bf16(x), rows, columns, transposed, out, workspace));
 
             int shift = shift(type, x);
             byte[] bytes = device.readBytes(out.values());
@@ -212,13 +215,6 @@ final class Fp8Cases {
         });
     }
 
-    private static GpuKernel quantize(
-            CheckDevice device, DeviceMemory x, int rows, int columns, boolean transposed, Fp8Matrix out) {
-        int multiprocessors = device.library().device().multiprocessors();
-        DeviceMemory workspace = device.output(Quantize.workspaceBytes((long) rows * columns, multiprocessors));
-        return Quantize.of(device.library(), x, rows, columns, transposed, out, workspace);
-    }
-
     // ---------------------------------------------------------------- both together
 
     /// A product of brain floats in floats of 8 bits: what the same numbers give in double precision when they are
@@ -231,22 +227,19 @@ final class Fp8Cases {
             int k = shape.k();
             float[] a = device.normalBf16(m * k, 5);
             float[] b = device.normalBf16(k * n, 0.02);
-            Operand quantizedA = operand(device, typeA, a, m, k, shape.transposeA());
-            Operand quantizedB = operand(device, typeB, b, n, k, !shape.transposeB());
+            Operand quantizedA = new Operand(typeA, a, m, k, shape.transposeA(), shift(typeA, a));
+            Operand quantizedB = new Operand(typeB, b, n, k, !shape.transposeB(), shift(typeB, b));
             DeviceMemory c = device.outputF32((long) m * n);
-            WarpgroupMatMul.Plan plan = Fp8MatMul.plan(device.library().device(), m, n, k);
-            device.run(Fp8MatMul.of(
+            device.run(new Fp8Linear(
                     device.library(),
-                    plan,
-                    m,
-                    n,
-                    k,
-                    quantizedA.matrix,
-                    quantizedB.matrix,
+                    shape,
+                    new Matrix(device.bf16(a), shape.transposeA() ? m : k),
+                    gpuType(typeA),
+                    new Matrix(device.bf16(b), shape.transposeB() ? k : n),
+                    gpuType(typeB),
                     new Matrix(c, n),
-                    1,
                     new Epilogue.StoreF32(null),
-                    device.output(plan.workspaceBytes(m, n))));
+                    device.output(Fp8Linear.workspaceBytes(device.library().device(), shape))));
             double[] rounded = new double[m * n];
             double[] exact = new double[m * n];
             double[] accumulated = new double[m * n];
@@ -272,7 +265,7 @@ final class Fp8Cases {
     }
 
     /// A matrix [rows, k] and what became of it.
-    private record Operand(Fp8 type, float[] x, int rows, int k, boolean transposed, Fp8Matrix matrix, int shift) {
+    private record Operand(Fp8 type, float[] x, int rows, int k, boolean transposed, int shift) {
         double at(int row, int i) {
             return transposed ? x[i * rows + row] : x[row * k + i];
         }
@@ -285,11 +278,5 @@ final class Fp8Cases {
         double error(double value) {
             return Math.max(Math.abs(value) * type.relativeError(), Math.scalb(type.absoluteError(), -shift));
         }
-    }
-
-    private static Operand operand(CheckDevice device, Fp8 type, float[] x, int rows, int k, boolean transposed) {
-        Fp8Matrix matrix = Fp8Matrix.in(device.output(Fp8Matrix.bytes(rows, k)), gpuType(type), rows, k);
-        device.run(quantize(device, device.bf16(x), transposed ? k : rows, transposed ? rows : k, transposed, matrix));
-        return new Operand(type, x, rows, k, transposed, matrix, shift(type, x));
     }
 }
