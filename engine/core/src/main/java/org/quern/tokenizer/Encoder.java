@@ -3,63 +3,37 @@ package org.quern.tokenizer;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
-import java.util.Arrays;
 
 /// Encodes text into ids, remembering the words it has met. Not thread-safe: one for each thread.
 ///
-/// Words of up to 15 bytes are kept in a cache of 32-byte entries, two to a cache line: the word and its length
-/// in two longs, then up to four tokens, or where more of them lie. Other words of less than 100 bytes are kept
-/// in a [WordCache]. New words are merged, the short ones in plain arrays, the long ones with a heap, so that a
-/// word of n bytes costs O(n log n) whatever it holds.
+/// Words of up to 15 bytes are looked up in [PackedWords]. Longer ones, and those that are new, are cut into pieces
+/// that no merge crosses ([Seams]), which are looked up likewise; what is still new is merged. A word of n bytes
+/// costs O(n log n) whatever it holds.
 public final class Encoder {
     private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
-    private static final int MAX_CACHED_BYTES = 15;
-    private static final int MAX_PACKED_TOKENS = 4;
-    private static final int MAX_KEPT_TOKENS = 1 << 21;
-    private static final int ENTRY = 4;
-    private static final int MIN_CACHE_ENTRIES = 1 << 8;
-    private static final int MAX_CACHE_ENTRIES = 1 << 18;
-    private static final long[] LOW_MASK = new long[MAX_CACHED_BYTES + 1];
-    private static final long[] HIGH_MASK = new long[MAX_CACHED_BYTES + 1];
+    /// Longer pieces are not kept.
+    private static final int MAX_KEPT_BYTES = 100;
 
-    static {
-        for (int length = 1; length <= MAX_CACHED_BYTES; length++) {
-            LOW_MASK[length] = length >= 8 ? -1 : (1L << 8 * length) - 1;
-            HIGH_MASK[length] = length <= 8 ? 0 : (1L << 8 * (length - 8)) - 1;
-        }
-    }
-
-    /// From here on a heap is faster than a scan for the most urgent merge.
-    private static final int LONG_WORD = 100;
+    /// In the second half of a packed word: it is a piece of a word.
+    private static final long PIECE = 1L << 63;
 
     private final Tokenizer tokenizer;
-    private final Vocabulary vocabulary;
     private final SplitPattern pattern;
-    private final MergeTable merges;
-    private final int[] byteIds;
-    private final boolean wholeWords;
+    private final WholeWords wholes;
+    private final Seams seams;
+    private final WordMerger merger;
 
-    private long[] cache = new long[ENTRY * MIN_CACHE_ENTRIES];
-    private int cached;
-    /// The tokens of the entries that have more than four.
-    private int[] many = new int[1 << 8];
-
-    private int manySize;
-    private final WordCache longerWords = new WordCache();
-
-    private final int[] ids = new int[LONG_WORD];
-    /// Rank and result of the merge of `ids[i]` with `ids[i + 1]`.
-    private final long[] next = new long[LONG_WORD];
-    private LongWord longWord;
+    private final PackedWords packed = new PackedWords();
+    private final WordCache longPieces = new WordCache();
 
     Encoder(Tokenizer tokenizer) {
         this.tokenizer = tokenizer;
-        this.vocabulary = tokenizer.vocabulary();
         this.pattern = tokenizer.pattern();
-        this.merges = tokenizer.mergeTable();
-        this.byteIds = tokenizer.byteIds();
-        this.wholeWords = tokenizer.wholeWords();
+        EncodingTables tables = tokenizer.encodingTables();
+        this.wholes = tables.wholes();
+        this.seams = tables.seams();
+        this.merger = new WordMerger(tables.merges());
     }
 
     /// Appends the ids of a text to `out`; special tokens in it are read as plain text. Bytes that are not UTF-8 are
@@ -96,189 +70,99 @@ public final class Encoder {
         int start = from;
         while (start < to) {
             if (to - start >= 2 * Long.BYTES) {
-                long low = (long) LONG.get(text, start);
-                long high = (long) LONG.get(text, start + Long.BYTES);
-                int length = pattern.shortWord(low, high);
+                long first = (long) LONG.get(text, start);
+                long second = (long) LONG.get(text, start + Long.BYTES);
+                int length = pattern.shortWord(first, second);
                 if (length > 0) {
-                    encodePacked(text, start, start + length, low & LOW_MASK[length], high & HIGH_MASK[length], out);
+                    long low = PackedWords.low(first, length);
+                    long high = PackedWords.high(second, length);
+                    if (!packed.get(low, high, out)) {
+                        encodeNew(text, start, start + length, low, high, out);
+                    }
                     start += length;
                     continue;
                 }
             }
             int end = pattern.next(text, start, to);
-            if (end - start <= MAX_CACHED_BYTES) {
-                encodeShort(text, start, end, out);
+            if (end - start <= PackedWords.MAX_BYTES) {
+                encodeShort(text, start, end, 0, out);
             } else {
-                encodeLonger(text, start, end, out);
+                encodeLong(text, start, end, out);
             }
             start = end;
         }
     }
 
-    private void encodeShort(byte[] text, int from, int to, TokenBuffer out) {
-        int length = to - from;
+    /// @param piece [#PIECE] or 0
+    private void encodeShort(byte[] text, int from, int to, long piece, TokenBuffer out) {
         long low;
         long high;
         if (from + 2 * Long.BYTES <= text.length) {
-            low = (long) LONG.get(text, from) & LOW_MASK[length];
-            high = (long) LONG.get(text, from + Long.BYTES) & HIGH_MASK[length];
+            low = PackedWords.low((long) LONG.get(text, from), to - from);
+            high = PackedWords.high((long) LONG.get(text, from + Long.BYTES), to - from) | piece;
         } else {
-            low = 0;
-            high = 0;
-            for (int i = length - 1; i >= 0; i--) {
-                if (i < Long.BYTES) {
-                    low = low << 8 | text[from + i] & 0xFF;
-                } else {
-                    high = high << 8 | text[from + i] & 0xFF;
-                }
-            }
+            low = PackedWords.low(text, from, to);
+            high = PackedWords.high(text, from, to) | piece;
         }
-        encodePacked(text, from, to, low, high, out);
-    }
-
-    /// @param low the first eight bytes of the word, the first one lowest
-    /// @param bytes9to15 the others
-    private void encodePacked(byte[] text, int from, int to, long low, long bytes9to15, TokenBuffer out) {
-        long high = bytes9to15 | (long) (to - from) << 56;
-        int entry = entry(low, high);
-        if (cache[entry] != low || cache[entry + 1] != high) {
-            // The other entry of the pair, on the same cache line.
-            entry ^= ENTRY;
-            if (cache[entry] != low || cache[entry + 1] != high) {
-                encodeNew(text, from, to, low, high, out);
-                return;
-            }
-        }
-        long first = cache[entry + 2];
-        if ((int) first < 0) {
-            out.addAll(many, ~(int) first, (int) cache[entry + 3]);
-        } else {
-            out.addFour(first, cache[entry + 3]);
+        if (!packed.get(low, high, out)) {
+            encodeNew(text, from, to, low, high, out);
         }
     }
 
-    private int entry(long low, long high) {
-        long hash = (low ^ Long.rotateLeft(high, 29)) * 0x9E3779B97F4A7C15L;
-        hash ^= hash >>> 29;
-        return (int) (hash >>> 20) * ENTRY & cache.length - 1;
-    }
-
+    /// Encodes a short word or piece that is not kept, and keeps it.
     private void encodeNew(byte[] text, int from, int to, long low, long high, TokenBuffer out) {
         int before = out.size();
-        encodeUncached(text, from, to, out);
-        int count = out.size() - before;
-        if (2 * ENTRY * ++cached > cache.length && cache.length < ENTRY * MAX_CACHE_ENTRIES) {
-            enlargeCache();
-        }
-        int[] tokens = out.array();
-        if (count > MAX_PACKED_TOKENS) {
-            insert(low, high, ~keep(tokens, before, count), count);
-            return;
-        }
-        long first = 0xFFFF_FFFFL & tokens[before] | (count > 1 ? (long) tokens[before + 1] << 32 : -1L << 32);
-        long second = count > 2
-                ? 0xFFFF_FFFFL & tokens[before + 2] | (count > 3 ? (long) tokens[before + 3] << 32 : -1L << 32)
-                : -1;
-        insert(low, high, first, second);
-    }
-
-    /// Where the tokens are kept from now on. If there are too many, the cache begins anew.
-    private int keep(int[] tokens, int from, int count) {
-        if (manySize + count > MAX_KEPT_TOKENS) {
-            Arrays.fill(cache, 0);
-            cached = 0;
-            manySize = 0;
-        }
-        if (manySize + count > many.length) {
-            many = Arrays.copyOf(many, 2 * many.length);
-        }
-        System.arraycopy(tokens, from, many, manySize, count);
-        manySize += count;
-        return manySize - count;
-    }
-
-    /// Puts an entry first in its pair; the one that was first becomes second, the second is forgotten.
-    private void insert(long low, long high, long first, long second) {
-        int entry = entry(low, high);
-        System.arraycopy(cache, entry, cache, entry ^ ENTRY, ENTRY);
-        cache[entry] = low;
-        cache[entry + 1] = high;
-        cache[entry + 2] = first;
-        cache[entry + 3] = second;
-    }
-
-    private void enlargeCache() {
-        long[] old = cache;
-        cache = new long[4 * old.length];
-        for (int i = 0; i < old.length; i += ENTRY) {
-            if (old[i + 1] != 0) {
-                insert(old[i], old[i + 1], old[i + 2], old[i + 3]);
+        boolean piece = (high & PIECE) != 0;
+        int whole = wholes.find(text, from, to, low, high & ~PIECE, piece);
+        if (whole >= 0) {
+            out.add(whole);
+        } else {
+            int end = piece ? to : seams.next(text, from, to);
+            if (end == to) {
+                merger.merge(text, from, to, out);
+            } else {
+                encodePieces(text, from, end, to, out);
             }
         }
+        packed.put(low, high, out.array(), before, out.size() - before);
     }
 
-    private void encodeLonger(byte[] text, int from, int to, TokenBuffer out) {
-        boolean keep = to - from < LONG_WORD;
-        if (keep && longerWords.get(text, from, to, out)) {
+    private void encodeLong(byte[] text, int from, int to, TokenBuffer out) {
+        int whole = wholes.findNotMade(text, from, to);
+        if (whole >= 0) {
+            out.add(whole);
+        } else {
+            encodePieces(text, from, seams.next(text, from, to), to, out);
+        }
+    }
+
+    /// @param firstEnd the end of the first piece
+    private void encodePieces(byte[] text, int from, int firstEnd, int to, TokenBuffer out) {
+        int start = from;
+        int end = firstEnd;
+        while (true) {
+            if (end - start <= PackedWords.MAX_BYTES) {
+                encodeShort(text, start, end, PIECE, out);
+            } else {
+                encodeLongPiece(text, start, end, out);
+            }
+            if (end == to) {
+                return;
+            }
+            start = end;
+            end = seams.next(text, start, to);
+        }
+    }
+
+    private void encodeLongPiece(byte[] text, int from, int to, TokenBuffer out) {
+        boolean keep = to - from < MAX_KEPT_BYTES;
+        if (keep && longPieces.get(text, from, to, out)) {
             return;
         }
         int before = out.size();
-        encodeUncached(text, from, to, out);
+        merger.merge(text, from, to, out);
         if (keep) {
-            longerWords.put(text, from, to, out.array(), before, out.size() - before);
+            longPieces.put(text, from, to, out.array(), before, out.size() - before);
         }
-    }
-
-    private void encodeUncached(byte[] text, int from, int to, TokenBuffer out) {
-        if (wholeWords) {
-            int whole = vocabulary.find(text, from, to);
-            if (whole >= 0) {
-                out.add(whole);
-                return;
-            }
-        }
-        if (to - from < LONG_WORD) {
-            merge(text, from, to, out);
-        } else {
-            if (longWord == null) {
-                longWord = new LongWord(merges, byteIds);
-            }
-            longWord.merge(text, from, to, out);
-        }
-    }
-
-    /// Merges the leftmost most urgent pair until none is left.
-    private void merge(byte[] text, int from, int to, TokenBuffer out) {
-        int length = to - from;
-        int best = 0;
-        ids[0] = byteIds[text[from] & 0xFF];
-        next[length - 1] = MergeTable.NONE;
-        for (int i = 1; i < length; i++) {
-            ids[i] = byteIds[text[from + i] & 0xFF];
-            next[i - 1] = merges.ofBytes(text[from + i - 1], text[from + i]);
-            if (next[i - 1] < next[best]) {
-                best = i - 1;
-            }
-        }
-        while (next[best] != MergeTable.NONE) {
-            ids[best] = (int) next[best];
-            length--;
-            // The tokens behind it move up, and the next merge is looked for on the way.
-            for (int i = best + 1; i < length; i++) {
-                ids[i] = ids[i + 1];
-                next[i] = next[i + 1];
-            }
-            next[best] = best + 1 < length ? merges.get(ids[best], ids[best + 1]) : MergeTable.NONE;
-            if (best > 0) {
-                next[best - 1] = merges.get(ids[best - 1], ids[best]);
-            }
-            best = 0;
-            for (int i = 1; i < length; i++) {
-                if (next[i] < next[best]) {
-                    best = i;
-                }
-            }
-        }
-        out.addAll(ids, 0, length);
     }
 }

@@ -1,28 +1,26 @@
 package org.quern.tokenizer;
 
 /// Merges a long word in O(n log n): the tokens are a linked list through their first bytes, the possible
-/// merges a heap of (rank, position), in which entries that no longer hold are recognised when they come up.
+/// merges a heap of (merge, position), in which entries that no longer hold are recognised when they come up.
 final class LongWord {
     private static final int DEAD = -1;
 
     private final MergeTable merges;
-    private final int[] byteIds;
 
-    private int[] ids = new int[0];
+    private int[] symbols = new int[0];
     private int[] previous;
     private int[] following;
     private long[] heap;
     private int heapSize;
 
-    LongWord(MergeTable merges, int[] byteIds) {
+    LongWord(MergeTable merges) {
         this.merges = merges;
-        this.byteIds = byteIds;
     }
 
     void merge(byte[] text, int from, int to, TokenBuffer out) {
         int length = to - from;
-        if (length > ids.length) {
-            ids = new int[length];
+        if (length > symbols.length) {
+            symbols = new int[length];
             previous = new int[length];
             following = new int[length];
             // An entry for each pair at first; a merge takes one out and brings two.
@@ -30,7 +28,7 @@ final class LongWord {
         }
         heapSize = 0;
         for (int i = 0; i < length; i++) {
-            ids[i] = byteIds[text[from + i] & 0xFF];
+            symbols[i] = text[from + i] & 0xFF;
             previous[i] = i - 1;
             following[i] = i + 1;
         }
@@ -40,16 +38,16 @@ final class LongWord {
         while (heapSize > 0) {
             long top = poll();
             int left = (int) top;
-            if (ids[left] == DEAD || following[left] == length) {
+            if (symbols[left] == DEAD || following[left] == length) {
                 continue;
             }
             int right = following[left];
-            long merge = merges.get(ids[left], ids[right]);
-            if (merge >>> 32 != top >>> 32) {
+            int merge = merges.get(symbols[left], symbols[right]);
+            if (merge != top >>> 32) {
                 continue;
             }
-            ids[left] = (int) merge;
-            ids[right] = DEAD;
+            symbols[left] = MergeTable.FIRST + merge;
+            symbols[right] = DEAD;
             following[left] = following[right];
             if (following[left] < length) {
                 previous[following[left]] = left;
@@ -60,16 +58,16 @@ final class LongWord {
             }
         }
         for (int i = 0; i < length; i = following[i]) {
-            out.add(ids[i]);
+            out.add(merges.id(symbols[i]));
         }
     }
 
     private void offer(int left, int right) {
-        long merge = merges.get(ids[left], ids[right]);
+        int merge = merges.get(symbols[left], symbols[right]);
         if (merge == MergeTable.NONE) {
             return;
         }
-        long entry = merge >>> 32 << 32 | left;
+        long entry = (long) merge << 32 | left;
         int i = heapSize++;
         while (i > 0 && heap[i - 1 >>> 1] > entry) {
             heap[i] = heap[i - 1 >>> 1];

@@ -41,7 +41,7 @@ public final class Tokenizer {
 
     /// The bytes of each id, null where there is none.
     private final byte[][] contents;
-    private final MergeTable mergeTable;
+    private EncodingTables encodingTables;
     private final int[] byteIds = new int[256];
     private final AddedTokenFinder[] plainAdded;
     private final AddedTokenFinder[] allAdded;
@@ -94,7 +94,6 @@ public final class Tokenizer {
                                 .formatted(vocabulary.source(), b));
             }
         }
-        mergeTable = new MergeTable(merges, byteIds);
         plainAdded = finders(added.stream().filter(t -> !t.special()).toList());
         allAdded = finders(added);
     }
@@ -361,8 +360,12 @@ public final class Tokenizer {
         return ignoreMerges || merges.byResult();
     }
 
-    MergeTable mergeTable() {
-        return mergeTable;
+    /// Made when first asked for: who trains a tokenizer need not have them.
+    synchronized EncodingTables encodingTables() {
+        if (encodingTables == null) {
+            encodingTables = EncodingTables.of(this);
+        }
+        return encodingTables;
     }
 
     int[] byteIds() {
