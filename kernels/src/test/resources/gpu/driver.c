@@ -180,6 +180,16 @@ int cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz, unsign
     return 0;
 }
 
+struct attribute { int id; int pad; union { char bytes[64]; int number; } value; };
+struct configuration { unsigned grid[3], block[3], shared; void *stream; struct attribute *attributes; unsigned count; };
+int cuLaunchKernelEx(const struct configuration *config, void *function, void **parameters, void **extra) {
+    CALL("cuLaunchKernelEx", " %p (%u %u %u) (%u %u %u) %u: %d %lld 0x%x, on a stream %d, %u attribute: %d is %d", function,
+         config->grid[0], config->grid[1], config->grid[2], config->block[0], config->block[1], config->block[2],
+         config->shared, *(address *)parameters[0] != 0, *(long long *)parameters[1], *(unsigned *)parameters[2],
+         config->stream != 0, config->count, config->attributes->id, config->attributes->value.number);
+    return 0;
+}
+
 int cuGetErrorName(int status, const char **name) {
     switch (status) {
         case 2: *name = "CUDA_ERROR_OUT_OF_MEMORY"; return 0;

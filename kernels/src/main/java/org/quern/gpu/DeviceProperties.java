@@ -27,10 +27,22 @@ public record DeviceProperties(
         int blocksPerMultiprocessor,
         long l2Bytes,
         int driverVersion) {
+    private static final int LEAST_PROGRAMMATIC_MAJOR = 9;
+    /// Since when they can be captured.
+    private static final int LEAST_PROGRAMMATIC_DRIVER = 12_030;
 
     /// The name that assemblers give its architecture: `sm_90`.
     public String architecture() {
         return "sm_" + major + minor;
+    }
+
+    /// @throws GpuException unless a launch may begin while the one before it ends
+    void requireProgrammaticLaunches() {
+        if (major < LEAST_PROGRAMMATIC_MAJOR || driverVersion < LEAST_PROGRAMMATIC_DRIVER) {
+            throw new GpuException(
+                    "programmatic launches need compute capability 9.0 and a driver for CUDA 12.3, or later: %s has %d.%d and a driver for CUDA %d.%d"
+                            .formatted(name, major, minor, driverVersion / 1000, driverVersion % 1000 / 10));
+        }
     }
 
     /// A device of the same architecture.

@@ -6,7 +6,6 @@ import java.util.NavigableMap;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.function.Consumer;
-import org.quern.gpu.Launch.Dim;
 import org.quern.ptx.emulator.Emulator;
 import org.quern.ptx.emulator.Options;
 import org.quern.ptx.emulator.Statistics;
@@ -220,8 +219,9 @@ public final class EmulatedGpu extends OwningGpu {
     }
 
     /// Runs a kernel.
-    synchronized void run(
-            EmulatedModule.Function function, Dim grid, Dim block, int sharedBytes, MemorySegment arguments) {
+    ///
+    /// @param arguments as they were when it was queued
+    synchronized void run(EmulatedModule.Function function, Launch launch, MemorySegment arguments) {
         use();
         if (launchesUntilFailure > 0 && --launchesUntilFailure == 0) {
             throw new GpuFault(GpuFault.Kind.FAILED, function.name() + " was made to fail");
@@ -231,7 +231,14 @@ public final class EmulatedGpu extends OwningGpu {
             enter();
         }
         PtxModule module = function.module();
-        Statistics statistics = emulator.launch(module, function.entry(), grid, block, sharedBytes, arguments);
+        Statistics statistics = emulator.launch(
+                module,
+                function.entry(),
+                launch.grid(),
+                launch.block(),
+                launch.sharedBytes(),
+                arguments,
+                launch.isProgrammatic());
         instructions += statistics.instructionCount();
         observer.accept(statistics);
     }

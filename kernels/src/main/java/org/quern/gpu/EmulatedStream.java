@@ -112,11 +112,14 @@ final class EmulatedStream extends Owned<EmulatedGpu> implements GpuStream {
 
     @Override
     public void launch(Launch launch) {
+        if (launch.isProgrammatic()) {
+            gpu.properties().requireProgrammaticLaunches();
+        }
         EmulatedModule.Function function = (EmulatedModule.Function) launch.function();
         // The kernel gets the arguments as they are now.
         MemorySegment arguments =
                 Arena.ofAuto().allocate(launch.arguments().byteSize(), 16).copyFrom(launch.arguments());
-        add(() -> gpu.run(function, launch.grid(), launch.block(), launch.sharedBytes(), arguments), false);
+        add(() -> gpu.run(function, launch, arguments), false);
     }
 
     @Override

@@ -20,6 +20,10 @@ final class JCudaStream extends Owned<JCudaGpu> implements GpuStream {
     /// Where each argument of the launch in progress lies.
     private final MemorySegment parameters = Arena.ofAuto().allocate(JAVA_LONG, JCudaFunction.MOST_PARAMETERS);
 
+    private final ProgrammaticCalls programmatic;
+    /// Whether a kernel was queued last: only it can be overtaken, in a graph as well.
+    private volatile boolean afterLaunch;
+
     /// Made when it is first used.
     private CuBlas.Handle blas;
 
@@ -32,6 +36,7 @@ final class JCudaStream extends Owned<JCudaGpu> implements GpuStream {
     JCudaStream(JCudaGpu gpu) {
         super(gpu);
         check(JCudaDriver.cuStreamCreate(handle, CUstream_flags.CU_STREAM_NON_BLOCKING), "cuStreamCreate");
+        programmatic = new ProgrammaticCalls(handle.address());
     }
 
     long address() {
@@ -40,23 +45,32 @@ final class JCudaStream extends Owned<JCudaGpu> implements GpuStream {
 
     @Override
     public synchronized void launch(Launch launch) {
+        boolean overtakes = launch.isProgrammatic() && afterLaunch;
         use();
+        if (launch.isProgrammatic()) {
+            gpu.properties().requireProgrammaticLaunches();
+        }
         List<Integer> offsets = launch.offsets();
         long arguments = launch.arguments().address();
         for (int i = 0; i < offsets.size(); i++) {
             parameters.setAtIndex(JAVA_LONG, i, arguments + offsets.get(i));
         }
-        int status = DriverCalls.launch(
-                ((JCudaFunction) launch.function()).address(),
-                launch.grid(),
-                launch.block(),
-                launch.sharedBytes(),
-                handle.address(),
-                parameters.address());
+        long function = ((JCudaFunction) launch.function()).address();
+        int status = overtakes
+                ? programmatic.launch(function, launch, parameters.address())
+                : DriverCalls.launch(
+                        function,
+                        launch.grid(),
+                        launch.block(),
+                        launch.sharedBytes(),
+                        handle.address(),
+                        parameters.address());
         Reference.reachabilityFence(launch);
         if (status != 0) {
-            throw CudaStatus.failure(status, "cuLaunchKernel of " + describe(launch));
+            String call = overtakes ? ProgrammaticCalls.NAME : "cuLaunchKernel";
+            throw CudaStatus.failure(status, call + " of " + describe(launch));
         }
+        afterLaunch = true;
     }
 
     private static String describe(Launch launch) {
@@ -66,7 +80,7 @@ final class JCudaStream extends Owned<JCudaGpu> implements GpuStream {
 
     @Override
     public void copyToDevice(MemorySegment source, DeviceMemory target) {
-        use();
+        useOtherwise();
         requireNative(source);
         requireSame(source.byteSize(), target.bytes());
         int status = DriverCalls.copyToDevice(target.address(), source.address(), target.bytes(), handle.address());
@@ -76,7 +90,7 @@ final class JCudaStream extends Owned<JCudaGpu> implements GpuStream {
 
     @Override
     public void copyToHost(DeviceMemory source, MemorySegment target) {
-        use();
+        useOtherwise();
         requireNative(target);
         requireSame(source.bytes(), target.byteSize());
         int status = DriverCalls.copyToHost(target.address(), source.address(), source.bytes(), handle.address());
@@ -86,9 +100,15 @@ final class JCudaStream extends Owned<JCudaGpu> implements GpuStream {
 
     @Override
     public void copy(DeviceMemory source, DeviceMemory target) {
-        use();
+        useOtherwise();
         requireSame(source.bytes(), target.bytes());
         check(DriverCalls.copy(target.address(), source.address(), source.bytes(), handle.address()), "cuMemcpyAsync");
+    }
+
+    /// As [#use], for what is no launch.
+    private void useOtherwise() {
+        use();
+        afterLaunch = false;
     }
 
     private static void requireNative(MemorySegment host) {
@@ -106,25 +126,25 @@ final class JCudaStream extends Owned<JCudaGpu> implements GpuStream {
 
     @Override
     public void fill(DeviceMemory target, byte value) {
-        use();
+        useOtherwise();
         check(DriverCalls.fill(target.address(), value, target.bytes(), handle.address()), "cuMemsetD8Async");
     }
 
     @Override
     public void record(GpuEvent event) {
-        use();
+        useOtherwise();
         check(JCudaDriver.cuEventRecord(((JCudaEvent) event).handle(), handle), "cuEventRecord");
     }
 
     @Override
     public void await(GpuEvent event) {
-        use();
+        useOtherwise();
         check(JCudaDriver.cuStreamWaitEvent(handle, ((JCudaEvent) event).handle(), 0), "cuStreamWaitEvent");
     }
 
     @Override
     public GpuGraph capture(Runnable work) {
-        use();
+        useOtherwise();
         check(
                 JCudaDriver.cuStreamBeginCapture(handle, CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL),
                 "cuStreamBeginCapture");
@@ -136,6 +156,7 @@ final class JCudaStream extends Owned<JCudaGpu> implements GpuStream {
             throw e;
         }
         check(JCudaDriver.cuStreamEndCapture(handle, graph), "cuStreamEndCapture");
+        afterLaunch = false;
         try {
             CUgraphExec instance = new CUgraphExec();
             check(JCudaDriver.cuGraphInstantiate(instance, graph, 0), "cuGraphInstantiate");
@@ -147,7 +168,7 @@ final class JCudaStream extends Owned<JCudaGpu> implements GpuStream {
 
     @Override
     public void replay(GpuGraph graph) {
-        use();
+        useOtherwise();
         check(JCudaDriver.cuGraphLaunch(((JCudaGraph) graph).handle(), handle), "cuGraphLaunch");
     }
 
@@ -164,7 +185,7 @@ final class JCudaStream extends Owned<JCudaGpu> implements GpuStream {
 
     /// This stream's cuBLAS.
     synchronized CuBlas.Handle blas() {
-        use();
+        useOtherwise();
         if (blas == null) {
             blas = new CuBlas.Handle(handle);
         }

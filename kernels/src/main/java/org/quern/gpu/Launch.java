@@ -18,6 +18,7 @@ public final class Launch {
     private final int sharedBytes;
     private final MemorySegment arguments;
     private final List<Integer> offsets;
+    private boolean programmatic;
 
     /// Sizes of a grid in blocks, or of a block in threads.
     public record Dim(int x, int y, int z) {
@@ -106,6 +107,17 @@ public final class Launch {
                 throw new GpuException("%s: argument %d must be memory, Long, Integer, Float or a tensor map: got %s"
                         .formatted(function.name(), index, value.getClass().getSimpleName()));
         }
+    }
+
+    /// Lets the kernel begin while the launch before it in the stream ends. Every block executes
+    /// `griddepcontrol.wait`, and touches only then what that launch and those before it do.
+    public Launch programmatic() {
+        programmatic = true;
+        return this;
+    }
+
+    public boolean isProgrammatic() {
+        return programmatic;
     }
 
     /// Where an argument of so many bytes lies.

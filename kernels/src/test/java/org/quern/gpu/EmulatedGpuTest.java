@@ -66,6 +66,15 @@ class EmulatedGpuTest {
     }
 
     @Test
+    void refusesToOvertakeOnOlderDevices() {
+        Launch launch = add(arena.allocate(4), 1).programmatic();
+        assertThatThrownBy(() -> stream.launch(launch))
+                .isInstanceOf(GpuException.class)
+                .hasMessage("programmatic launches need compute capability 9.0 and a driver for CUDA 12.3, or later:"
+                        + " emulated sm_80 has 8.0 and a driver for CUDA 13.0");
+    }
+
+    @Test
     void runsKernelsInOrder() {
         DeviceMemory memory = arena.allocate(12);
         stream.copyToDevice(host(1, 2, 3), memory);

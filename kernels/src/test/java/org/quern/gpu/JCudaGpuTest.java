@@ -170,6 +170,19 @@ class JCudaGpuTest {
                                     2));
                         }
                     }
+                    case "overtake" -> {
+                        try (GpuModule module = gpu.load(fill(64))) {
+                            stream.launch(new Launch(
+                                            module.function("fill"),
+                                            Launch.Dim.of(1),
+                                            Launch.Dim.of(256),
+                                            0,
+                                            arena.allocate(4),
+                                            1L,
+                                            2)
+                                    .programmatic());
+                        }
+                    }
                     case "heap" -> stream.copyToDevice(MemorySegment.ofArray(new int[1]), arena.allocate(4));
                     case "sizes" -> stream.copy(arena.allocate(4), arena.allocate(5));
                     case "capture" -> stream.capture(stream::synchronize);
@@ -281,6 +294,66 @@ class JCudaGpuTest {
                 "cuLaunchKernel of fill, 7 x 8 x 1 blocks of 256 x 1 x 1 threads with 0 bytes of shared memory failed:"
                         + " CUDA_ERROR_ILLEGAL_ADDRESS (700, what it means). An earlier kernel may be the cause; this"
                         + " process can no longer use the device.");
+    }
+
+    /// Launches that may overtake what is before them.
+    static final class Overtaking {
+        public static void main(String[] args) {
+            try (Gpu gpu = Gpus.open("cuda");
+                    DeviceArena arena = gpu.arena();
+                    GpuStream stream = gpu.stream();
+                    GpuModule module = gpu.load(fill(64))) {
+                DeviceMemory memory = arena.allocate(4);
+                Launch launch = new Launch(
+                                module.function("fill"),
+                                new Launch.Dim(1, 2, 3),
+                                Launch.Dim.of(256),
+                                1000,
+                                memory,
+                                1L << 40,
+                                0xABCD)
+                        .programmatic();
+                stream.launch(launch);
+                stream.launch(launch);
+                stream.fill(memory, (byte) 1);
+                stream.launch(launch);
+                stream.capture(() -> {
+                    stream.launch(launch);
+                    stream.launch(launch);
+                });
+                stream.launch(launch);
+            }
+        }
+    }
+
+    @Test
+    void letsOvertakeKernelsOnly() throws Exception {
+        driver.run(Overtaking.class, Map.of("VERSION", "12030"));
+        String plain = "cuLaunchKernel 0xf00 (1 2 3) (256 1 1) 1000: 1 1099511627776 0xabcd";
+        String overtaking = "cuLaunchKernelEx 0xf00 (1 2 3) (256 1 1) 1000: 1 1099511627776 0xabcd, on a stream 1,"
+                + " 1 attribute: 6 is 1";
+        assertThat(driver.calls())
+                .containsSubsequence(
+                        plain,
+                        overtaking,
+                        "cuMemsetD8Async 1 4",
+                        plain,
+                        "cuStreamBeginCapture_v2 1",
+                        plain,
+                        overtaking,
+                        "cuStreamEndCapture",
+                        plain)
+                .filteredOn(call -> call.startsWith("cuLaunchKernel"))
+                .hasSize(6);
+    }
+
+    @Test
+    void refusesToOvertakeWhereItCannot() throws Exception {
+        String rule =
+                "programmatic launches need compute capability 9.0 and a driver for CUDA 12.3, or later: Stub 0 has ";
+        assertFailure(Map.of(), "cuda", "overtake", rule + "9.0 and a driver for CUDA 12.2");
+        assertFailure(
+                Map.of("VERSION", "12030", "MAJOR", "8"), "cuda", "overtake", rule + "8.0 and a driver for CUDA 12.3");
     }
 
     @Test

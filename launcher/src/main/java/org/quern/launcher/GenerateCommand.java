@@ -137,7 +137,7 @@ final class GenerateCommand implements Callable<Integer> {
         int context = (int) Math.min(model.config().maxPositionEmbeddings(), wanted);
         int batch = Math.min(samples, MAX_BATCH);
         int threads = Runtime.getRuntime().availableProcessors();
-        try (Executor executor = Devices.open(device, threads, KernelProvider.PTX)) {
+        try (Executor executor = Devices.open(device, threads, KernelProvider.PTX, false)) {
             requireMemory(executor.gpu(), folder, model, batch, context);
             GraphDecoder decoder = new GraphDecoder(executor, model, batch, context);
             folder.load(model, executor.tensors());

@@ -66,7 +66,11 @@ public record RunConfig(
     /// @param provider of matrix products: `ptx`, Quern's own kernels; `library`, NVIDIA's cuBLAS; `warpgroups`,
     ///     Quern's own for compute capability 9.0, of attention as well; or `fp8`, the same with the products of
     ///     linear layers in floats of 8 bits
-    public record Kernels(@Default("ptx") KernelProvider provider) {}
+    /// @param programmatic whether kernels for compute capability 9.0 begin while the launch before them ends, with
+    ///     the same results: programmatic dependent launch
+    public record Kernels(
+            @Default("ptx") KernelProvider provider,
+            @Default("false") boolean programmatic) {}
 
     /// The loop.
     ///
@@ -384,6 +388,10 @@ public record RunConfig(
         if (kernels.provider().needsWarpgroups() && !Devices.isGpu(run.device()) && !emulated) {
             problems.add("kernels.provider must be ptx if run.device is neither cuda nor emulated: got %s on %s"
                     .formatted(kernels.provider().key(), run.device()));
+        }
+        if (kernels.programmatic() && !kernels.provider().needsWarpgroups()) {
+            problems.add("kernels.programmatic must be false unless kernels.provider is warpgroups or fp8: got true with "
+                    + kernels.provider().key());
         }
         scheduleProblems(problems);
         data.anneal().stream()

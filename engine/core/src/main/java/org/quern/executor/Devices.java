@@ -9,7 +9,9 @@ import org.quern.gpu.DeviceProperties;
 import org.quern.gpu.EmulatedGpu;
 import org.quern.gpu.Gpu;
 import org.quern.gpu.Gpus;
+import org.quern.kernels.cuda.KernelLibrary;
 import org.quern.kernels.cuda.LoadedKernels;
+import org.quern.kernels.cuda.ProgrammaticKernels;
 import org.quern.ptx.CubinCache;
 import org.quern.ptx.emulator.Options;
 import org.slf4j.Logger;
@@ -52,8 +54,9 @@ public final class Devices {
     ///
     /// @param threads compute threads, if it is the CPU
     /// @param provider of matrix products, if it is a GPU
+    /// @param programmatic whether kernels that can begin while the launch before them ends
     /// @throws org.quern.gpu.GpuException if it is a GPU that is not there or cannot be used, with the reason
-    public static Executor open(String name, int threads, KernelProvider provider) {
+    public static Executor open(String name, int threads, KernelProvider provider, boolean programmatic) {
         String reason = name + " was asked for";
         String chosen = name;
         if (name.equals(AUTO)) {
@@ -61,13 +64,13 @@ public final class Devices {
             reason = AUTO_REASON;
         }
         Executor executor = isGpu(chosen)
-                ? gpu(chosen, provider)
-                : chosen.equals(EMULATED) ? emulated(provider) : new CpuExecutor(threads);
+                ? gpu(chosen, provider, programmatic)
+                : chosen.equals(EMULATED) ? emulated(provider, programmatic) : new CpuExecutor(threads);
         LOG.info("device: {} ({})", executor.description(), reason);
         return executor;
     }
 
-    private static Executor gpu(String name, KernelProvider provider) {
+    private static Executor gpu(String name, KernelProvider provider, boolean programmatic) {
         Gpu gpu = Gpus.open(name);
         DeviceProperties properties = gpu.properties();
         if (provider.needsWarpgroups() && properties.major() != 9) {
@@ -75,15 +78,19 @@ public final class Devices {
             throw QuernException.data("kernels.provider %s needs compute capability 9.0: %s has %d.%d (try ptx)"
                     .formatted(provider.key(), properties.name(), properties.major(), properties.minor()));
         }
-        return new GpuExecutor(gpu, LoadedKernels.assembled(gpu, CubinCache.standard()), provider.matMuls());
+        return executor(gpu, LoadedKernels.assembled(gpu, CubinCache.standard()), provider, programmatic);
     }
 
     /// The oldest GPU that has the provider's kernels.
-    private static Executor emulated(KernelProvider provider) {
+    private static Executor emulated(KernelProvider provider, boolean programmatic) {
         Options.Device limits = provider.needsWarpgroups() ? Options.Device.SM_90 : Options.Device.SM_80;
         EmulatedGpu gpu = new EmulatedGpu(Options.DEFAULT.withDevice(limits));
         Optional.ofNullable(System.getProperty(FAIL)).ifPresent(fault -> fail(gpu, fault));
-        return new GpuExecutor(gpu, LoadedKernels.asText(gpu), provider.matMuls());
+        return executor(gpu, LoadedKernels.asText(gpu), provider, programmatic);
+    }
+
+    private static Executor executor(Gpu gpu, KernelLibrary kernels, KernelProvider provider, boolean programmatic) {
+        return new GpuExecutor(gpu, programmatic ? new ProgrammaticKernels(kernels) : kernels, provider.matMuls());
     }
 
     private static void fail(EmulatedGpu gpu, String fault) {

@@ -106,8 +106,8 @@ public final class TrainingRun {
     ///
     /// @return whether all steps are done
     public boolean run() {
-        return run(() ->
-                Devices.open(config.run().device(), threads(), config.kernels().provider()));
+        RunConfig.Kernels kernels = config.kernels();
+        return run(() -> Devices.open(config.run().device(), threads(), kernels.provider(), kernels.programmatic()));
     }
 
     /// Trains on a device of the caller's choice, which is closed at the end.

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.fail;
 
 import java.util.List;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -25,6 +26,7 @@ import org.quern.kernels.cuda.MatMul;
 import org.quern.kernels.cuda.MatMul.Epilogue;
 import org.quern.kernels.cuda.MatMul.Matrix;
 import org.quern.kernels.cuda.MatMulPlan;
+import org.quern.kernels.cuda.ProgrammaticKernels;
 import org.quern.ptx.emulator.Options;
 
 /// The emulated GPU, with lowering, schedule, memory plan and epilogues, against the reference in double precision.
@@ -129,21 +131,22 @@ class GpuExecutorTest {
     @ParameterizedTest
     @MethodSource("cases")
     void computesTheSameWithWarpgroups(OpCases.Case op) {
-        computes(op, KernelProvider.WARPGROUPS.matMuls(), Options.Device.SM_90);
+        computes(op, KernelProvider.WARPGROUPS.matMuls(), Options.Device.SM_90, ProgrammaticKernels::new);
     }
 
     private static void computes(OpCases.Case op, MatMuls matMuls) {
-        computes(op, matMuls, Options.Device.SM_80);
+        computes(op, matMuls, Options.Device.SM_80, UnaryOperator.identity());
     }
 
-    private static void computes(OpCases.Case op, MatMuls matMuls, Options.Device limits) {
+    private static void computes(
+            OpCases.Case op, MatMuls matMuls, Options.Device limits, UnaryOperator<KernelLibrary> kernels) {
         for (boolean accumulate : new boolean[] {false, true}) {
             Graph graph = op.graph(accumulate);
             ReferenceExecutor reference = GradientsTest.filled(op, graph);
             reference.run(graph);
             reference.run(graph);
             EmulatedGpu device = new EmulatedGpu(Options.DEFAULT.withDevice(limits));
-            try (GpuExecutor gpu = new GpuExecutor(device, LoadedKernels.asText(device), matMuls)) {
+            try (GpuExecutor gpu = new GpuExecutor(device, kernels.apply(LoadedKernels.asText(device)), matMuls)) {
                 Program program = gpu.prepare(graph);
                 CpuExecutorTest.fill(gpu.tensors(), op, graph);
                 program.run();

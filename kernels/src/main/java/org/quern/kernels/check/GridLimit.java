@@ -2,6 +2,7 @@ package org.quern.kernels.check;
 
 import org.quern.gpu.DeviceProperties;
 import org.quern.gpu.GpuFunction;
+import org.quern.gpu.Launch;
 import org.quern.kernels.cuda.KernelLibrary;
 import org.quern.ptx.KernelVariant;
 
@@ -28,6 +29,11 @@ record GridLimit(KernelLibrary library, int multiprocessors) implements KernelLi
     @Override
     public GpuFunction function(KernelVariant variant, String entry) {
         return library.function(variant, entry);
+    }
+
+    @Override
+    public Launch dependent(Launch launch) {
+        return library.dependent(launch);
     }
 
     @Override

@@ -98,7 +98,7 @@ public final class WarpgroupAttention {
             int headDim = shape.headDim();
             check(shape);
             Buffers.check(kernel, "qkv", qkv, shape.fusedBytes());
-            launch = new Launch(
+            launch = library.dependent(new Launch(
                     library.function(forward(headDim), "attention_forward"),
                     grid(shape, shape.heads()),
                     Dim.of(THREADS),
@@ -111,7 +111,7 @@ public final class WarpgroupAttention {
                     shape.heads(),
                     shape.keyValueHeads(),
                     shape.span(),
-                    shape.exponentScale());
+                    shape.exponentScale()));
         }
 
         @Override
@@ -165,18 +165,18 @@ public final class WarpgroupAttention {
                 shape.exponentScale(),
                 shape.scale()
             };
-            keys = new Launch(
+            keys = library.dependent(new Launch(
                     library.function(variant, "attention_backward_keys"),
                     grid(shape, shape.keyValueHeads()),
                     Dim.of(THREADS),
                     sharedBytes,
-                    arguments);
-            queries = new Launch(
+                    arguments));
+            queries = library.dependent(new Launch(
                     library.function(variant, "attention_backward_queries"),
                     grid(shape, shape.heads()),
                     Dim.of(THREADS),
                     sharedBytes,
-                    arguments);
+                    arguments));
         }
 
         @Override

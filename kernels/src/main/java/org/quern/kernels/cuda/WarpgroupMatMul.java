@@ -277,12 +277,12 @@ public final class WarpgroupMatMul implements GpuKernel {
                 steps,
                 MatMulPlan.partBytes(shape.m(), shape.n())));
         arguments.addAll(operands.scales);
-        return new Launch(
+        return library.dependent(new Launch(
                 library.function(operands.variant.apply(MatMul.name(epilogue)), "matmul"),
                 Dim.of((int) Math.min(items, clusters(device, tile)) * tile.blocks),
                 Dim.of(THREADS),
                 tile.sharedBytes(),
-                arguments.toArray());
+                arguments.toArray()));
     }
 
     /// Clusters that a device holds at a time; one at least, so that it may be told that there is no room.

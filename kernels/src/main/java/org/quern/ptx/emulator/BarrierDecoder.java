@@ -5,7 +5,7 @@ import org.quern.ptx.syntax.Operand;
 import org.quern.ptx.syntax.PtxType;
 import org.quern.ptx.syntax.Statement.Instruction;
 
-/// Decodes barriers and fences.
+/// Decodes barriers, fences and waits for other launches.
 final class BarrierDecoder {
     private BarrierDecoder() {}
 
@@ -15,6 +15,7 @@ final class BarrierDecoder {
             case "bar", "barrier" -> instruction.has("warp") ? warp(instruction, layout) : block(instruction, layout);
             case "membar" -> (warp, _) -> Releases.fence(warp);
             case "fence" -> fence(instruction, layout);
+            case "griddepcontrol" -> dependencies(instruction, layout);
             default -> null;
         };
     }
@@ -30,6 +31,16 @@ final class BarrierDecoder {
             }
             case "mbarrier_init" -> (warp, mask) -> warp.block.mbarriers.fence(warp, mask);
             default -> (warp, _) -> Releases.fence(warp);
+        };
+    }
+
+    private static Operation dependencies(Instruction instruction, RegisterLayout layout) {
+        boolean waits = instruction.has("wait");
+        Decoder.require(instruction, layout, 0, waits || instruction.has("launch_dependents"));
+        return (warp, mask) -> {
+            if (waits) {
+                warp.dependencies.await(mask);
+            }
         };
     }
 

@@ -116,9 +116,17 @@ final class Block {
 
     /// All its threads have exited.
     ///
-    /// @throws EmulatorFault if others may use its shared memory from now on
+    /// @throws EmulatorFault if others may use its shared memory from now on, or none of its threads has waited
+    ///     for launches that it may overtake
     void end() {
         bulk.finish();
+        if (execution.unfinished.isPresent() && Arrays.stream(warps).noneMatch(warp -> warp.dependencies.areDone())) {
+            throw warps[0].fault(
+                    RACE,
+                    0,
+                    "the block of a programmatic launch ends without griddepcontrol.wait: %s"
+                            .formatted("launches behind it would wait for it, but not for those before it"));
+        }
         for (int actor = 0; actor < visits.length; actor++) {
             if (visits[actor] != 0 && !isKnown(visits[actor])) {
                 throw warps[0].fault(

@@ -8,7 +8,10 @@ import java.util.Arrays;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
+import java.util.Optional;
 import java.util.SplittableRandom;
+import java.util.TreeMap;
 import org.quern.gpu.Launch;
 import org.quern.gpu.Launch.Dim;
 import org.quern.ptx.syntax.PtxModule;
@@ -20,6 +23,7 @@ import org.quern.ptx.syntax.PtxModule.Entry;
 /// serves one thread at a time. After a fault the content of its memory is not to be relied on.
 public final class Emulator {
     private static final int MAX_BLOCK_Z = 64;
+    private static final int LEAST_PROGRAMMATIC = 90;
     /// What every device takes.
     private static final int MOST_BLOCKS_OF_A_CLUSTER = 8;
 
@@ -31,6 +35,8 @@ public final class Emulator {
     /// By rank in a cluster.
     private SharedMemory[] shared;
     private int epoch = 1;
+    /// Launches that may still run when a programmatic one begins, by their first epochs.
+    private final NavigableMap<Integer, Program> unfinished = new TreeMap<>();
 
     public Emulator(Options options) {
         this.options = options;
@@ -59,6 +65,7 @@ public final class Emulator {
 
     /// Copies from the host.
     public void write(long address, MemorySegment source) {
+        unfinished.clear();
         memory.write(address, source);
     }
 
@@ -66,15 +73,18 @@ public final class Emulator {
     ///
     /// @throws EmulatorFault if a byte was never written
     public void read(long address, MemorySegment target) {
+        unfinished.clear();
         memory.read(address, target);
     }
 
     public void fill(long address, long bytes, byte value) {
+        unfinished.clear();
         memory.fill(address, bytes, value);
     }
 
     /// Copies within the device, undefined bytes as such.
     public void copy(long source, long target, long bytes) {
+        unfinished.clear();
         memory.copy(source, target, bytes);
     }
 
@@ -123,20 +133,43 @@ public final class Emulator {
         return programs.get(entry);
     }
 
-    /// Runs a kernel.
+    /// Runs a kernel when all before it is done.
     ///
     /// @param sharedBytes dynamic shared memory
     /// @param arguments of the kernel, each at the next offset that its alignment divides
     /// @throws EmulatorFault if the kernel or the launch breaks a rule
     public Statistics launch(
             PtxModule module, Entry entry, Dim grid, Dim block, int sharedBytes, MemorySegment arguments) {
+        return launch(module, entry, grid, block, sharedBytes, arguments, false);
+    }
+
+    /// Runs a kernel.
+    ///
+    /// @param programmatic whether it may begin while the launch before it still runs. It then has to execute
+    ///     `griddepcontrol.wait` before it touches what that launch does, or those further back as far as they
+    ///     were launched so, or the one before them. When they execute `griddepcontrol.launch_dependents` is
+    ///     no matter: before it has waited, nothing of theirs need be done.
+    /// @throws EmulatorFault if the kernel or the launch breaks a rule
+    public Statistics launch(
+            PtxModule module,
+            Entry entry,
+            Dim grid,
+            Dim block,
+            int sharedBytes,
+            MemorySegment arguments,
+            boolean programmatic) {
         Program program = program(module, entry);
-        check(program, entry, grid, block, sharedBytes, arguments);
+        check(program, entry, grid, block, sharedBytes, arguments, programmatic);
         if (epoch > Access.MAX_EPOCH / 2) {
             memory.forgetAccesses();
+            unfinished.clear();
             shared = null;
             epoch = 1;
         }
+        if (!programmatic) {
+            unfinished.clear();
+        }
+        int firstEpoch = epoch;
         int blocks = (int) program.cluster.count();
         int actors = blocks * program.actors((int) ((block.count() + 31) / 32));
         int start = options.device().sharedBytesReserved();
@@ -155,7 +188,8 @@ public final class Emulator {
                 memory,
                 new ConstantSpace("parameter", arguments),
                 epoch,
-                random.split());
+                random.split(),
+                programmatic ? Optional.of(unfinished) : Optional.empty());
         try {
             execution.run(shared);
         } catch (EmulatorFault fault) {
@@ -165,12 +199,24 @@ public final class Emulator {
         } finally {
             epoch = execution.epoch();
         }
+        unfinished.put(firstEpoch, program);
         return Statistics.of(program, execution.counters);
     }
 
-    private void check(Program program, Entry entry, Dim grid, Dim block, int sharedBytes, MemorySegment arguments) {
+    private void check(
+            Program program,
+            Entry entry,
+            Dim grid,
+            Dim block,
+            int sharedBytes,
+            MemorySegment arguments,
+            boolean programmatic) {
         Options.Device device = options.device();
         List<String> wrong = new ArrayList<>();
+        if (programmatic && device.architecture() < LEAST_PROGRAMMATIC) {
+            wrong.add("programmatic launches need an sm_%d or later: the device is an sm_%d"
+                    .formatted(LEAST_PROGRAMMATIC, device.architecture()));
+        }
         if (block.count() > device.threadsPerBlock() || block.z() > MAX_BLOCK_Z) {
             wrong.add("a block may have %,d threads and %d in z: got %s"
                     .formatted(device.threadsPerBlock(), MAX_BLOCK_Z, block));

@@ -6,6 +6,8 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import org.quern.gpu.Launch.Dim;
 import org.quern.gpu.TensorMap;
@@ -29,6 +31,10 @@ final class Execution {
     final SplittableRandom random;
     /// What strangers to this launch did is below it.
     final long launchLimit;
+    /// What is at least this, and below [#launchLimit], launches did that may still run.
+    final long unfinishedLimit;
+    /// Those launches by their first epochs, if this one was launched programmatically.
+    final Optional<NavigableMap<Integer, Program>> unfinished;
     /// What threads tell each other through global memory.
     final Releases releases = new Releases();
     final Counters counters;
@@ -59,7 +65,8 @@ final class Execution {
             GlobalMemory memory,
             ConstantSpace parameters,
             int firstEpoch,
-            SplittableRandom random) {
+            SplittableRandom random,
+            Optional<NavigableMap<Integer, Program>> unfinished) {
         this.program = program;
         this.options = options;
         this.grid = grid;
@@ -72,6 +79,11 @@ final class Execution {
         actors = program.actors(warps) * (int) cluster.count();
         epoch = firstEpoch;
         launchLimit = Access.limit(firstEpoch);
+        this.unfinished = unfinished;
+        unfinishedLimit = unfinished
+                .filter(launches -> !launches.isEmpty())
+                .map(launches -> Access.limit(launches.firstKey()))
+                .orElse(launchLimit);
         global = new GlobalSpace(memory, this);
         counters = new Counters(program.operations.length);
         traffic = new Traffic(counters);

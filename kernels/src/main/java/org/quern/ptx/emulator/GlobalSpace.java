@@ -68,7 +68,7 @@ final class GlobalSpace {
         if (page.defined[word] != 15) {
             throw undefined(warp, lane, address, page.defined[word]);
         }
-        if (page.writes != null && Access.since(page.writes[word], execution.launchLimit)) {
+        if (page.writes != null && Access.since(page.writes[word], execution.unfinishedLimit)) {
             if (page.writes[word] < 0) {
                 for (int i = 0; i < 4; i++) {
                     checkRead(warp, lane, page.byteWrites[word * 4 + i], entry, address + i);
@@ -106,6 +106,7 @@ final class GlobalSpace {
 
     private void checkRead(Warp warp, int lane, long write, long entry, long address) {
         if (!Access.since(write, execution.launchLimit)) {
+            checkDependency(warp, lane, write, address, "reads", "wrote");
             return;
         }
         if (Access.has(entry, Access.CONSTANT)) {
@@ -180,7 +181,7 @@ final class GlobalSpace {
         page.defined[word] = 15;
         long[] writes = page.writes();
         long old = writes[word];
-        if (Access.since(old, execution.launchLimit)) {
+        if (Access.since(old, execution.unfinishedLimit)) {
             if (old < 0) {
                 for (int i = 0; i < 4; i++) {
                     checkWrite(warp, lane, page.byteWrites[word * 4 + i], entry, address + i, "wrote");
@@ -192,7 +193,7 @@ final class GlobalSpace {
                 }
             }
         }
-        if (page.reads != null && Access.since(page.reads[word], execution.launchLimit)) {
+        if (page.reads != null && Access.since(page.reads[word], execution.unfinishedLimit)) {
             if (page.reads[word] < 0) {
                 for (int i = 0; i < 4; i++) {
                     checkWrite(warp, lane, page.byteReads[word * 4 + i], entry, address + i, "read");
@@ -219,6 +220,7 @@ final class GlobalSpace {
 
     private void checkWrite(Warp warp, int lane, long old, long entry, long address, String did) {
         if (!Access.since(old, execution.launchLimit)) {
+            checkDependency(warp, lane, old, address, "writes", did);
             return;
         }
         if (Access.has(old, Access.CONSTANT)) {
@@ -233,6 +235,22 @@ final class GlobalSpace {
         }
         if (Access.has(old, Access.OTHER_BLOCKS) || !happenedBefore(old, warp, lane)) {
             throw race(warp, lane, address, "writes", did, old);
+        }
+    }
+
+    /// Faults if a launch before this one, which may still run, did something where a lane does something now.
+    private void checkDependency(Warp warp, int lane, long other, long address, String does, String did) {
+        if (Access.since(other, execution.unfinishedLimit) && !warp.dependencies.areDone(lane)) {
+            Program program = execution
+                    .unfinished
+                    .orElseThrow()
+                    .floorEntry(Access.epoch(other))
+                    .getValue();
+            throw warp.fault(
+                    RACE,
+                    lane,
+                    "%s global memory at %#x, which %s %s at %s; it may still run: griddepcontrol.wait is missing before"
+                            .formatted(does, address, program.name, did, program.where(Access.instruction(other))));
         }
     }
 

@@ -31,6 +31,7 @@ public final class Warp {
     final AsyncCopies copies;
     final Products products;
     final LocalMemory local;
+    final Dependencies dependencies;
 
     /// For operations on memory: an address a lane, and up to four words a lane.
     final long[] addresses = new long[32];
@@ -88,6 +89,7 @@ public final class Warp {
         copies = new AsyncCopies(this);
         products = new Products(this, registers.wordsDefined.length);
         local = new LocalMemory(block.execution.program.localBytes);
+        dependencies = new Dependencies(this);
     }
 
     /// Begins a block.
@@ -113,6 +115,7 @@ public final class Warp {
         copies.start();
         products.start();
         local.start();
+        dependencies.start();
         clockChanged();
     }
 

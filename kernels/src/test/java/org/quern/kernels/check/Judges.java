@@ -18,6 +18,7 @@ import org.quern.gpu.ModuleImage;
 import org.quern.kernels.check.Mutations.Mutation;
 import org.quern.kernels.cuda.KernelLibrary;
 import org.quern.kernels.cuda.LoadedKernels;
+import org.quern.kernels.cuda.ProgrammaticKernels;
 import org.quern.ptx.KernelVariant;
 import org.quern.ptx.emulator.Options;
 import org.quern.ptx.emulator.Options.Copies;
@@ -95,7 +96,7 @@ final class Judges {
     private static void run(
             KernelCase kernelCase, Options options, BiFunction<EmulatedGpu, KernelLibrary, KernelLibrary> wrapper) {
         try (EmulatedGpu gpu = new EmulatedGpu(options);
-                KernelLibrary library = wrapper.apply(gpu, LoadedKernels.asText(gpu));
+                KernelLibrary library = new ProgrammaticKernels(wrapper.apply(gpu, LoadedKernels.asText(gpu)));
                 CheckDevice device = new CheckDevice(gpu, library, 1, false)) {
             kernelCase.body().run(device);
         }

@@ -19,8 +19,8 @@ final class Mutations {
     enum Kind {
         BARRIER("a barrier deleted"),
         WAIT(
-                "a wait for copies, products or a phase deleted, for one group too few, for the other phase or in the scope "
-                        + "of the block"),
+                "a wait for copies, products, a phase or the launches before deleted, for one group too few, for the "
+                        + "other phase or in the scope of the block"),
         ARRIVAL("an arrival at an mbarrier deleted or for the own block alone, or another number of arrivals or bytes"),
         COMMIT("a commit of copies or products deleted"),
         FENCE("a fence deleted"),
@@ -111,6 +111,8 @@ final class Mutations {
         String opcode = match.group(2);
         if (opcode.startsWith("bar.") || opcode.startsWith("barrier.")) {
             add(found, Kind.BARRIER, kernel, match, "");
+        } else if (opcode.equals("griddepcontrol.wait")) {
+            add(found, Kind.WAIT, kernel, match, "");
         } else if (opcode.startsWith("mbarrier.try_wait")) {
             add(
                     found,

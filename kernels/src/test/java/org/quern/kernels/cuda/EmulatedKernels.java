@@ -7,6 +7,7 @@ import java.util.Set;
 import org.quern.gpu.DeviceProperties;
 import org.quern.gpu.EmulatedGpu;
 import org.quern.gpu.GpuFunction;
+import org.quern.gpu.Launch;
 import org.quern.kernels.check.CheckDevice;
 import org.quern.kernels.check.CheckDevice.Result;
 import org.quern.kernels.check.KernelCase;
@@ -36,14 +37,20 @@ public final class EmulatedKernels implements AutoCloseable {
     private static final long INPUTS = 1;
 
     private final EmulatedGpu gpu;
-    private final LoadedKernels loaded;
+    private final KernelLibrary loaded;
     private final Set<KernelVariant> used = new LinkedHashSet<>();
     private final List<Statistics> statistics = new ArrayList<>();
 
     public EmulatedKernels(Options options) {
+        this(options, false);
+    }
+
+    /// @param programmatic whether launches may overtake those before them
+    EmulatedKernels(Options options, boolean programmatic) {
         gpu = new EmulatedGpu(options);
         gpu.observe(statistics::add);
-        loaded = LoadedKernels.asText(gpu);
+        LoadedKernels kernels = LoadedKernels.asText(gpu);
+        loaded = programmatic ? new ProgrammaticKernels(kernels) : kernels;
     }
 
     /// Runs a case on inputs that are always the same.
@@ -78,6 +85,11 @@ public final class EmulatedKernels implements AutoCloseable {
             public GpuFunction function(KernelVariant variant, String entry) {
                 used.add(variant);
                 return loaded.function(variant, entry);
+            }
+
+            @Override
+            public Launch dependent(Launch launch) {
+                return loaded.dependent(launch);
             }
 
             @Override

@@ -23,6 +23,7 @@ final class Bench {
     private int sharedBytes = 4096;
     private String declarations = "";
     private String directives = "";
+    private boolean programmatic;
 
     Bench(Options options) {
         emulator = new Emulator(options);
@@ -62,6 +63,12 @@ final class Bench {
     /// Performance directives of the entry.
     Bench directives(String text) {
         directives = text;
+        return this;
+    }
+
+    /// How it launches from now on.
+    Bench programmatic(boolean whether) {
+        programmatic = whether;
         return this;
     }
 
@@ -131,7 +138,7 @@ final class Bench {
         String target = hopper ? ".version 8.1\n.target sm_90a" : ".version 8.0\n.target sm_80";
         PtxModule module = PtxParser.parse(module(target, declarations, directives, body, arguments.length));
         MemorySegment segment = MemorySegment.ofArray(arguments.length == 0 ? new long[1] : arguments);
-        return emulator.launch(module, module.entries().getFirst(), grid, block, sharedBytes, segment);
+        return emulator.launch(module, module.entries().getFirst(), grid, block, sharedBytes, segment, programmatic);
     }
 
     /// Runs a snippet that must fault.

@@ -1,6 +1,7 @@
 package org.quern.ptx.emulator;
 
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import org.quern.gpu.Launch.Dim;
 import org.quern.ptx.syntax.Operand;
@@ -31,7 +32,17 @@ final class Snippet {
         PtxModule module = PtxParser.parse(KERNEL.formatted(text));
         Program program = new Program(module, module.entries().getFirst(), new ModuleVariables(module, null), 0);
         Execution execution = new Execution(
-                program, Options.DEFAULT, Dim.of(1), Dim.of(1), Dim.of(32), 0, null, null, 1, new SplittableRandom(1));
+                program,
+                Options.DEFAULT,
+                Dim.of(1),
+                Dim.of(1),
+                Dim.of(32),
+                0,
+                null,
+                null,
+                1,
+                new SplittableRandom(1),
+                Optional.empty());
         instruction = program.instructions[0];
         layout = program.layout;
         operation = program.operations[0];

@@ -55,8 +55,9 @@ public final class TrainingBench {
         write(tokens, STEPS_OF_DATA * given.train().tokensPerStep() + 1, vocabulary);
         config = with(given, adamW ? adamW(given.optimizer()) : given.optimizer(), tokens, vocabulary, steps);
         model = config.modelConfig(vocabulary);
+        RunConfig.Kernels kernels = config.kernels();
         try (Executor executor =
-                Devices.open(config.run().device(), threads(), config.kernels().provider())) {
+                Devices.open(config.run().device(), threads(), kernels.provider(), kernels.programmatic())) {
             plan = RunPlan.of(config, Device.of(executor, 1));
         }
     }
