@@ -390,8 +390,9 @@ public record RunConfig(
                     .formatted(kernels.provider().key(), run.device()));
         }
         if (kernels.programmatic() && !kernels.provider().needsWarpgroups()) {
-            problems.add("kernels.programmatic must be false unless kernels.provider is warpgroups or fp8: got true with "
-                    + kernels.provider().key());
+            problems.add(
+                    "kernels.programmatic must be false unless kernels.provider is warpgroups or fp8: got true with "
+                            + kernels.provider().key());
         }
         scheduleProblems(problems);
         data.anneal().stream()

@@ -239,6 +239,8 @@ class RunConfigTest {
                         + " samples",
                 "run.device=gpu | run.device must be auto, cpu, cuda, cuda:N or emulated: got gpu",
                 "kernels.provider=library | kernels.provider must be ptx without a GPU in run.device: got library on auto",
+                "kernels.programmatic=true | kernels.programmatic must be false unless kernels.provider is warpgroups or fp8:"
+                        + " got true with ptx",
                 "run.name=a/b | run.name must be letters, digits, dots, dashes and underscores, as it names a folder:"
                         + " got a/b",
             })

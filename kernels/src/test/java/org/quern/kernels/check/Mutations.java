@@ -18,9 +18,8 @@ final class Mutations {
     /// Kinds of faults.
     enum Kind {
         BARRIER("a barrier deleted"),
-        WAIT(
-                "a wait for copies, products, a phase or the launches before deleted, for one group too few, for the "
-                        + "other phase or in the scope of the block"),
+        WAIT("a wait for copies, products, a phase or the launches before deleted, for one group too few, for the "
+                + "other phase or in the scope of the block"),
         ARRIVAL("an arrival at an mbarrier deleted or for the own block alone, or another number of arrivals or bytes"),
         COMMIT("a commit of copies or products deleted"),
         FENCE("a fence deleted"),
