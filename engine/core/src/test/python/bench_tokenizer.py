@@ -21,24 +21,34 @@ from pathlib import Path
 
 from golden_tokenizer import CL100K, END, llama3_pre_tokenizer
 
+# The same words as CL100K in the dialect of Hugging Face tokenizers: no possessive counts, and `$` is the end of a line.
+CL100K_ONIGURUMA = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s+\z|\s*[\r\n]+"
+    r"|\s+(?!\S)|\s+"
+)
 VOCAB_SIZE = 32768
 DOCUMENT_BYTES = 20_000
 
 
-def encode(text, ranks):
+def tiktoken_encoding(ranks):
     import tiktoken
     import tiktoken.load
 
-    encoding = tiktoken.Encoding(
+    return tiktoken.Encoding(
         "cl100k", pat_str=CL100K, mergeable_ranks=tiktoken.load.load_tiktoken_bpe(str(ranks)), special_tokens={}
     )
+
+
+def encode(text, ranks):
+    import tiktoken
+
+    encoding = tiktoken_encoding(ranks)
     string = text.decode("utf-8")
     return f"tiktoken {tiktoken.__version__}", lambda: encoding.encode_ordinary(string)
 
 
-def encode_hugging_face(text, ranks):
+def hugging_face(ranks):
     import tiktoken.load
-    import tokenizers
     from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
     alphabet = bytes_to_unicode()
@@ -61,8 +71,18 @@ def encode_hugging_face(text, ranks):
         )
     )
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Split(Regex(CL100K), "isolated"), pre_tokenizers.ByteLevel(False, use_regex=False)]
+        [
+            pre_tokenizers.Split(Regex(CL100K_ONIGURUMA), "isolated"),
+            pre_tokenizers.ByteLevel(False, use_regex=False),
+        ]
     )
+    return tokenizer
+
+
+def encode_hugging_face(text, ranks):
+    import tokenizers
+
+    tokenizer = hugging_face(ranks)
     documents = [text[i : i + DOCUMENT_BYTES].decode("utf-8", "replace") for i in range(0, len(text), DOCUMENT_BYTES)]
 
     def work():
