@@ -14,6 +14,8 @@ import tools.jackson.core.json.JsonFactory;
 /// What a page says of itself; empty where it says nothing.
 final class PageFacts {
     private static final JsonFactory JSON = new JsonFactory();
+    /// In characters; a shorter one may be part of a heading by chance.
+    private static final int SHORTEST_TITLE = 10;
 
     String language = "";
     String robots = "";
@@ -80,6 +82,13 @@ final class PageFacts {
         if (headings.size() < 4) {
             headings.add(text);
         }
+    }
+
+    /// Whether a heading says what the page is called, with more before or behind it or without.
+    boolean calledSo(String heading) {
+        return title.contains(heading)
+                || sharedTitle.contains(heading)
+                || sharedTitle.length() > SHORTEST_TITLE && heading.contains(sharedTitle);
     }
 
     /// A heading that the title begins with (the rest of it is the site's name), else what the page wants to be

@@ -16,6 +16,8 @@ enum Part {
     MARGIN,
     /// A line that leads away, as "Read also", or what stands under such a heading.
     POINTER,
+    /// Said before.
+    REPEATED,
     /// In a row of headings that are links to other pages, each with a few lines.
     TEASER
 }

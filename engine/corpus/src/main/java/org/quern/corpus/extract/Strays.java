@@ -18,6 +18,7 @@ final class Strays {
     /// @param element that holds the text
     static void drop(Judgement judgement, int element) {
         Strays strays = new Strays(judgement, element);
+        Repeats.drop(judgement, element);
         strays.dropElements(element);
         strays.dropBlocks();
         strays.dropMargins();
@@ -67,7 +68,7 @@ final class Strays {
         }
         for (int b = from; b < first; b++) {
             boolean line = layout.kinds[b] == Tag.CONTAINER || layout.words[b] < 5;
-            if (layout.levels[b] == 0 ? line : layout.levels[b] == 1) {
+            if (layout.levels[b] == 0 ? line : layout.levels[b] == 1 || layout.facts.calledSo(layout.block(b))) {
                 judgement.drop(b, Part.MARGIN);
             }
         }
@@ -101,6 +102,15 @@ final class Strays {
         return end;
     }
 
+    /// The end of the smallest element that holds a heading and something after it.
+    private int boxEnd(int heading) {
+        int element = layout.owners[heading];
+        while (layout.lasts[element] == heading + 1 && layout.firsts[element] >= from) {
+            element = layout.parents[element];
+        }
+        return layout.lasts[element];
+    }
+
     private void dropPointers() {
         long[] lengths = lengths();
         long total = lengths[to - from];
@@ -116,9 +126,10 @@ final class Strays {
                 judgement.drop(b, Part.POINTER);
             } else if (layout.words[b] <= 10) {
                 int next = sectionEnd(b, 6);
+                int box = boxEnd(b);
                 boolean brief = lengths[next - from] - lengths[b - from + 1] < 600;
                 if (brief || lengths[b - from + 1] > total / 2) {
-                    judgement.dropRange(b, sectionEnd(b, layout.levels[b]), Part.POINTER);
+                    judgement.dropRange(b, Math.min(box, sectionEnd(b, layout.levels[b])), Part.POINTER);
                 }
             }
         }

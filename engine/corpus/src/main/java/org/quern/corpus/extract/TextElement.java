@@ -1,54 +1,63 @@
 package org.quern.corpus.extract;
 
-/// Finds the element that holds the page's text: from the body down, as long as one child holds nearly all the
-/// prose, or enough of it under a name that is given to the text alone.
+import java.util.function.IntPredicate;
+
+/// Finds the element that holds the page's text: the only one under a name that is given to the text alone, if it
+/// holds enough of the prose, and from there (or from the body) down, as long as one child holds nearly all of it.
 final class TextElement {
+    /// The share of the prose of all elements of a name that makes one of them the only one.
+    private static final double ONLY = 0.97;
+
+    /// The share of the page's prose that is enough under such a name.
+    private static final double ENOUGH = 0.4;
+
     private final Judgement judgement;
     private final Layout layout;
-    /// Characters of prose in the blocks before each block that stand in an element named or tagged as an article.
-    private final long[] named;
 
     TextElement(Judgement judgement) {
         this.judgement = judgement;
         this.layout = judgement.layout;
-        this.named = new long[layout.blocks + 1];
-        sumNamed();
-    }
-
-    private boolean named(int element) {
-        return (layout.hints[element] & Hints.BODY) != 0 || layout.tags[element] == Tag.ARTICLE;
-    }
-
-    private void sumNamed() {
-        int block = 0;
-        for (int e = 1; e < layout.elements; ) {
-            if (!named(e)) {
-                e++;
-                continue;
-            }
-            for (; block < layout.lasts[e]; block++) {
-                boolean counts = block >= layout.firsts[e] && judgement.text(block) && judgement.prose(block);
-                named[block + 1] = named[block] + (counts ? layout.length(block) - layout.linked[block] : 0);
-            }
-            e = layout.nexts[e];
-        }
-        for (; block < layout.blocks; block++) {
-            named[block + 1] = named[block];
-        }
     }
 
     int find() {
-        int element = 0;
+        int element = only(e -> (layout.hints[e] & Hints.BODY) != 0);
+        if (element == 0) {
+            element = only(e -> layout.tags[e] == Tag.ARTICLE);
+        }
         while (judgement.proseWithin(element) > 0) {
             int child = richest(element);
             if (child < 0
                     || !holdsBlocks(layout.tags[child])
-                    || judgement.proseWithin(child) < share(child, element) * judgement.proseWithin(element)) {
+                    || judgement.proseWithin(child) < share(child) * judgement.proseWithin(element)) {
                 break;
             }
             element = child;
         }
         return element;
+    }
+
+    /// The element of a name that holds nearly all the prose under this name, or the body if there is none, or it
+    /// holds too little of the page.
+    private int only(IntPredicate named) {
+        int richest = 0;
+        long most = 0;
+        long all = 0;
+        for (int e = 1; e < layout.elements; ) {
+            if (!named.test(e)) {
+                e++;
+                continue;
+            }
+            long prose = judgement.proseWithin(e);
+            all += prose;
+            if (prose > most) {
+                most = prose;
+                richest = e;
+            }
+            e = layout.nexts[e];
+        }
+        return most > ONLY * all && most > ENOUGH * judgement.proseOfAll() && holdsBlocks(layout.tags[richest])
+                ? richest
+                : 0;
     }
 
     private int richest(int element) {
@@ -68,12 +77,8 @@ final class TextElement {
         };
     }
 
-    /// The share of the prose in `element` that `child` must hold to be the text alone.
-    private double share(int child, int element) {
-        long namedInAll = named[layout.lasts[element]] - named[layout.firsts[element]];
-        if (named(child) && judgement.proseWithin(child) > 0.97 * namedInAll) {
-            return 0.4;
-        }
+    /// The share of the prose around it that `child` must hold to be the text alone.
+    private double share(int child) {
         if (layout.tags[child] == Tag.MAIN) {
             return 0.5;
         }

@@ -154,6 +154,50 @@ class TextExtractorTest {
         assertThat(extract(html).text().lines()).hasSize(6);
     }
 
+    private static String distinct(int from, int to) {
+        StringBuilder html = new StringBuilder();
+        for (int i = from; i < to; i++) {
+            html.append("<p>Mill %d. %s</p>".formatted(i, PROSE));
+        }
+        return html.toString();
+    }
+
+    @Test
+    void takesTheNamedElementHoweverDeepItStands() {
+        String voices = ("<div class=voice><p>" + PROSE + " I come here often.</p></div>").repeat(8);
+        String html = "<div><div class=row><div class=entry-content>" + distinct(0, 6) + "</div></div></div><div><div>"
+                + voices + "</div></div>";
+        assertThat(extract(html).text().lines()).hasSize(6);
+    }
+
+    @Test
+    void takesACopyOnce() {
+        String copy = "<h2>Wheels</h2>" + distinct(0, 4) + "<h2>Stones</h2>" + distinct(4, 6);
+        String html = "<div class=wide>" + copy + "</div><div class=narrow>" + copy + "</div>";
+        assertThat(extract(html).text().lines()).hasSize(8).doesNotHaveDuplicates();
+    }
+
+    @Test
+    void takesALeadOnceThatTheTextBeginsWith() {
+        String html = "<h1>Mills</h1><p>Mill 0. " + PROSE + "</p><div class=article-body>" + distinct(0, 5) + "</div>";
+        assertThat(extract(html).text().lines()).hasSize(5).doesNotHaveDuplicates();
+    }
+
+    @Test
+    void keepsTheTextAfterABoxThatLeadsAway() {
+        String box = "<section><div><h2>Related</h2></div><h3><a href=/a>A bridge is built</a></h3></section>";
+        String text = extract("<article>" + distinct(0, 3) + box + distinct(3, 9) + "</article>")
+                .text();
+        assertThat(text.lines()).hasSize(9);
+        assertThat(text).doesNotContain("Related", "A bridge");
+    }
+
+    @Test
+    void leavesOutTheTitleWhateverTheLevelOfItsHeading() {
+        String html = "<title>The mills of the valley - Gazette</title><h2>The mills of the valley</h2><h3>Wheels</h3>";
+        assertThat(extract(html + distinct(0, 4)).text()).startsWith("Wheels\nMill 0.");
+    }
+
     @Test
     void readsNoMoreThanItsLimits() {
         byte[] html = ("<body>" + paragraphs(1000)).getBytes(StandardCharsets.UTF_8);
