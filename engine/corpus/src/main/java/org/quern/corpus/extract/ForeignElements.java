@@ -46,6 +46,7 @@ final class ForeignElements {
         return switch (hint) {
             case Hints.COMMENTS -> total - LEAST_BESIDE_COMMENTS;
             case Hints.SIDE, Hints.HIDDEN -> 0.5 * total;
+            case Hints.FOOTER -> 0.7 * total;
             default -> 0.35 * total;
         };
     }
@@ -80,7 +81,8 @@ final class ForeignElements {
         long total = judgement.proseOfAll();
         for (int e = 1; e < layout.elements; ) {
             boolean foreign = switch (layout.tags[e]) {
-                case NAVIGATION, ASIDE, FOOTER, FORM -> judgement.proseWithin(e) < 0.35 * total;
+                case FOOTER -> judgement.proseWithin(e) < 0.7 * total;
+                case NAVIGATION, ASIDE, FORM -> judgement.proseWithin(e) < 0.35 * total;
                 default -> false;
             };
             if (foreign) {

@@ -32,7 +32,8 @@ final class Phrases {
             tap here | terms of | topics | trending | up next | video | view comments | watch
             table of contents | last updated | min read | this entry was posted | pin it
             we may earn | i may earn | this post may contain | this post contains affiliate | as an amazon associate
-            this article contains affiliate | affiliate disclosure | credit | credits
+            this article contains affiliate | affiliate disclosure | create an account | already have an account | dont have an account
+            create a free account | credit | credits
             like this article | enjoy this article | enjoyed this article | did you enjoy | liked this post
             what do you think | what to read next | whats next | write a comment | written by | you may also
             you may like | you might also | you might like | your email

@@ -24,6 +24,7 @@ final class Strays {
         strays.dropMargins();
         strays.dropPointers();
         strays.dropTeasers();
+        strays.dropLinkedHeadings();
         strays.dropEmptyHeadings();
     }
 
@@ -105,7 +106,7 @@ final class Strays {
     /// The end of the smallest element that holds a heading and something after it.
     private int boxEnd(int heading) {
         int element = layout.owners[heading];
-        while (layout.lasts[element] == heading + 1 && layout.firsts[element] >= from) {
+        while (element > 0 && layout.lasts[element] == heading + 1 && layout.firsts[element] >= from) {
             element = layout.parents[element];
         }
         return layout.lasts[element];
@@ -147,7 +148,7 @@ final class Strays {
                 continue;
             }
             int next = sectionEnd(b, 6);
-            if (layout.linked[b] > 0.8 * layout.length(b) && lengths[next - from] - lengths[b - from + 1] < 400) {
+            if (linkedHeading(b) && lengths[next - from] - lengths[b - from + 1] < 400) {
                 begin = end == b ? begin : b;
                 count = end == b ? count + 1 : 1;
                 end = next;
@@ -156,6 +157,24 @@ final class Strays {
         if (count > 1 && lengths[begin - from + 1] > 0.3 * total && lengths[end - from] > 0.85 * total) {
             judgement.dropRange(begin, end, Part.TEASER);
         }
+    }
+
+    /// Headings that are links to other pages, in a box with more than the heading, as a date, and without prose.
+    private void dropLinkedHeadings() {
+        for (int b = from; b < to; b++) {
+            int box = layout.parents[layout.owners[b]];
+            if (judgement.text(b)
+                    && layout.levels[b] > 0
+                    && linkedHeading(b)
+                    && layout.lasts[box] - layout.firsts[box] > 1
+                    && judgement.proseWithin(box) == 0) {
+                judgement.drop(b, Part.TEASER);
+            }
+        }
+    }
+
+    private boolean linkedHeading(int block) {
+        return layout.linked[block] > 0.8 * layout.length(block);
     }
 
     /// Headings that are links and have nothing under them.

@@ -104,7 +104,6 @@ final class TextElement {
     private boolean lead(int block) {
         return layout.levels[block] != 1
                 && layout.kinds[block] != Tag.CAPTION
-                && layout.kinds[block] != Tag.ITEM
                 && layout.words[block] >= 10
                 && layout.linked[block] * 3 < layout.length(block);
     }

@@ -133,7 +133,13 @@ class TextExtractorTest {
 
     @ParameterizedTest
     @ValueSource(
-            strings = {"Quelle: the valley", "We may earn a commission.", "Crédits photos : the valley", "Credit:"})
+            strings = {
+                "Quelle: the valley",
+                "We may earn a commission.",
+                "Create an account or sign in to go on.",
+                "Crédits photos : the valley",
+                "Credit:"
+            })
     void dropsLinesThatLeadAway(String line) {
         assertThat(extract(paragraphs(4) + "<p>" + line + "</p>" + paragraphs(4))
                         .text())
@@ -190,6 +196,35 @@ class TextExtractorTest {
                 .text();
         assertThat(text.lines()).hasSize(9);
         assertThat(text).doesNotContain("Related", "A bridge");
+    }
+
+    @Test
+    void dropsATeaserAmidTheText() {
+        String teaser = "<div><h3><a href=/a>A bridge is built</a></h3><span>24. 1. 2025</span></div>";
+        assertThat(extract("<article>" + distinct(0, 3) + teaser + distinct(3, 6) + "</article>")
+                        .text())
+                .doesNotContain("A bridge");
+        String heading = "<div><h3><a href=/a>A bridge is built</a></h3>" + distinct(3, 6) + "</div>";
+        assertThat(extract("<article>" + distinct(0, 3) + heading + "</article>")
+                        .text())
+                .contains("A bridge is built\nMill 3.");
+    }
+
+    @Test
+    void keepsThePointsBeforeTheText() {
+        String points = "<ul><li>Three mills of the valley grind again after a winter of repairs.</li></ul>";
+        assertThat(extract("<h1>Mills</h1>" + points + "<div class=article-body>" + distinct(0, 4) + "</div>")
+                        .text())
+                .startsWith("- Three mills");
+    }
+
+    @Test
+    void dropsAFooterLongerThanTheText() {
+        String footer = "<footer>" + paragraphs(5) + "</footer>";
+        assertThat(extract("<p>Mill 0. " + PROSE + "</p><div>" + distinct(1, 4) + "</div>" + footer)
+                        .text()
+                        .lines())
+                .hasSize(4);
     }
 
     @Test
