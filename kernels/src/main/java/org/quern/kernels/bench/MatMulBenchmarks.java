@@ -121,9 +121,9 @@ final class MatMulBenchmarks {
                 });
             case BIAS, GELU, GELU_GRADIENT, RESIDUAL -> {}
         }
-        for (Tile tile : List.of(Tile.N256, Tile.N128, Tile.N256_PAIR)) {
+        for (Tile tile : List.of(Tile.N256, Tile.N128, Tile.N256_PAIR, Tile.TURNS_PAIR)) {
             libraries.put(
-                    "wgmma " + tile.n() + (tile.blocks() == 1 ? "" : ", pairs"),
+                    "wgmma %d x %d%s".formatted(tile.m(), tile.n(), tile.blocks() == 1 ? "" : ", pairs"),
                     (kernels, memory) -> product.by(Plan.choose(kernels.device(), tile, product.shape()))
                             .bind(kernels, memory));
         }

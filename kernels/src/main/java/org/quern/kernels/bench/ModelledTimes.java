@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.quern.gpu.DeviceProperties;
 import org.quern.gpu.ExampleDevices;
 import org.quern.kernels.bench.KernelBenchmark.Setup;
@@ -62,7 +63,8 @@ public final class ModelledTimes {
                 ## Modelled times
 
                 What the kernels do for the sizes of training, counted on the emulator (tiles and steps of small launches, times
-                their number), and the time that the busiest part of the device needs for it at these rates. Nothing here was
+                their number), and the time that the busiest part of the device needs for it at these rates. Where tensor cores wait while
+                a tile is finished: products, and then what that takes of issue slots, special functions or shared memory. Nothing here was
                 measured: there is no latency in it, and of caches only the rate of the L2 (H100: arXiv:2402.13499). Products by the
                 plan that is chosen without a table, with the multiprocessors that the last round of tiles leaves idle.
 
@@ -87,7 +89,8 @@ public final class ModelledTimes {
                 ### Tiles of warpgroups
 
                 The same for each tile, by its best split of k, in TFLOP/s. Copies to both blocks of a pair are read once from the L2
-                cache, as the emulator counts their sectors. A letter names the limit: tensor cores, L2 cache or device memory.
+                cache, as the emulator counts their sectors. A letter names the limit: L2 cache, tensor cores, device memory, or products and
+                then ends.
 
                 """);
         text.append("| product |");
@@ -152,7 +155,19 @@ public final class ModelledTimes {
         // Parts of a split product are written and read once.
         double bytes =
                 product.bytes() + (plan.splits() == 1 ? 0 : 2.0 * Float.BYTES * shape.m() * shape.n() * plan.splits());
-        return counts(side, plan, product).modelledSeconds(side.rates, bytes, (double) items / (rounds * places));
+        double busy = (double) items / (rounds * places);
+        Counted counted = counted(side, plan, product);
+        Map<String, Double> seconds = new HashMap<>(counted.all().modelledSeconds(side.rates, bytes, busy));
+        if (!plan.overlaps()) {
+            double steps = counted.steps.modelledSeconds(side.rates, 0, busy).get("tensor cores");
+            Map<String, Double> ends = counted.ends.modelledSeconds(side.rates, 0, busy);
+            double busiest = Stream.of("issue", "special functions", "shared memory")
+                    .mapToDouble(ends::get)
+                    .max()
+                    .orElseThrow();
+            seconds.put("products, then ends", steps + busiest);
+        }
+        return seconds;
     }
 
     /// @param pass 0 forward, 1 backward
@@ -193,8 +208,18 @@ public final class ModelledTimes {
         return (long) Math.ceilDiv(shape.m(), plan.blocks() * plan.tileM()) * Math.ceilDiv(shape.n(), plan.tileN());
     }
 
+    /// What a product's kernels do.
+    ///
+    /// @param steps along k
+    /// @param ends all else: begins and epilogues of tiles, and the reduction of a split product
+    record Counted(KernelCounts steps, KernelCounts ends) {
+        KernelCounts all() {
+            return steps.plus(1, ends);
+        }
+    }
+
     /// A tile, of all blocks of a cluster, costs first + splits x part + steps x step.
-    KernelCounts counts(Side side, ProductPlan plan, Product product) {
+    Counted counted(Side side, ProductPlan plan, Product product) {
         // More than are under way at a time, so that one step more is like all others.
         int steps = plan.stages() + 1;
         int splits = Math.min(plan.splits(), 2);
@@ -206,8 +231,9 @@ public final class ModelledTimes {
                 : tile(side, plan, product, splits + 1, steps).plus(-1, few).plus(-steps, step);
         KernelCounts first = few.plus(-splits, part).plus(-(long) splits * steps, step);
         long allSteps = Math.ceilDiv(product.shape().k(), plan.tileK());
-        KernelCounts tile = first.plus(plan.splits(), part).plus(allSteps, step);
-        return tile.plus(tiles(plan, product.shape()) - 1, tile);
+        KernelCounts end = first.plus(plan.splits(), part);
+        long others = tiles(plan, product.shape()) - 1;
+        return new Counted(step.plus(allSteps - 1, step).plus(others * allSteps, step), end.plus(others, end));
     }
 
     /// One tile, of so many steps in each part.

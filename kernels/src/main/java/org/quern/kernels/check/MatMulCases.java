@@ -249,6 +249,12 @@ public final class MatMulCases {
         for (Finish finish : Finish.values()) {
             setups.add(new Setup(nt(140, 72, 300), thirds, finish, Layout.BY_8, Layout.BY_8).of(finish));
         }
+        // Items of fewer k tiles than others, which are the other consumer's.
+        Way turns = new Way.Warpgroups(new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.TURNS_PAIR, 3));
+        walks.add(new Setup(nt(300, 72, 300), turns, Finish.F32, Layout.BY_8, Layout.BY_8));
+        // More than two rounds of stages.
+        Way deep = new Way.Warpgroups(new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.TURNS_PAIR, 1));
+        walks.add(new Setup(nt(300, 72, 689), deep, Finish.STORE, Layout.BY_8, Layout.BY_8));
         return Stream.concat(
                 walks.stream().map(setup -> setup.toCase().gridsFor(1)),
                 setups.stream().map(Setup::toCase));

@@ -22,7 +22,6 @@ public final class Fp8MatMul {
     /// Wider ones have no registers for the sums of a k tile beside those of all.
     public static final List<Tile> TILES = List.of(Tile.N128, Tile.N64);
 
-    private static final int TILE_M = 128;
     private static final int TILE_K = 128;
 
     /// A's and B's: forward passes, and gradients as A or B.
@@ -60,7 +59,7 @@ public final class Fp8MatMul {
         MatMul.check(shape, area("A", a, m, k), area("B", b, n, k), c, epilogue);
         String types = name(List.of(a.type(), b.type()));
         Operands operands = new Operands(
-                map(a, m, k, TILE_M),
+                map(a, m, k, plan.tileM()),
                 map(b, n, k, plan.tileN()),
                 name -> variant(plan.tile(), types, name),
                 TILE_K,
@@ -109,6 +108,8 @@ public final class Fp8MatMul {
     private static KernelVariant variant(Tile tile, String types, String epilogue) {
         return KernelVariant.of(
                 "matmul.sm_90a",
+                "tile_m",
+                tile.m(),
                 "tile_n",
                 tile.n(),
                 "stages",

@@ -174,6 +174,11 @@ public record MatMulPlan(Tile tile, int splits) implements ProductPlan {
     }
 
     @Override
+    public boolean overlaps() {
+        return tile.resident > 1;
+    }
+
+    @Override
     public GpuKernel bind(
             KernelLibrary library,
             Shape shape,

@@ -32,6 +32,9 @@ public sealed interface ProductPlan permits MatMulPlan, WarpgroupMatMul.Plan {
     /// Steps that are under way at a time.
     int stages();
 
+    /// Whether a multiprocessor multiplies for one tile while it finishes another.
+    boolean overlaps();
+
     /// Parts of k that are summed into fp32 workspace, and then added in order.
     int splits();
 

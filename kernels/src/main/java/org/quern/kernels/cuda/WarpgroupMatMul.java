@@ -20,7 +20,6 @@ import org.quern.ptx.KernelVariant;
 /// [MatMul] for compute capability 9.0: products of warpgroups from tiles that tensor maps copy. The same sizes,
 /// epilogues and results, up to the order of sums, if addresses and strides of A and B are multiples of 16 bytes.
 public final class WarpgroupMatMul implements GpuKernel {
-    private static final int TILE_M = 128;
     private static final int TILE_K = 64;
     private static final int THREADS = 384;
     /// Rows or columns of a box of a matrix whose rows are not along k.
@@ -35,22 +34,30 @@ public final class WarpgroupMatMul implements GpuKernel {
     /// Adds the parts of a split product; else null.
     private final Launch reduction;
 
-    /// Columns of a block's part of C, how many k tiles are under way, and the blocks of a cluster, which share
-    /// those of B.
+    /// Rows and columns of a block's part of C, how many k tiles are under way, and the blocks of a cluster, which
+    /// share those of B. Parts of 64 rows are computed in turns by two warpgroups, one of which multiplies while
+    /// the other finishes what it multiplied.
     public enum Tile {
-        N256(256, 4, 1),
-        N128(128, 6, 1),
-        N64(64, 8, 1),
-        N256_PAIR(256, 4, 2);
+        N256(128, 256, 4, 1),
+        N128(128, 128, 6, 1),
+        N64(128, 64, 8, 1),
+        N256_PAIR(128, 256, 4, 2),
+        TURNS_PAIR(64, 256, 5, 2);
 
+        private final int m;
         private final int n;
         private final int stages;
         private final int blocks;
 
-        Tile(int n, int stages, int blocks) {
+        Tile(int m, int n, int stages, int blocks) {
+            this.m = m;
             this.n = n;
             this.stages = stages;
             this.blocks = blocks;
+        }
+
+        public int m() {
+            return m;
         }
 
         public int n() {
@@ -67,17 +74,18 @@ public final class WarpgroupMatMul implements GpuKernel {
 
         /// What a block's step along k reads of the second-level cache: of B, which the cluster shares, its part.
         private int stepBytes() {
-            return (TILE_M + n / blocks) * TILE_K * Short.BYTES;
+            return (m + n / blocks) * TILE_K * Short.BYTES;
         }
 
         int sharedBytes() {
-            return stages * ((TILE_M + n) * TILE_K * Short.BYTES + BARRIER_BYTES) + WARPS * AREA_BYTES;
+            return stages * ((m + n) * TILE_K * Short.BYTES + BARRIER_BYTES) + WARPS * AREA_BYTES;
         }
     }
 
     /// @param splits parts of k that are summed into fp32 workspace, and then added in order
     public record Plan(Tile tile, int splits) implements ProductPlan {
-        /// k that start and end of an item are taken to last: an estimate.
+        /// k that start and end of an item are taken to last, if they are not beside another's products: an
+        /// estimate.
         private static final int OVERHEAD = 192;
 
         /// Multiply-adds that a multiprocessor does while the second-level cache gives it a byte: 2048 a clock
@@ -129,7 +137,7 @@ public final class WarpgroupMatMul implements GpuKernel {
 
         @Override
         public int tileM() {
-            return TILE_M;
+            return tile.m;
         }
 
         @Override
@@ -153,6 +161,11 @@ public final class WarpgroupMatMul implements GpuKernel {
         }
 
         @Override
+        public boolean overlaps() {
+            return tile.m == 64;
+        }
+
+        @Override
         public GpuKernel bind(
                 KernelLibrary library,
                 Shape shape,
@@ -170,7 +183,8 @@ public final class WarpgroupMatMul implements GpuKernel {
             int steps = Math.ceilDiv(Math.ceilDiv(shape.k(), TILE_K), splits);
             long items = items(tile, splits, shape);
             double rounds = Math.ceilDiv(items, clusters(device, tile));
-            double products = rounds * TILE_M * tile.n * (steps * TILE_K + OVERHEAD);
+            double ends = overlaps() ? 1 : rounds;
+            double products = (rounds * steps * TILE_K + ends * OVERHEAD) * tile.m * tile.n;
             double reads =
                     (double) items * tile.blocks * steps * tile.stepBytes() * PER_BYTE / device.multiprocessors();
             return Math.max(products, reads) + MatMulPlan.reductionCost(device, splits, shape.m(), shape.n());
@@ -213,7 +227,7 @@ public final class WarpgroupMatMul implements GpuKernel {
         checkAligned(shape, "A", a);
         checkAligned(shape, "B", b);
         return new Operands(
-                map(a, !shape.transposeA(), shape.m(), shape.k(), TILE_M),
+                map(a, !shape.transposeA(), shape.m(), shape.k(), tile.m),
                 map(b, shape.transposeB(), shape.n(), shape.k(), tile.n / tile.blocks),
                 name -> variant(tile, shape.transposeA(), shape.transposeB(), name),
                 TILE_K,
@@ -291,7 +305,7 @@ public final class WarpgroupMatMul implements GpuKernel {
     }
 
     private static long items(Tile tile, int splits, Shape shape) {
-        return (long) Math.ceilDiv(shape.m(), TILE_M * tile.blocks) * Math.ceilDiv(shape.n(), tile.n) * splits;
+        return (long) Math.ceilDiv(shape.m(), tile.m * tile.blocks) * Math.ceilDiv(shape.n(), tile.n) * splits;
     }
 
     /// The boxes of an operand.
@@ -349,6 +363,8 @@ public final class WarpgroupMatMul implements GpuKernel {
     private static KernelVariant variant(Tile tile, boolean transposeA, boolean transposeB, String epilogue) {
         return KernelVariant.of(
                 "matmul.sm_90a",
+                "tile_m",
+                tile.m,
                 "tile_n",
                 tile.n,
                 "stages",

@@ -28,7 +28,9 @@ class ModelledTimesTest {
                 new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.N64, 1),
                 new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.N128, 3),
                 new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.N256_PAIR, 1),
-                new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.N256_PAIR, 3));
+                new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.N256_PAIR, 3),
+                new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.TURNS_PAIR, 1),
+                new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.TURNS_PAIR, 2));
     }
 
     @ParameterizedTest
@@ -38,7 +40,8 @@ class ModelledTimesTest {
         Product product = new Product("", shape, Ending.ACCUMULATE);
         Side side = plan instanceof MatMulPlan ? Side.WARPS : Side.WARPGROUPS;
         Options.Device device = plan instanceof MatMulPlan ? Options.Device.SM_80 : Options.Device.SM_90;
-        assertEqual(new ModelledTimes().counts(side, plan, product), EmulatedBench.count(product.by(plan), device));
+        assertEqual(
+                new ModelledTimes().counted(side, plan, product).all(), EmulatedBench.count(product.by(plan), device));
     }
 
     @ParameterizedTest

@@ -9,6 +9,7 @@ import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.quern.kernels.check.CheckDevice.Result;
 import org.quern.kernels.check.KernelCase;
 import org.quern.kernels.cuda.MatMul.Shape;
@@ -46,16 +47,19 @@ class WarpgroupMatMulTest extends KernelFamilyTest {
                 .isEqualTo(Tile.N128);
     }
 
-    @Test
-    void clustersChangeNoBit() {
+    /// The order of sums is the same.
+    @ParameterizedTest
+    @ValueSource(strings = {"n256_pair", "turns_pair"})
+    void clustersAndTurnsChangeNoBit(String tile) {
         Map<String, KernelCase> byName = cases().collect(Collectors.toMap(KernelCase::name, Function.identity()));
         List<KernelCase> pairs = byName.values().stream()
-                .filter(each -> each.name().contains("n256_pair") && each.name().contains("random"))
+                .filter(each -> each.name().contains(tile) && each.name().contains("random"))
+                .filter(each -> byName.containsKey(each.name().replace(tile, "n256")))
                 .toList();
         assertThat(pairs).isNotEmpty();
         for (KernelCase pair : pairs) {
             List<Result> results = devices.getFirst().run(pair);
-            List<Result> alone = devices.getFirst().run(byName.get(pair.name().replace("n256_pair", "n256")));
+            List<Result> alone = devices.getFirst().run(byName.get(pair.name().replace(tile, "n256")));
             assertThat(results).hasSameSizeAs(alone);
             for (int i = 0; i < results.size(); i++) {
                 assertThat(results.get(i).values())
