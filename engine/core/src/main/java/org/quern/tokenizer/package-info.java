@@ -6,5 +6,6 @@
 /// it gets here (one for the three bytes of a surrogate, where Python and Rust have three).
 ///
 /// Written as `tokenizer.json`, a tiktoken vocabulary keeps its merges in the order of their results. That Hugging Face
-/// ranks two ways to make one token apart, and tiktoken does not, has made no difference in any text that was tried.
+/// ranks two ways to make one token apart, and tiktoken does not, makes no difference: only one of them can come about
+/// ([ReachableMerges]).
 package org.quern.tokenizer;
