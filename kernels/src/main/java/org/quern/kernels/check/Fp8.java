@@ -59,6 +59,11 @@ enum Fp8 {
         return (byte) (Math.copySign(1, value) < 0 ? bits | 0x80 : bits);
     }
 
+    /// Of which there are several in e5m2.
+    boolean isNaN(byte bits) {
+        return (bits & 0x7F) > (this == E4M3 ? 0x7E : 0x7C);
+    }
+
     double value(byte bits) {
         double size = values[bits & 0x7F];
         return bits < 0 ? -size : size;

@@ -3,6 +3,8 @@ package org.quern.kernels.check;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.quern.gpu.DeviceMemory;
 import org.quern.kernels.check.MatMulCases.Finish;
@@ -43,6 +45,9 @@ final class Fp8Cases {
                 cases.add(quantize(type, transposed, 130, 72, Numbers.WIDE).misaligned());
                 cases.add(quantize(type, transposed, 1, 1, Numbers.NORMAL));
                 cases.add(quantize(type, transposed, 5, 64, Numbers.ZEROS));
+                for (int rest = 1; rest <= 8; rest++) {
+                    cases.add(quantize(type, transposed, 4 + rest, 64 + rest, Numbers.NORMAL));
+                }
             }
             // Many partial magnitudes, and few.
             cases.add(quantize(type, false, 640, 1000, Numbers.WIDE));
@@ -52,6 +57,13 @@ final class Fp8Cases {
             cases.add(quantize(type, true, 9, 16, Numbers.TINY));
             cases.add(quantize(type, false, 9, 16, Numbers.LARGEST));
         }
+        // For one multiprocessor: each of 8 blocks has a tile, the first another one, and a part of a tile follows.
+        cases.add(largestAt(ends(127 * 607, 8192, 8), 127, 607).gridsFor(1));
+        cases.add(largestAt(ends(31 * 309, 1024, 1), 31, 309).misaligned().gridsFor(1));
+        // Accesses end where the tensor does.
+        cases.add(largestAt(Set.of(8 * 301 - 1), 8, 301));
+        // More blocks than the next kernel has threads: the tile of number 256.
+        cases.add(largestAt(Set.of(256 * 1024 + 5), 520, 520).misaligned());
         for (WarpgroupMatMul.Tile tile : Fp8MatMul.TILES) {
             for (Fp8[] types : TYPES) {
                 Way way = new Way.Bytes(new WarpgroupMatMul.Plan(tile, 1), types[0], types[1]);
@@ -207,11 +219,44 @@ final class Fp8Cases {
                 int row = i / columns;
                 int column = i % columns;
                 int at = transposed ? column * out.stride() + row : row * out.stride() + column;
-                actual[i] = bytes[at] & 0xFF;
+                actual[i] = type.isNaN(bytes[at]) ? 0x7F : bytes[at] & 0xFF;
                 expected[i] = Float.isNaN(x[i]) ? 0x7F : type.bits(Math.scalb((double) x[i], shift)) & 0xFF;
             }
             device.compareExactly("out", actual, expected);
             device.compareExactly("the scale", device.readF32(out.scale()), new double[] {Math.scalb(1.0, -shift)});
+        });
+    }
+
+    /// All ends of tiles and of what a block takes at a time: what an access takes, 256 times.
+    private static Set<Integer> ends(int count, int tile, int access) {
+        int round = 256 * access;
+        Set<Integer> places = new TreeSet<>(List.of(0, access, count - 2, count - 1));
+        for (int end = tile; end < count; end += tile) {
+            places.addAll(List.of(end - 1, end));
+        }
+        for (int end = round; end < tile; end += round) {
+            places.addAll(List.of(end - 1, end, tile + end, 8 * tile + end));
+        }
+        places.addAll(List.of(9 * tile + round - 1, 9 * tile + round));
+        return places;
+    }
+
+    /// The largest magnitude is found wherever it is.
+    private static KernelCase largestAt(Set<Integer> places, int rows, int columns) {
+        return new KernelCase("largest magnitude of %dx%d".formatted(rows, columns), device -> {
+            int count = rows * columns;
+            Fp8Matrix out = Fp8Matrix.in(device.output(Fp8Matrix.bytes(rows, columns)), Fp8Type.E4M3, rows, columns);
+            int multiprocessors = device.library().device().multiprocessors();
+            DeviceMemory workspace = device.output(Quantize.workspaceBytes(count, multiprocessors));
+            float[] ones = new float[count];
+            Arrays.fill(ones, 1);
+            for (int place : places) {
+                float[] x = ones.clone();
+                x[place] = -1024;
+                device.run(Quantize.of(device.library(), device.bf16(x), rows, columns, false, out, workspace));
+                device.compareExactly(
+                        "the scale of a largest magnitude at " + place, device.readF32(out.scale()), new double[] {4});
+            }
         });
     }
 

@@ -138,9 +138,15 @@ final class Mutations {
             add(found, Kind.FENCE, kernel, match, "");
         } else if (opcode.startsWith("wgmma.mma_async")) {
             add(found, Kind.FRAGMENT, kernel, match, swapped(whole, 0));
-            add(found, Kind.DESCRIPTOR, kernel, match, whole.replaceFirst("1, (\\d), (\\d);$", "-1, $1, $2;"));
-            for (int flag = 1; flag <= 2; flag++) {
-                add(found, Kind.DESCRIPTOR, kernel, match, flipped(whole, flag));
+            if (opcode.matches(".*\\.e[45]m[23]")) {
+                // Whether D is added to, and two signs.
+                add(found, Kind.DESCRIPTOR, kernel, match, flipped(whole, 3));
+                add(found, Kind.DESCRIPTOR, kernel, match, whole.replaceFirst("1, 1;$", "-1, 1;"));
+            } else {
+                add(found, Kind.DESCRIPTOR, kernel, match, whole.replaceFirst("1, (\\d), (\\d);$", "-1, $1, $2;"));
+                for (int flag = 1; flag <= 2; flag++) {
+                    add(found, Kind.DESCRIPTOR, kernel, match, flipped(whole, flag));
+                }
             }
         } else if (opcode.equals("or.b64") && whole.contains("0x4")) {
             for (long field : new long[] {1L << 16, 1L << 32, 3L << 62}) {

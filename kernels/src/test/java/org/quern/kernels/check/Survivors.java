@@ -90,8 +90,13 @@ final class Survivors {
                     "the leading offset of a swizzled matrix with its rows along k, which has no meaning"),
             same(
                     "matmul",
-                    "add.u32 %k, %k, 63;|add.u32 %tiles_m, %m, 127;|add.u32 %t, %column, \\d+;",
+                    "add.u32 %k, %k, (63|127);|add.u32 %tiles_m, %m, 127;|add.u32 %t, %column, \\d+;",
                     "tiles of zeros more, or of which nothing is stored; a bound compared with multiples of the vector"),
+            same(
+                    "quantize",
+                    "add.u32 %t, %column, \\d+;",
+                    "a bound within 8 columns, where the columns are a multiple of 8"),
+            missed("quantize", "add.u32 %i, %i, 256;", "the magnitudes of more than 256 blocks, with that kernel"),
             same("matmul", "and.b32 %t, %band, 1;", "another order of the tiles"),
             missed(
                     "matmul",
