@@ -23,9 +23,8 @@ import org.quern.ptx.PtxTemplate;
 /// Plants faults into the kernels, one at a time, and asks whether the emulator or a comparison with a
 /// reference finds them. Writes `target/mutations/MUTATIONS.md`, whose copy is `kernels/MUTATIONS.md`.
 ///
-/// `-Dmutations.templates=norm.*` looks at some templates, or by their [names][KernelVariant#name] at some variants;
-/// the
-/// page keeps what earlier runs found in the others.
+/// `-Dmutations.templates=norm.*` looks at some templates, or by their [names][KernelVariant#name] at some
+/// variants; the page keeps what earlier runs found in the others.
 @Tag("slow")
 @TestInstance(Lifecycle.PER_CLASS)
 class MutationTest {
