@@ -1,7 +1,5 @@
 package org.quern.launcher;
 
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -11,6 +9,7 @@ import org.quern.base.QuernException;
 import org.quern.corpus.bench.StageBench;
 import org.quern.corpus.language.LanguageIdentifier;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /// `quern bench corpus`: how fast one core takes documents through each stage of the corpus pipeline.
@@ -21,8 +20,8 @@ import picocli.CommandLine.Option;
             "Prints documents and megabytes a second of processor time on one core, the median of the rounds."
         })
 final class BenchCorpusCommand implements Callable<Integer> {
-    @Option(names = "--text", paramLabel = "FILE", required = true, description = "Text that documents are cut from.")
-    private Path text;
+    @Mixin
+    private TextOption text;
 
     @Option(
             names = "--language-model",
@@ -45,7 +44,7 @@ final class BenchCorpusCommand implements Callable<Integer> {
             throw new QuernException(ExitCode.USAGE, "--rounds must be at least 1: got " + rounds);
         }
         List<StageBench.Speed> speeds = StageBench.measure(
-                read(),
+                text.read(),
                 languageModel.map(LanguageIdentifier::readModel),
                 Optional.of(languageCharacters).filter(characters -> characters > 0),
                 rounds);
@@ -55,13 +54,5 @@ final class BenchCorpusCommand implements Callable<Integer> {
                     "%-20s %12.0f %8.1f%n", speed.stage(), speed.documentsPerSecond(), speed.megabytesPerSecond());
         }
         return ExitCode.OK.code();
-    }
-
-    private String read() {
-        try {
-            return Files.readString(text);
-        } catch (IOException e) {
-            throw QuernException.io(text + " cannot be read", e);
-        }
     }
 }

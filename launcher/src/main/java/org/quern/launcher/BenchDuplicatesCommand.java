@@ -6,10 +6,9 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.quern.base.ExitCode;
-import org.quern.base.QuernException;
 import org.quern.corpus.bench.DuplicateBench;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Option;
+import picocli.CommandLine.Mixin;
 
 /// `quern bench duplicates`: which near copies are found.
 @Command(
@@ -19,12 +18,12 @@ import picocli.CommandLine.Option;
             "Beside the recall is what theory expects of 14 buckets of 8 hashes for the same similarities."
         })
 final class BenchDuplicatesCommand implements Callable<Integer> {
-    @Option(names = "--text", paramLabel = "FILE", required = true, description = "Text that documents are cut from.")
-    private Path text;
+    @Mixin
+    private TextOption text;
 
     @Override
     public Integer call() throws IOException {
-        String documents = read();
+        String documents = text.read();
         Path folder = Files.createTempDirectory("quern-duplicates");
         try {
             List<DuplicateBench.Found> rows = DuplicateBench.measure(documents, folder);
@@ -45,13 +44,5 @@ final class BenchDuplicatesCommand implements Callable<Integer> {
             Folders.delete(folder);
         }
         return ExitCode.OK.code();
-    }
-
-    private String read() {
-        try {
-            return Files.readString(text);
-        } catch (IOException e) {
-            throw QuernException.io(text + " cannot be read", e);
-        }
     }
 }

@@ -18,9 +18,8 @@ import org.quern.train.TrainingRun;
 import org.quern.train.Workers;
 
 /// What a process that stands by does first: trains, as the run does, a small model of the same kind on
-/// made-up text, and goes on from its checkpoint a few times, so that the JVM has loaded and compiled all that
-/// it will
-/// need at once.
+/// made-up text, and goes on from its checkpoint a few times, so that the JVM has loaded and compiled all
+/// that it will need at once.
 final class Rehearsal {
     private static final int ROUNDS = 5;
     private static final int STEPS = 12;

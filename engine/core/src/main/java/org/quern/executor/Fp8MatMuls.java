@@ -11,9 +11,9 @@ import org.quern.kernels.cuda.MatMul.Epilogue;
 import org.quern.kernels.cuda.MatMul.Matrix;
 import org.quern.kernels.cuda.MatMul.Shape;
 
-/// As [WarpgroupMatMuls], with the products of linear layers in floats of 8 bits: gradients of what layers give in
-/// e5m2,
-/// all else in e4m3 (Micikevicius et al., 2022), each tensor scaled by what it holds at that moment.
+/// As [WarpgroupMatMuls], with the products of linear layers in floats of 8 bits: gradients of what layers
+/// give in e5m2, all else in e4m3 (Micikevicius et al., 2022), each tensor scaled by what it holds at that
+/// moment.
 final class Fp8MatMuls extends WarpgroupMatMuls {
     @Override
     public GpuKernel ofLayer(

@@ -25,8 +25,7 @@ import tools.jackson.core.JacksonException;
 
 /// How matrix products are computed on a device, as measured there by `quern kernels tune`: a table of JSON for a
 /// device, the user's own in the [cache][CacheFolder], else the one that comes along. For products that are
-/// not in it,
-/// the kernels' models choose.
+/// not in it, the kernels' models choose.
 ///
 /// A table decides in which order sums are added: with another one, a run goes on with other last bits.
 ///

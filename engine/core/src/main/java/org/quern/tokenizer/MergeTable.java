@@ -8,7 +8,8 @@ import org.quern.base.QuernException;
 /// long of both symbols and the number. Most pairs that are asked for do not merge; a filter of few bits, small
 /// enough for a near cache, answers for nearly all of them.
 final class MergeTable {
-    /// The answer for a pair that does not merge; it is less urgent than any that does.
+    /// The answer for a pair that does not merge; it is less urgent than any that does, and leaves room in an int
+    /// for a position in a short word ([WordMerger]).
     static final int NONE = (1 << 25) - 1;
 
     /// The symbol of merge 0.

@@ -2,8 +2,7 @@ package org.quern.tokenizer;
 
 /// The words that are tokens as they are: those that merges would make of them, and where a tokenizer takes a word
 /// that is a token as that token before any merge is tried, the others as well. A filter of few bits answers
-/// for most
-/// words that are none.
+/// for most words that are none.
 final class WholeWords {
     private static final int BITS_PER_TOKEN = 8;
 

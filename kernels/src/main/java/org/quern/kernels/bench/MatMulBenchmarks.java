@@ -106,9 +106,8 @@ final class MatMulBenchmarks {
                         rivals(product.ending())));
     }
 
-    /// cuBLAS where it has such an epilogue, and the kernels of warpgroups, which run on `sm_90` alone: of brain
-    /// floats,
-    /// and of floats of 8 bits that the brain floats become first.
+    /// cuBLAS where it has such an epilogue, and the kernels of warpgroups, which run on `sm_90` alone: of
+    /// brain floats, and of floats of 8 bits that the brain floats become first.
     private static Map<String, Setup> libraries(Product product) {
         Map<String, Setup> libraries = new LinkedHashMap<>();
         switch (product.ending()) {

@@ -10,9 +10,8 @@ import org.quern.kernels.cuda.MatMul.Matrix;
 import org.quern.kernels.cuda.MatMul.Shape;
 import org.quern.kernels.cuda.WarpgroupMatMul.Plan;
 
-/// [MatMul] of brain floats in floats of 8 bits: A and B are quantised to the workspace, by what each of them holds
-/// now,
-/// and multiplied there.
+/// [MatMul] of brain floats in floats of 8 bits: A and B are quantised to the workspace, by what each of them
+/// holds now, and multiplied there.
 public final class Fp8Linear implements GpuKernel {
     private final List<GpuKernel> parts;
 

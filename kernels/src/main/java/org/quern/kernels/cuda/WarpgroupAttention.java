@@ -12,8 +12,7 @@ import org.quern.kernels.cuda.Attention.Shape;
 import org.quern.ptx.KernelVariant;
 
 /// [Attention] for compute capability 9.0: products of warpgroups from tiles that tensor maps copy. The same
-/// results,
-/// up to the order of sums, for heads of 64 and 128.
+/// results, up to the order of sums, for heads of 64 and 128.
 public final class WarpgroupAttention {
     /// The sizes that there are kernels for.
     public static final List<Integer> HEAD_DIMS = List.of(64, 128);

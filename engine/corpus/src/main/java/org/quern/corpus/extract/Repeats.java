@@ -48,9 +48,8 @@ final class Repeats {
         return judgement.text(block) && layout.words[block] >= LONG && !verbatim(block);
     }
 
-    /// Whether blocks stand in different elements: the paragraphs of one may repeat each other for effect, and
-    /// the items
-    /// of a list their descriptions.
+    /// Whether blocks stand in different elements: the paragraphs of one may repeat each other for effect,
+    /// and the items of a list their descriptions.
     private boolean apart(int a, int b) {
         int parent = layout.parents[layout.owners[b]];
         return parent != layout.parents[layout.owners[a]] && (parent < 0 || layout.tags[parent] != Tag.ITEM);

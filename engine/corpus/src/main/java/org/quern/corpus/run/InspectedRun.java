@@ -14,8 +14,7 @@ import org.quern.base.QuernException;
 import tools.jackson.core.JacksonException;
 
 /// A run to be looked at, as it was when it was read: finished, or as far as it has come. Samples stay in
-/// their files;
-/// in memory are the beginnings of them.
+/// their files; in memory are the beginnings of them.
 public final class InspectedRun {
     /// Files of an unfinished run that samples are taken from.
     private static final int SAMPLED_PARTITIONS = 16;
