@@ -26,6 +26,7 @@ final class BarrierDecoder {
                 Decoder.require(instruction, layout, 0, instruction.has("async"));
                 yield (warp, mask) -> {
                     warp.block.mbarriers.fence(warp, mask);
+                    warp.block.mbarriers.fenceProxy(warp, mask);
                     warp.fenceProxy();
                 };
             }

@@ -50,11 +50,19 @@ final class MBarriers {
         return byAddress.get((int) address);
     }
 
-    /// `fence.mbarrier_init` or `fence.proxy.async` by lanes: what they initialised may be signalled by copies.
+    /// `fence.mbarrier_init` by lanes: what they initialised may be signalled by copies.
     void fence(Warp warp, int mask) {
         for (MBarrier barrier : byAddress.values()) {
             long initialised = block.shared.initialisation(barrier.address);
             barrier.fenced |= Access.warp(initialised) == warp.actor && (mask >>> Access.lane(initialised) & 1) != 0;
+        }
+    }
+
+    /// `fence.proxy.async` by lanes: what was initialised before, by whomever, may be signalled by copies.
+    void fenceProxy(Warp warp, int mask) {
+        int lane = Integer.numberOfTrailingZeros(mask);
+        for (MBarrier barrier : byAddress.values()) {
+            barrier.fenced |= Access.ordered(block.shared.initialisation(barrier.address), warp, lane);
         }
     }
 }

@@ -323,7 +323,7 @@ final class SharedMemory {
                 RACE,
                 lane,
                 ("accesses %s through the asynchronous proxy, which %s wrote through the generic proxy at %s: "
-                                + "fence.proxy.async is missing, by the warp that wrote, before what orders the two")
+                                + "fence.proxy.async is missing, after the write, after what orders the two, or between")
                         .formatted(place, warp.otherThread(write), warp.block.execution.where(write)));
     }
 

@@ -50,7 +50,7 @@ public final class Warp {
     int horizon;
     /// [#horizon] as an entry.
     long limit;
-    /// As [#clock], what the asynchronous proxy sees: what a warp did before it executed a proxy fence.
+    /// As [#clock], what the asynchronous proxy sees: what happened before a proxy fence that happened before now.
     final int[] proxied;
     /// [#clock] at the last fence; null if there was none.
     int[] fenced;
@@ -138,9 +138,9 @@ public final class Warp {
         clockChanged();
     }
 
-    /// Lets the asynchronous proxy see what the warp did by now.
+    /// Lets the asynchronous proxy see what the warp did by now, and what it knows that others did.
     void fenceProxy() {
-        proxied[actor] = epoch;
+        System.arraycopy(clock, 0, proxied, 0, clock.length);
         advance();
     }
 

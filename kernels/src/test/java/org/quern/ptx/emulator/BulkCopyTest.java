@@ -107,7 +107,10 @@ class BulkCopyTest {
         bench.run(write + "fence.proxy.async.shared::cta; bar.sync 0;" + EXPECT + LOAD + WAIT + OUT, in, out);
         assertThat(bench.fault(RACE, write + "bar.sync 0;" + EXPECT + LOAD + WAIT, in, out))
                 .hasMessageContaining("fence.proxy.async is missing");
-        bench.fault(RACE, write + "bar.sync 0; fence.proxy.async.shared::cta;" + EXPECT + LOAD + WAIT, in, out);
+        // Before the barrier or after it, but then by the warp that copies.
+        String late = write + "bar.sync 0; setp.lt.u32 p1, tid, 32; @p1 fence.proxy.async.shared::cta;";
+        bench.run(late + EXPECT + LOAD + WAIT + OUT, in, out);
+        bench.fault(RACE, late.replace("@p1", "@!p1") + EXPECT + LOAD + WAIT, in, out);
         bench.fault(RACE, write + "fence.proxy.async.shared::cta;" + EXPECT + LOAD + WAIT, in, out);
     }
 
