@@ -30,7 +30,11 @@ final class BarrierDecoder {
                     warp.fenceProxy();
                 };
             }
-            case "mbarrier_init" -> (warp, mask) -> warp.block.mbarriers.fence(warp, mask);
+            case "mbarrier_init" ->
+                (warp, mask) -> {
+                    warp.block.mbarriers.fence(warp, mask);
+                    warp.fenceInitialisations();
+                };
             default -> (warp, _) -> Releases.fence(warp);
         };
     }

@@ -13,6 +13,10 @@ final class ClusterBarrier {
     private final int[] arrived;
     private final int[] owed;
     private final int[] waiting;
+    /// As [Warp#initialised]: of those that have arrived, and of those that had arrived when a phase ended last.
+    private final int[] arrivingInitialised;
+    private final int[] completedInitialised;
+
     private boolean open;
     private Phase arriving;
     private Phase completed;
@@ -22,12 +26,16 @@ final class ClusterBarrier {
         arrived = new int[cluster.execution.actors];
         owed = new int[cluster.execution.actors];
         waiting = new int[cluster.execution.actors];
+        arrivingInitialised = new int[cluster.execution.actors];
+        completedInitialised = new int[cluster.execution.actors];
     }
 
     void reset() {
         Arrays.fill(arrived, 0);
         Arrays.fill(owed, 0);
         Arrays.fill(waiting, 0);
+        Arrays.fill(arrivingInitialised, 0);
+        Arrays.fill(completedInitialised, 0);
         open = false;
         arriving = null;
         completed = null;
@@ -35,8 +43,8 @@ final class ClusterBarrier {
 
     /// Lanes arrive.
     ///
-    /// @param releases whether those that wait see what they did; if not, only that their block has begun, and what
-    ///     the last fence of their warp released
+    /// @param releases whether those that wait see what they did; if not, only that their block has begun, what the
+    ///     last fence of their warp released, and what mbarriers it had initialised at the last fence for these
     void arrive(Warp warp, int mask, boolean releases) {
         int again = (arrived[warp.actor] | owed[warp.actor]) & mask;
         if (again != 0) {
@@ -58,6 +66,7 @@ final class ClusterBarrier {
                 arriving.tell(warp.fenced);
             }
         }
+        Access.join(arrivingInitialised, warp.initialised);
         arrived[warp.actor] |= mask;
         open = true;
         completeIfAllCame();
@@ -75,12 +84,17 @@ final class ClusterBarrier {
         int over = mask & owed[warp.actor];
         if (over != 0) {
             owed[warp.actor] &= ~over;
-            completed.acquire(warp, over);
+            acquire(warp, over);
         }
         if (over != mask) {
             waiting[warp.actor] |= mask & ~over;
             warp.awaitBarrier(mask & ~over);
         }
+    }
+
+    private void acquire(Warp warp, int lanes) {
+        completed.acquire(warp, lanes);
+        Access.join(warp.initialised, completedInitialised);
     }
 
     /// Threads have exited, and are not waited for any more.
@@ -98,6 +112,7 @@ final class ClusterBarrier {
         }
         completed = arriving;
         arriving = null;
+        Access.join(completedInitialised, arrivingInitialised);
         open = false;
         cluster.progressed();
         for (Warp warp : cluster.warps) {
@@ -106,7 +121,7 @@ final class ClusterBarrier {
             arrived[warp.actor] = 0;
             waiting[warp.actor] = 0;
             if (lanes != 0) {
-                completed.acquire(warp, lanes);
+                acquire(warp, lanes);
                 warp.release(lanes);
             }
         }

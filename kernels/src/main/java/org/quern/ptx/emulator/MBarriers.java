@@ -45,9 +45,9 @@ final class MBarriers {
     ///
     /// @throws EmulatorFault if there is none, or nothing orders this use after its initialisation
     MBarrier at(Warp warp, int lane) {
-        long address = warp.addresses[lane];
-        block.shared.requireMBarrier(warp, lane, BYTES);
-        return byAddress.get((int) address);
+        MBarrier barrier = byAddress.get((int) warp.addresses[lane]);
+        block.shared.requireMBarrier(warp, lane, BYTES, barrier != null && barrier.fenced);
+        return barrier;
     }
 
     /// `fence.mbarrier_init` by lanes: what they initialised may be signalled by copies.

@@ -518,13 +518,15 @@ final class SharedMemory {
     }
 
     /// Faults unless there is an mbarrier at the address of a lane, initialised before now.
-    void requireMBarrier(Warp warp, int lane, int size) {
+    ///
+    /// @param fenced whether `fence.mbarrier_init` followed
+    void requireMBarrier(Warp warp, int lane, int size, boolean fenced) {
         int word = check(warp, lane, size) >> 2;
         long entry = writes[word];
         if (entry >= 0 || !Access.has(entry, Access.MBARRIER)) {
             throw warp.fault(BARRIER, lane, "there is no mbarrier at %#x".formatted(word * 4));
         }
-        if (!Access.ordered(entry, warp, lane)) {
+        if (!Access.ordered(entry, warp, lane) && !(fenced && Access.isCovered(entry, warp.initialised))) {
             throw race(warp, lane, word * 4, "uses an mbarrier in", "initialised", entry);
         }
     }

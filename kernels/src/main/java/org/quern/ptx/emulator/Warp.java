@@ -52,6 +52,8 @@ public final class Warp {
     long limit;
     /// As [#clock], what the asynchronous proxy sees: what happened before a proxy fence that happened before now.
     final int[] proxied;
+    /// As [#clock], of mbarriers alone: what was initialised before a `fence.mbarrier_init`.
+    final int[] initialised;
     /// [#clock] at the last fence; null if there was none.
     int[] fenced;
     /// What relaxed reads saw, to be acquired by the next fence; by the first epoch of the cluster that released.
@@ -86,6 +88,7 @@ public final class Warp {
         this.registers = registers;
         clock = new int[block.execution.actors];
         proxied = new int[block.execution.actors];
+        initialised = new int[block.execution.actors];
         copies = new AsyncCopies(this);
         products = new Products(this, registers.wordsDefined.length);
         local = new LocalMemory(block.execution.program.localBytes);
@@ -106,6 +109,7 @@ public final class Warp {
         int before = block.cluster.firstEpoch - 1;
         Arrays.fill(clock, before);
         Arrays.fill(proxied, before);
+        Arrays.fill(initialised, before);
         epoch = block.cluster.firstEpoch + 1;
         clock[actor] = epoch;
         together = epoch;
@@ -141,6 +145,13 @@ public final class Warp {
     /// Lets the asynchronous proxy see what the warp did by now, and what it knows that others did.
     void fenceProxy() {
         System.arraycopy(clock, 0, proxied, 0, clock.length);
+        advance();
+    }
+
+    /// Lets those know what mbarriers the warp initialised by now who learn that it has arrived at the cluster's
+    /// barrier.
+    void fenceInitialisations() {
+        initialised[actor] = epoch;
         advance();
     }
 

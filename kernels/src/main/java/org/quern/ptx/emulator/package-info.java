@@ -18,8 +18,9 @@
 /// **Clusters.** Blocks reach each other's shared memory by addresses of `mapa`, which `.shared::cta` does not
 /// take, not even those of the own block. Who does must know that the other block has begun, by the cluster's
 /// barrier or what follows it, and the other block must know before its end that this is done. A barrier that
-/// is arrived at with `.relaxed` tells that a block has begun, and what a fence released, but not what
-/// `fence.mbarrier_init` did. What threads of one block tell those of another through an mbarrier is in the
+/// is arrived at with `.relaxed` tells that a block has begun, and what a fence released: that of
+/// `fence.mbarrier_init`, which mbarriers there are. What threads of one block tell those of another through an
+/// mbarrier is in the
 /// scope of the cluster on both sides. Copies with `.multicast::cluster` are a copy for each block, which end
 /// by themselves.
 ///

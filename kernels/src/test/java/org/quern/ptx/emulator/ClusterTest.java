@@ -226,6 +226,11 @@ class ClusterTest {
                 .map(i -> (i / 64 + 1) % 2 * 1000 + i % 64)
                 .toArray();
         assertThat(bench.readInts(out, 4 * 64)).isEqualTo(expected);
+        // The fence of the initialisation is enough for a relaxed barrier to tell of it, but not of what was stored.
+        String relaxed = barrier(64).replace("arrive.aligned", "arrive.relaxed.aligned");
+        bench.run(relaxed + write + arrive + wait + read + OUT, out);
+        broken(bench, relaxed.replace("fence.mbarrier_init.release.cluster", "mov.u32 r7, 0") + arrive + wait);
+        broken(bench, relaxed.replace("@p0 fence", "@!p0 fence") + arrive + wait);
         // In the scope of the block alone, nothing is told.
         bench.fault(RACE, barrier(64) + write + arrive.replace(".release.cluster", "") + wait + read + OUT, out);
         bench.fault(RACE, barrier(64) + write + arrive + await("W", "r5", 0, "") + read + OUT, out);
