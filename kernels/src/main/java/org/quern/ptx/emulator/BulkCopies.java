@@ -63,6 +63,7 @@ final class BulkCopies {
         for (int address : copy.chunks.shared()) {
             block.shared.endBulkWrite(warp, lane, address, copy.instruction);
         }
+        copy.observed(warp, lane);
         pending.remove(copy);
     }
 

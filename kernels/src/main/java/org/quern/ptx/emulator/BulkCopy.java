@@ -20,6 +20,8 @@ final class BulkCopy {
     /// Of its lane's bulk groups, for copies to global memory.
     final int group;
     private final int[] values;
+    /// How the race detector knows what was read of global memory.
+    private long reader;
     private boolean hasRead;
     private boolean hasWritten;
     private boolean released;
@@ -67,6 +69,7 @@ final class BulkCopy {
             return;
         }
         asIssued(() -> {
+            reader = Access.lane(warp.stamp() | Access.ASYNC, lane);
             for (int i = 0; i < chunks.count(); i++) {
                 int from = chunks.from()[i];
                 int to = chunks.to()[i];
@@ -89,6 +92,18 @@ final class BulkCopy {
                 for (int i = 0; i < size >> 2; i++) {
                     values[at + (offset >> 2) + i] = warp.staging[i * 32 + lane];
                 }
+            }
+        }
+    }
+
+    /// A lane has waited for a copy to shared memory: it is as if it had read global memory.
+    void observed(Warp observer, int lane) {
+        long entry = Access.lane(Access.stamp(observer.epoch, instruction, observer.actor) | Access.ASYNC, lane);
+        for (int i = 0; i < chunks.count(); i++) {
+            int from = chunks.from()[i];
+            int to = chunks.to()[i];
+            if (from < to) {
+                warp.block.execution.global.observed(warp, lane, chunks.global()[i] + from, to - from, reader, entry);
             }
         }
     }

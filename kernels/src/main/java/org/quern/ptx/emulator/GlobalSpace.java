@@ -147,6 +147,25 @@ final class GlobalSpace {
         return Access.merge(old, now, warp) | kept;
     }
 
+    /// Somebody has waited for the copy that read some bytes: unless others read them, too, it is as if he had.
+    ///
+    /// @param reader what the copy left there
+    void observed(Warp warp, int lane, long address, int bytes, long reader, long observer) {
+        Allocation allocation = find(warp, lane, address, bytes);
+        for (long at = address - allocation.address, end = at + bytes; at < end; at++) {
+            Page page = allocation.page(at);
+            int inPage = (int) at & Page.BYTES - 1;
+            if (page.reads[inPage >>> 2] < 0) {
+                page.byteReads[inPage] = page.byteReads[inPage] == reader ? observer : page.byteReads[inPage];
+            } else {
+                if (page.reads[inPage >>> 2] == reader) {
+                    page.reads[inPage >>> 2] = observer;
+                }
+                at |= 3;
+            }
+        }
+    }
+
     /// Stores `size` bytes a lane.
     ///
     /// @param flags [Access#STRONG] or 0

@@ -217,6 +217,75 @@ class BulkCopyTest {
         }
     }
 
+    /// Of 16 rows at several places of a tensor of 20 x 20 elements in rows of 208 bytes, two planes of them: what is
+    /// outside stays as it was.
+    @ParameterizedTest
+    @CsvSource({"128, BYTES_128", "64, BYTES_64", "32, BYTES_32", "64, NONE"})
+    void swizzledBoxesAreStored(int span, Swizzle swizzle) {
+        int columns = span / 2;
+        for (int startRow : new int[] {2, 9, -3}) {
+            for (int startColumn : new int[] {0, 3, 11, -2}) {
+                Bench bench = bench(Copies.LAZY);
+                short[] box = new short[16 * columns];
+                for (int row = 0; row < 16; row++) {
+                    for (int column = 0; column < columns; column++) {
+                        int piece = swizzle == Swizzle.NONE
+                                ? row * span / 16 + column / 8
+                                : expected(row, column / 8, span);
+                        box[piece * 8 + column % 8] = (short) (1 + row * columns + column);
+                    }
+                }
+                long in = bench.shorts(box);
+                long out = bench.shorts(new short[2 * 20 * 104]);
+                long map = map(
+                        bench,
+                        new TensorMap(
+                                Element.BFLOAT16,
+                                out,
+                                List.of(20L, 20L, 2L),
+                                List.of(208L, 20L * 208),
+                                List.of(columns, 16, 1),
+                                swizzle));
+                bench.run("""
+                        mov.u32 r0, dyn; add.u32 r0, r0, 1024; mov.u32 r8, tid; setp.eq.u32 p0, tid, 0;
+                        L: mad.lo.u32 r2, r8, 4, r0; mad.wide.u32 rd0, r8, 4, a0; ld.global.u32 r4, [rd0];
+                        st.shared.u32 [r2], r4; add.u32 r8, r8, 64; setp.lt.u32 p1, r8, %d; @p1 bra L;
+                        fence.proxy.async.shared::cta; bar.sync 0;
+                        @p0 cp.async.bulk.tensor.3d.global.shared::cta.bulk_group [a1, {%d, %d, 1}], [r0];
+                        @p0 cp.async.bulk.commit_group; @p0 cp.async.bulk.wait_group.read 0;
+                        """.formatted(16 * span / 4, startColumn, startRow), in, map);
+                int[] words = bench.readInts(out, 2 * 20 * 52);
+                for (int i = 0; i < 2 * 20 * 104; i++) {
+                    int column = i % 104 - startColumn;
+                    int row = i / 104 % 20 - startRow;
+                    boolean stored =
+                            i >= 20 * 104 && i % 104 < 20 && column >= 0 && column < columns && row >= 0 && row < 16;
+                    assertThat(words[i / 2] >>> 16 * (i & 1) & 0xffff)
+                            .as("element %d from (%d, %d)", i, startRow, startColumn)
+                            .isEqualTo(stored ? 1 + row * columns + column : 0);
+                }
+            }
+        }
+    }
+
+    /// Who has waited for a copy, or for somebody who has, may write where it came from.
+    @ParameterizedTest
+    @EnumSource(Copies.class)
+    void whatIsLoadedIsReadBeforeItIsOverwritten(Copies copies) {
+        Bench bench = bench(copies);
+        long in = bench.ints(numbers(256));
+        long out = bench.output(1024);
+        String overwrite = "mad.wide.u32 rd0, tid, 16, a0; st.global.v4.u32 [rd0], {r0, r0, r0, r0};";
+        bench.run(BEGIN + EXPECT + LOAD + WAIT + overwrite, in, out);
+        String narrow = "mad.wide.u32 rd0, tid, 16, a0; cvt.u16.u32 h0, tid; st.global.u16 [rd0+2], h0;";
+        bench.run(BEGIN + EXPECT + LOAD + WAIT + narrow, in, out);
+        String oneWaits = "setp.ge.u32 p1, tid, 32; @p1 bra L;" + WAIT + "L: ";
+        bench.run(BEGIN + EXPECT + LOAD + oneWaits + "bar.sync 0;" + overwrite, in, out);
+        assertThat(bench.fault(RACE, BEGIN + EXPECT + LOAD + oneWaits + overwrite, in, out))
+                .hasMessageContaining("nothing orders the two");
+        bench.fault(RACE, BEGIN + EXPECT + LOAD + "bar.sync 0;" + overwrite + WAIT, in, out);
+    }
+
     @ParameterizedTest
     @EnumSource(Copies.class)
     void boxesComeBackWhereTheyWere(Copies copies) {
