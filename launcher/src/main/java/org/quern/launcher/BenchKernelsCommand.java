@@ -1,11 +1,11 @@
 package org.quern.launcher;
 
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.quern.base.ExitCode;
+import org.quern.executor.TunedPlans;
 import org.quern.gpu.GpuException;
 import org.quern.kernels.bench.BenchmarkCatalog;
 import org.quern.kernels.bench.Ceilings;
@@ -17,6 +17,7 @@ import org.quern.kernels.bench.KernelCounts;
 import org.quern.kernels.bench.KernelTiming;
 import org.quern.kernels.bench.Timing;
 import org.quern.kernels.cuda.KernelDevice;
+import org.quern.kernels.cuda.ProductPlans;
 import org.quern.launcher.bench.TorchRival;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -53,11 +54,16 @@ final class BenchKernelsCommand implements Callable<Integer> {
             description = "A Python with torch, which times the same work on the same GPU.")
     private Optional<String> torch = Optional.empty();
 
-    @Option(names = "--json", description = "Print the measurements as JSON.")
+    @Option(names = "--time-limit", paramLabel = "SECONDS", description = "Begin no kernel after this time.")
+    private Optional<Integer> timeLimit = Optional.empty();
+
+    @Option(names = "--json", description = "Print what was measured as JSON, a line each, as it comes.")
     private boolean json;
 
     @Spec
     private CommandSpec spec;
+
+    private final long begin = System.nanoTime();
 
     @Override
     public Integer call() {
@@ -67,26 +73,31 @@ final class BenchKernelsCommand implements Callable<Integer> {
         if (device.isEmulated() && torch.isPresent()) {
             throw new ParameterException(spec.commandLine(), "--torch needs --device cuda: the emulator is not timed");
         }
-        List<KernelBenchmark> all = device.isEmulated() ? BenchmarkCatalog.reduced() : BenchmarkCatalog.benchmarks();
-        List<KernelBenchmark> benchmarks =
-                all.stream().filter(benchmark -> only.matches(benchmark.name())).toList();
-        if (benchmarks.isEmpty()) {
-            throw new ParameterException(spec.commandLine(), "--only: no benchmark has %s in its name".formatted(only));
-        }
         if (device.isEmulated()) {
-            count(device.header(spec), benchmarks);
+            count(device.header(spec), chosen(BenchmarkCatalog.reduced()));
             return ExitCode.OK.code();
         }
         try (KernelDevice kernels = device.open()) {
+            TunedPlans plans = TunedPlans.of(kernels.gpu().properties());
+            List<KernelBenchmark> benchmarks = chosen(BenchmarkCatalog.benchmarks(plans));
             DeviceHeader header = DeviceHeader.of(device.name(), kernels.gpu().properties(), spec);
             Optional<TorchRival> rival = torch.flatMap(this::startTorch);
             try {
-                time(kernels, header, benchmarks, rival.stream().toList());
+                time(kernels, plans, header, benchmarks, rival);
             } finally {
                 rival.ifPresent(TorchRival::close);
             }
         }
         return ExitCode.OK.code();
+    }
+
+    private List<KernelBenchmark> chosen(List<KernelBenchmark> all) {
+        List<KernelBenchmark> benchmarks =
+                all.stream().filter(benchmark -> only.matches(benchmark.name())).toList();
+        if (benchmarks.isEmpty()) {
+            throw new ParameterException(spec.commandLine(), "--only: no benchmark has %s in its name".formatted(only));
+        }
+        return benchmarks;
     }
 
     /// Without PyTorch there is still all the rest to measure.
@@ -108,19 +119,17 @@ final class BenchKernelsCommand implements Callable<Integer> {
                         + " each that was needed. Time: what the busiest part of an A100 needs at its datasheet's rate.");
         print("");
         print(table.head());
-        List<CountRow> rows = new ArrayList<>();
-        for (KernelBenchmark benchmark : benchmarks) {
-            progress(rows.size(), benchmarks);
+        line(new CountHead(header));
+        for (int i = 0; i < benchmarks.size(); i++) {
+            progress(i, benchmarks);
+            KernelBenchmark benchmark = benchmarks.get(i);
             KernelCounts counts = EmulatedBench.count(benchmark);
-            rows.add(new CountRow(
+            line(new CountRow(
                     benchmark.name(),
                     benchmark.family(),
                     counts,
                     counts.modelledSeconds(DeviceRates.A100, benchmark.bytes(), 1)));
             print(table.row(benchmark, counts));
-        }
-        if (json) {
-            System.out.println(JsonOutput.of(new CountReport(header, rows)));
         }
     }
 
@@ -135,14 +144,18 @@ final class BenchKernelsCommand implements Callable<Integer> {
     }
 
     private void time(
-            KernelDevice kernels, DeviceHeader header, List<KernelBenchmark> benchmarks, List<TorchRival> rivals) {
+            KernelDevice kernels,
+            ProductPlans plans,
+            DeviceHeader header,
+            List<KernelBenchmark> benchmarks,
+            Optional<TorchRival> torch) {
         TimingTable table = new TimingTable(benchmarks);
-        List<Row> rows = new ArrayList<>();
+        List<TorchRival> rivals = torch.stream().toList();
         try (KernelBench bench = new KernelBench(kernels, seconds)) {
             Terminal.error().status("measuring the ceilings");
-            Ceilings ceilings = bench.ceilings(BenchmarkCatalog.largestProduct());
+            Ceilings ceilings = bench.ceilings(BenchmarkCatalog.largestProduct(plans), rivals);
             print(header.toString());
-            rivals.forEach(rival -> print("    PyTorch " + rival.version()));
+            torch.ifPresent(rival -> print("    PyTorch " + rival.version()));
             print("");
             print(
                     "Ceilings: %s GB/s copied, %s TFLOP/s multiplied by %s. Speed against others: above 1, Quern is faster."
@@ -152,15 +165,23 @@ final class BenchKernelsCommand implements Callable<Integer> {
                                     ceilings.product()));
             print("");
             print(table.head());
-            for (KernelBenchmark benchmark : benchmarks) {
-                progress(rows.size(), benchmarks);
-                KernelTiming timing = bench.time(benchmark, rivals);
-                rows.add(Row.of(timing));
+            line(new Head(header, torch.map(TorchRival::version), ceilings));
+            for (int i = 0; i < benchmarks.size() && !isOver(); i++) {
+                progress(i, benchmarks);
+                KernelTiming timing = bench.time(benchmarks.get(i), rivals);
+                line(Row.of(timing));
                 print(table.row(timing, ceilings));
             }
-            if (json) {
-                System.out.println(JsonOutput.of(new Report(header, ceilings, rows)));
-            }
+        }
+    }
+
+    private boolean isOver() {
+        return timeLimit.isPresent() && System.nanoTime() - begin > timeLimit.get() * 1e9;
+    }
+
+    private void line(Object what) {
+        if (json) {
+            System.out.println(JsonOutput.of(what));
         }
     }
 
@@ -171,14 +192,17 @@ final class BenchKernelsCommand implements Callable<Integer> {
         }
     }
 
-    /// What `--json` prints; times in seconds, one a round.
-    private record Report(DeviceHeader run, Ceilings ceilings, List<Row> kernels) {}
+    /// The first line of `--json`.
+    ///
+    /// @param torch version of PyTorch, if it is compared
+    private record Head(DeviceHeader run, Optional<String> torch, Ceilings ceilings) {}
 
-    private record CountReport(DeviceHeader run, List<CountRow> kernels) {}
+    private record CountHead(DeviceHeader run) {}
 
     /// @param modelled seconds that each part of an A100 would need
     private record CountRow(String name, String family, KernelCounts counts, Map<String, Double> modelled) {}
 
+    /// Times in seconds, one a round.
     private record Row(
             String name,
             String family,

@@ -13,11 +13,14 @@ import org.quern.base.ExitCode;
 import org.quern.base.QuernException;
 import org.quern.config.RunConfig;
 import org.quern.config.RunConfig.Optimizer;
+import org.quern.gpu.GpuException;
 import org.quern.launcher.bench.Measurement;
 import org.quern.launcher.bench.Spread;
 import org.quern.launcher.bench.TorchTraining;
 import org.quern.launcher.bench.TrainingBench;
+import org.quern.train.RunPlan;
 import org.quern.train.Units;
+import org.quern.train.profile.Profiler;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -53,11 +56,24 @@ final class BenchTrainCommand implements Callable<Integer> {
             description = "A Python with torch, which trains the same model on the same device.")
     private Optional<String> torch = Optional.empty();
 
-    @Option(names = "--json", description = "Print the measurements as JSON.")
+    @Option(
+            names = "--profile",
+            description = "Time the operations of the third step to the fifth, which then must not count.")
+    private boolean profile;
+
+    @Option(names = "--json", description = "Print what was measured as JSON, a line each, as it comes.")
     private boolean json;
 
     @Spec
     private CommandSpec spec;
+
+    private final List<Row> rows = new ArrayList<>();
+
+    /// What is trained.
+    ///
+    /// @param device empty on a CPU
+    private record Setting(
+            Optional<DeviceHeader> device, long parameters, long tokensPerStep, int microBatch, int sequenceLength) {}
 
     /// Who trained, how fast.
     ///
@@ -66,11 +82,18 @@ final class BenchTrainCommand implements Callable<Integer> {
     /// @param memoryBytes of the device; 0 if nobody knows
     private record Row(String who, Spread tokensPerSecond, double flopPerSecond, long memoryBytes, String error) {}
 
+    private record Profile(String profile) {}
+
     @Override
     public Integer call() throws IOException {
         if (warmUp < 0 || steps <= warmUp) {
             throw new ParameterException(
                     spec.commandLine(), "--steps must be more than --warm-up: got %d and %d".formatted(steps, warmUp));
+        }
+        if (profile && warmUp < Profiler.LAST_STEP) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "--profile needs a --warm-up of %d steps or more: got %d".formatted(Profiler.LAST_STEP, warmUp));
         }
         RunConfig config = arguments.read();
         if (torch.isPresent() && config.optimizer().name() == Optimizer.Name.MUON) {
@@ -80,83 +103,138 @@ final class BenchTrainCommand implements Callable<Integer> {
         Path folder = Files.createTempDirectory("quern-bench-train");
         try {
             TrainingBench bench = new TrainingBench(config, folder, steps, torch.isPresent());
-            List<Row> rows = new ArrayList<>();
-            List<Double> own = bench.run(step -> Terminal.error().status("step %d of %d".formatted(step, steps)));
-            Terminal.error().status("");
-            rows.add(row("Quern", own, bench, bench.plan().memory().total(), ""));
-            String version = torch.map(python -> withTorch(python, bench, rows)).orElse("");
-            print(bench, rows, version, load);
+            Optional<RuntimeException> failure = own(bench);
+            torch.ifPresent(python -> withTorch(python, bench));
+            if (!json) {
+                print(bench, load);
+            }
+            failure.ifPresent(e -> {
+                throw e;
+            });
         } finally {
             Folders.delete(folder);
         }
         return ExitCode.OK.code();
     }
 
+    /// Takes our steps.
+    ///
+    /// @return why they could not be taken on a device that could be opened: others may do better
+    private Optional<RuntimeException> own(TrainingBench bench) {
+        Optional<RuntimeException> failure = Optional.empty();
+        List<Double> seconds = List.of();
+        try {
+            seconds = bench.run(profile, step -> Terminal.error().status("step %d of %d".formatted(step, steps)));
+        } catch (QuernException | GpuException e) {
+            if (bench.plan().isEmpty()) {
+                throw e;
+            }
+            failure = Optional.of(e);
+        } finally {
+            Terminal.error().status("");
+        }
+        line(setting(bench));
+        add(
+                "Quern",
+                seconds,
+                bench,
+                plan(bench).memory().total(),
+                failure.map(Throwable::getMessage).orElse(""));
+        if (!bench.profile().isEmpty()) {
+            line(new Profile(bench.profile()));
+        }
+        return failure;
+    }
+
     /// Without PyTorch there is still our own figure.
-    private String withTorch(String python, TrainingBench bench, List<Row> rows) {
+    private void withTorch(String python, TrainingBench bench) {
         try {
             Terminal.error().status("PyTorch");
-            return TorchTraining.run(
+            TorchTraining.run(
                     python,
                     bench,
-                    result -> rows.add(row(
-                            "PyTorch " + result.way(), result.seconds(), bench, result.memoryBytes(), result.error())));
+                    result -> add(
+                            "PyTorch %s, %s".formatted(result.version(), result.way()),
+                            result.seconds(),
+                            bench,
+                            result.memoryBytes(),
+                            result.error()));
         } catch (QuernException e) {
             Terminal.error().print(e.getMessage());
-            return "";
         } finally {
             Terminal.error().status("");
         }
     }
 
-    private Row row(String who, List<Double> seconds, TrainingBench bench, long memoryBytes, String error) {
-        if (seconds.size() <= warmUp) {
-            return new Row(who, null, 0, 0, error);
+    private void add(String who, List<Double> seconds, TrainingBench bench, long memoryBytes, String error) {
+        Row row = new Row(who, null, 0, 0, error);
+        if (seconds.size() > warmUp) {
+            long tokens = bench.config().train().tokensPerStep();
+            Spread spread = Spread.of(seconds.subList(warmUp, seconds.size()).stream()
+                    .map(one -> new Measurement("train", 1, tokens / one, "tokens/s"))
+                    .toList());
+            row = new Row(who, spread, spread.median() * plan(bench).flop().model(), memoryBytes, "");
         }
-        long tokens = bench.config().train().tokensPerStep();
-        Spread spread = Spread.of(seconds.subList(warmUp, seconds.size()).stream()
-                .map(one -> new Measurement("train", 1, tokens / one, "tokens/s"))
-                .toList());
-        return new Row(who, spread, spread.median() * bench.plan().flop().model(), memoryBytes, "");
+        rows.add(row);
+        line(row);
     }
 
-    private void print(TrainingBench bench, List<Row> rows, String version, double load) {
+    private static RunPlan plan(TrainingBench bench) {
+        return bench.plan().orElseThrow();
+    }
+
+    private Setting setting(TrainingBench bench) {
+        RunPlan plan = plan(bench);
+        return new Setting(
+                plan.device()
+                        .gpu()
+                        .map(gpu -> DeviceHeader.of(bench.config().run().device(), gpu, spec)),
+                plan.parameters(),
+                plan.tokensPerStep(),
+                plan.microBatch(),
+                bench.config().train().sequenceLength());
+    }
+
+    private void line(Object what) {
         if (json) {
-            System.out.println(JsonOutput.of(rows));
-            return;
+            System.out.println(JsonOutput.of(what));
         }
+    }
+
+    private void print(TrainingBench bench, double load) {
+        Setting setting = setting(bench);
         String command =
                 String.join(" ", spec.root().commandLine().getParseResult().originalArgs());
-        System.out.println(bench.plan()
-                .device()
-                .gpu()
-                .map(gpu -> DeviceHeader.of(bench.config().run().device(), gpu, spec)
-                        .toString())
+        System.out.println(setting.device()
+                .map(DeviceHeader::toString)
                 .orElseGet(() -> "%s; load %.1f%n    quern %s".formatted(BenchCpuCommand.machine(), load, command)));
-        if (!version.isEmpty()) {
-            System.out.println("    PyTorch " + version);
-        }
         System.out.printf(
                 "%n%,d parameters, %,d tokens a step, micro-batches of %d x %d%n%n",
-                bench.plan().parameters(),
-                bench.config().train().tokensPerStep(),
-                bench.plan().microBatch(),
-                bench.config().train().sequenceLength());
+                setting.parameters(), setting.tokensPerStep(), setting.microBatch(), setting.sequenceLength());
         System.out.println("| | tokens/s | FLOP/s of the model | memory | Quern is faster by |");
         System.out.println("|---|--:|--:|--:|--:|");
-        double own = rows.getFirst().tokensPerSecond().median();
-        rows.forEach(row -> System.out.println(
-                row.tokensPerSecond() == null
-                        ? "| %s | failed: %s | | | |".formatted(row.who(), row.error())
-                        : String.format(
-                                Locale.ROOT,
-                                "| %s | %,.0f (%,.0f-%,.0f) | %s | %s | %.2fx |",
-                                row.who(),
-                                row.tokensPerSecond().median(),
-                                row.tokensPerSecond().min(),
-                                row.tokensPerSecond().max(),
-                                Units.count(row.flopPerSecond()),
-                                row.memoryBytes() == 0 ? "" : Units.bytes(row.memoryBytes()),
-                                own / row.tokensPerSecond().median())));
+        rows.forEach(row -> System.out.println(row(row)));
+        if (!bench.profile().isEmpty()) {
+            System.out.print("\n" + bench.profile());
+        }
+    }
+
+    private String row(Row row) {
+        if (row.tokensPerSecond() == null) {
+            return "| %s | failed: %s | | | |".formatted(row.who(), row.error());
+        }
+        Spread own = rows.getFirst().tokensPerSecond();
+        return String.format(
+                Locale.ROOT,
+                "| %s | %,.0f (%,.0f-%,.0f) | %s | %s | %s |",
+                row.who(),
+                row.tokensPerSecond().median(),
+                row.tokensPerSecond().min(),
+                row.tokensPerSecond().max(),
+                Units.count(row.flopPerSecond()),
+                row.memoryBytes() == 0 ? "" : Units.bytes(row.memoryBytes()),
+                own == null
+                        ? ""
+                        : "%.2fx".formatted(own.median() / row.tokensPerSecond().median()));
     }
 }

@@ -10,6 +10,7 @@ import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -35,25 +36,47 @@ final class KernelTuning {
     private final DeviceHeader header;
     private final ProductTuner tuner;
     private final Consumer<String> out;
+    private final Consumer<Result> results;
 
     /// @param out takes lines of Markdown
-    KernelTuning(KernelDevice kernels, DeviceHeader header, ProductTuner tuner, Consumer<String> out) {
+    /// @param results takes what becomes of each product, as it comes
+    KernelTuning(
+            KernelDevice kernels,
+            DeviceHeader header,
+            ProductTuner tuner,
+            Consumer<String> out,
+            Consumer<Result> results) {
         this.kernels = kernels;
         this.header = header;
         this.tuner = tuner;
         this.out = out;
+        this.results = results;
     }
+
+    /// What was found of a product.
+    ///
+    /// @param product its name
+    /// @param sizes of it, which other products may share
+    /// @param best empty if no plan was right
+    /// @param refusals why plans were left out, by their tile and splits
+    record Result(
+            String product,
+            String sizes,
+            KernelProvider provider,
+            Optional<TunedPlans.Row> best,
+            Map<String, String> refusals) {}
 
     /// A product by the kernels of a provider.
     private record Task(Product product, KernelProvider provider) {}
 
     /// Measures what the table does not have yet.
     ///
+    /// @param providers whose kernels are tuned, those that the device can run; the first of all products first
     /// @param limit no product is begun after it
     /// @return whether all plans gave the right result
-    boolean run(List<Product> products, Path file, Duration limit) {
+    boolean run(List<Product> products, List<KernelProvider> providers, Path file, Duration limit) {
         long end = System.nanoTime() + limit.toNanos();
-        List<Task> tasks = tasks(products);
+        List<Task> tasks = tasks(products, providers);
         TunedPlans plans = begin(file);
         out.accept(header + "\n");
         out.accept("| product | kernels | fastest plan | time | spread | TFLOP/s | plan without a table |");
@@ -83,6 +106,8 @@ final class KernelTuning {
                     plans = plans.with(row.get(), header.date());
                     plans.write(file);
                 }
+                results.accept(
+                        new Result(task.product.name(), task.product.sizes(), task.provider, row, tuned.refusals()));
             }
             row.ifPresent(found -> out.accept(line(task, found)));
         }
@@ -94,16 +119,16 @@ final class KernelTuning {
     }
 
     /// Each shape once a provider.
-    private List<Task> tasks(List<Product> products) {
+    private List<Task> tasks(List<Product> products, List<KernelProvider> providers) {
         DeviceProperties properties = kernels.gpu().properties();
         boolean warpgroups =
                 WarpgroupMatMul.variants().stream().allMatch(variant -> LoadedKernels.runs(variant, properties));
         Set<Shape> seen = new HashSet<>();
-        return products.stream()
-                .filter(product -> seen.add(product.shape()))
-                .flatMap(product -> Stream.of(KernelProvider.WARPGROUPS, KernelProvider.PTX)
-                        .filter(provider -> provider == KernelProvider.PTX || warpgroups)
-                        .map(provider -> new Task(product, provider)))
+        List<Product> shapes =
+                products.stream().filter(product -> seen.add(product.shape())).toList();
+        return providers.stream()
+                .filter(provider -> !provider.needsWarpgroups() || warpgroups)
+                .flatMap(provider -> shapes.stream().map(product -> new Task(product, provider)))
                 .toList();
     }
 

@@ -50,7 +50,9 @@ final class KernelsCheckCommand implements Callable<Integer> {
             description = "Begin no case after this time, and run those that say most first.")
     private Optional<Integer> timeLimit = Optional.empty();
 
-    @Option(names = "--json", description = "Print the outcomes as JSON.")
+    @Option(
+            names = "--json",
+            description = "Print the outcomes as JSON, a line each, as they come; then what they come to.")
     private boolean json;
 
     @Spec
@@ -89,6 +91,7 @@ final class KernelsCheckCommand implements Callable<Integer> {
         CheckDisplay display = new CheckDisplay(
                 Terminal.error(), json ? Optional.empty() : Optional.of(System.out), device.isEmulated());
         DeviceHeader header = DeviceHeader.of(device.name(), properties, spec);
+        line(new Head(header, seed));
         display.begin(
                 header,
                 seed,
@@ -104,14 +107,21 @@ final class KernelsCheckCommand implements Callable<Integer> {
         }
         List<FamilySummary> summaries = FamilySummary.of(outcomes);
         display.end(outcomes, summaries);
-        if (json) {
-            System.out.println(JsonOutput.of(new Report(header, seed, outcomes, summaries)));
-        }
+        line(new End(summaries));
         return (probesRight && summaries.stream().allMatch(this::isRight) ? ExitCode.OK : ExitCode.INTERNAL).code();
     }
 
-    /// What `--json` prints.
-    private record Report(DeviceHeader run, long seed, List<CaseOutcome> cases, List<FamilySummary> families) {}
+    /// The first line of `--json`.
+    private record Head(DeviceHeader run, long seed) {}
+
+    /// The last one.
+    private record End(List<FamilySummary> families) {}
+
+    private void line(Object what) {
+        if (json) {
+            System.out.println(JsonOutput.of(what));
+        }
+    }
 
     private void run(List<CatalogCase> cases, CheckDisplay display) {
         if (cases.isEmpty()) {
@@ -146,6 +156,7 @@ final class KernelsCheckCommand implements Callable<Integer> {
 
     private void add(CaseOutcome outcome, CheckDisplay display) {
         outcomes.add(outcome);
+        line(outcome);
         display.add(outcome);
     }
 

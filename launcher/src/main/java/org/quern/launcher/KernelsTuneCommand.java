@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.quern.base.ExitCode;
+import org.quern.executor.KernelProvider;
 import org.quern.executor.TunedPlans;
 import org.quern.kernels.bench.BenchmarkCatalog;
 import org.quern.kernels.bench.Product;
@@ -28,11 +29,21 @@ import picocli.CommandLine.Spec;
                     + "the table of the same kernels and driver is not measured again: a command that was stopped goes on."
         })
 final class KernelsTuneCommand implements Callable<Integer> {
+    /// The fastest first.
+    static final List<KernelProvider> PROVIDERS = List.of(KernelProvider.WARPGROUPS, KernelProvider.PTX);
+
     @Mixin
     private DeviceOption device;
 
     @Mixin
     private NamePattern only;
+
+    @Option(
+            names = "--provider",
+            paramLabel = "NAME",
+            description = "Kernels to tune, by their name in kernels.provider; all that the device can run by default."
+                    + " May be repeated.")
+    private List<KernelProvider> providers = PROVIDERS;
 
     @Option(
             names = "--minutes",
@@ -52,6 +63,9 @@ final class KernelsTuneCommand implements Callable<Integer> {
             description = "The table; by default the one that training reads, in Quern's cache.")
     private Optional<Path> output = Optional.empty();
 
+    @Option(names = "--json", description = "Print what was found of each product as JSON, a line each, as it comes.")
+    private boolean json;
+
     @Spec
     private CommandSpec spec;
 
@@ -61,6 +75,10 @@ final class KernelsTuneCommand implements Callable<Integer> {
             throw new ParameterException(
                     spec.commandLine(),
                     "--minutes and --seconds must be > 0: got %s and %s".formatted(minutes, seconds));
+        }
+        if (!PROVIDERS.containsAll(providers)) {
+            throw new ParameterException(
+                    spec.commandLine(), "--provider: kernels of %s are tuned: got %s".formatted(PROVIDERS, providers));
         }
         if (device.isEmulated()) {
             throw new ParameterException(
@@ -75,10 +93,25 @@ final class KernelsTuneCommand implements Callable<Integer> {
         try (KernelDevice kernels = device.open();
                 ProductTuner tuner = new ProductTuner(kernels, seconds)) {
             DeviceHeader header = DeviceHeader.of(device.name(), kernels.gpu().properties(), spec);
-            boolean right = new KernelTuning(kernels, header, tuner, System.out::println)
-                    .run(products, output.orElseGet(() -> TunedPlans.file(header.device())), Duration.ofMillis((long)
-                            (minutes * 60_000)));
+            boolean right = new KernelTuning(kernels, header, tuner, this::print, this::line)
+                    .run(
+                            products,
+                            providers,
+                            output.orElseGet(() -> TunedPlans.file(header.device())),
+                            Duration.ofMillis((long) (minutes * 60_000)));
             return (right ? ExitCode.OK : ExitCode.INTERNAL).code();
+        }
+    }
+
+    private void print(String text) {
+        if (!json) {
+            System.out.println(text);
+        }
+    }
+
+    private void line(KernelTuning.Result result) {
+        if (json) {
+            System.out.println(JsonOutput.of(result));
         }
     }
 }

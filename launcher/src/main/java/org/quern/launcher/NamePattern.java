@@ -1,12 +1,13 @@
 package org.quern.launcher;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Option;
 
-/// `--only`: names by a part of them.
+/// `--only` and `--except`: names by a part of them.
 final class NamePattern {
     @Option(
             names = "--only",
@@ -14,8 +15,19 @@ final class NamePattern {
             description = "Those with this in their name; * stands for anything: \"matmul nt * bias\".")
     private Optional<String> pattern = Optional.empty();
 
+    @Option(
+            names = "--except",
+            paramLabel = "PATTERN",
+            description = "But not those with this in their name. May be repeated.")
+    private List<String> others = List.of();
+
     boolean matches(String name) {
-        return pattern.isEmpty() || regex(pattern.get()).matcher(name).find();
+        return (pattern.isEmpty() || isIn(name, pattern.get()))
+                && others.stream().noneMatch(other -> isIn(name, other));
+    }
+
+    private static boolean isIn(String name, String pattern) {
+        return regex(pattern).matcher(name).find();
     }
 
     private static Pattern regex(String pattern) {
@@ -25,6 +37,6 @@ final class NamePattern {
 
     @Override
     public String toString() {
-        return pattern.orElse("*");
+        return pattern.orElse("*") + (others.isEmpty() ? "" : ", but not " + String.join(" or ", others));
     }
 }

@@ -30,10 +30,12 @@ class KernelTuningTest {
     private Path folder;
 
     private final List<String> lines = new ArrayList<>();
+    private final List<KernelTuning.Result> results = new ArrayList<>();
 
     private boolean run(String driver, Duration limit, Product... products) {
         EmulatedGpu gpu = new EmulatedGpu(Options.DEFAULT.withDevice(Options.Device.SM_90));
         lines.clear();
+        results.clear();
         double[] clock = {1e-3};
         try (KernelDevice device = new KernelDevice(gpu, LoadedKernels.asText(gpu));
                 ProductTuner tuner = new ProductTuner(device, 1, (_, _) -> new Timing(List.of(clock[0] -= 1e-6)))) {
@@ -47,7 +49,8 @@ class KernelTuningTest {
                     "0",
                     "2026-01-01",
                     "quern kernels tune");
-            return new KernelTuning(device, header, tuner, lines::add).run(List.of(products), table(), limit);
+            return new KernelTuning(device, header, tuner, lines::add, results::add)
+                    .run(List.of(products), KernelsTuneCommand.PROVIDERS, table(), limit);
         }
     }
 
@@ -65,9 +68,17 @@ class KernelTuningTest {
     void goesOnWhereItStopped() throws Exception {
         assertThat(run("1", Duration.ofHours(1), FIRST)).isTrue();
         List<String> before = rows();
+        assertThat(results)
+                .extracting(KernelTuning.Result::provider)
+                .containsExactly(KernelProvider.WARPGROUPS, KernelProvider.PTX);
+        assertThat(results)
+                .allMatch(result -> result.best().isPresent()
+                        && result.refusals().isEmpty()
+                        && result.product().equals("matmul first, nt 64x64x64, bias"));
         assertThat(before).hasSize(2).allMatch(line -> line.startsWith("| first, matmul nt 64x64x64 | "));
         assertThat(run("1", Duration.ofHours(1), FIRST, SECOND)).isTrue();
-        assertThat(rows()).hasSize(4).startsWith(before.toArray(String[]::new));
+        assertThat(rows()).hasSize(4).contains(before.toArray(String[]::new));
+        assertThat(results).allMatch(result -> result.sizes().equals("tn 72x64x128"));
         TunedPlans table = TunedPlans.read(table());
         assertThat(table.products()).hasSize(4);
         assertThat(table.row(KernelProvider.WARPGROUPS, SECOND.shape())).isPresent();

@@ -39,8 +39,8 @@ class KernelsCommandTest {
         return out.toString(StandardCharsets.UTF_8);
     }
 
-    private JsonNode json() {
-        return Json.parseObject(out.toByteArray(), "the result");
+    private List<JsonNode> lines() {
+        return output().lines().map(Json.MAPPER::readTree).toList();
     }
 
     private static KernelFamily family(String name, Supplier<Stream<KernelCase>> cases) {
@@ -138,17 +138,17 @@ class KernelsCommandTest {
                         "--seed",
                         "5"))
                 .isEqualTo(70);
-        JsonNode report = json();
-        assertThat(report.at("/run/id").asString()).isEqualTo("emulated");
-        assertThat(report.at("/run/driver").isNull()).isTrue();
-        assertThat(report.get("seed").asInt()).isEqualTo(5);
-        assertThat(report.get("cases")).hasSize(7);
-        assertThat(report.at("/cases/0/status").asString()).isEqualTo("OK");
-        assertThat(report.at("/cases/6/name").asString()).isEqualTo("wrong copy");
-        assertThat(report.at("/cases/6/status").asString()).isEqualTo("FAILED");
-        assertThat(report.at("/cases/6/error").asDouble()).isEqualTo(2);
-        assertThat(report.at("/families/1/family").asString()).isEqualTo("copy");
-        assertThat(report.at("/families/1/left_out").asInt()).isZero();
+        List<JsonNode> lines = lines();
+        assertThat(lines).hasSize(9);
+        assertThat(lines.getFirst().at("/run/id").asString()).isEqualTo("emulated");
+        assertThat(lines.getFirst().at("/run/driver").isNull()).isTrue();
+        assertThat(lines.getFirst().get("seed").asInt()).isEqualTo(5);
+        assertThat(lines.get(1).get("status").asString()).isEqualTo("OK");
+        assertThat(lines.get(7).get("name").asString()).isEqualTo("wrong copy");
+        assertThat(lines.get(7).get("status").asString()).isEqualTo("FAILED");
+        assertThat(lines.get(7).get("error").asDouble()).isEqualTo(2);
+        assertThat(lines.getLast().at("/families/1/family").asString()).isEqualTo("copy");
+        assertThat(lines.getLast().at("/families/1/left_out").asInt()).isZero();
     }
 
     @ParameterizedTest
@@ -160,7 +160,7 @@ class KernelsCommandTest {
                 "kernels check --device emulated --only nothing-has-this-name",
                 "kernels check --time-limit soon",
                 "bench",
-                "bench gpu",
+                "bench cuda",
                 "bench kernels --device cpu",
                 "bench kernels --device emulated --only nothing-has-this-name",
                 "bench kernels --device emulated --torch python",
@@ -192,9 +192,29 @@ class KernelsCommandTest {
     void printsCountsAsJson() {
         assertThat(Main.run("bench", "kernels", "--device", "emulated", "--only", "matmul odd dx", "--json"))
                 .isZero();
-        JsonNode report = json();
-        assertThat(report.get("kernels")).hasSize(1);
-        assertThat(report.at("/kernels/0/counts/matrix_flop").asLong()).isGreaterThan(2L * 129 * 136 * 200);
-        assertThat(report.at("/kernels/0/modelled/tensor cores").asDouble()).isPositive();
+        List<JsonNode> lines = lines();
+        assertThat(lines).hasSize(2);
+        assertThat(lines.getFirst().at("/run/id").asString()).isEqualTo("emulated");
+        assertThat(lines.getLast().at("/counts/matrix_flop").asLong()).isGreaterThan(2L * 129 * 136 * 200);
+        assertThat(lines.getLast().at("/modelled/tensor cores").asDouble()).isPositive();
+    }
+
+    @Test
+    void leavesOutWhatItIsToldTo() {
+        assertThat(Main.run(
+                        "bench",
+                        "kernels",
+                        "--device",
+                        "emulated",
+                        "--only",
+                        "matmul odd",
+                        "--except",
+                        "odd dx",
+                        "--except",
+                        "forward",
+                        "--json"))
+                .isZero();
+        assertThat(lines().getLast().get("name").asString()).startsWith("matmul odd dw");
+        assertThat(lines()).hasSize(2);
     }
 }

@@ -20,6 +20,7 @@ import org.quern.gpu.DeviceProperties;
 import org.quern.kernels.cuda.MatMul.Shape;
 import org.quern.kernels.cuda.MatMulPlan;
 import org.quern.kernels.cuda.ProductPlan;
+import org.quern.kernels.cuda.ProductPlans;
 import org.quern.kernels.cuda.WarpgroupMatMul;
 import tools.jackson.core.JacksonException;
 
@@ -43,7 +44,8 @@ public record TunedPlans(
         String date,
         String command,
         String kernels,
-        List<Row> products) {
+        List<Row> products)
+        implements ProductPlans {
     private static final TunedPlans NONE = new TunedPlans("", 0, "", "", "", "", "", List.of());
     private static final Map<String, TunedPlans> TABLES = new ConcurrentHashMap<>();
 
@@ -75,7 +77,7 @@ public record TunedPlans(
     /// The table of a device; an empty one if there is none.
     ///
     /// @throws QuernException naming the file, if it is none of ours
-    static TunedPlans of(DeviceProperties device) {
+    public static TunedPlans of(DeviceProperties device) {
         TunedPlans plans = TABLES.computeIfAbsent(device.name(), name -> {
             Path own = file(name);
             return Files.exists(own) ? read(own) : shipped(name).orElse(NONE);
@@ -151,19 +153,21 @@ public record TunedPlans(
     }
 
     /// The plan for a product by `mma.sync`: the table's, else that of the kernels' model.
-    MatMulPlan warps(DeviceProperties properties, Shape shape) {
+    @Override
+    public MatMulPlan warps(DeviceProperties properties, Shape shape) {
         return plan(KernelProvider.PTX, shape, Stream.of(MatMulPlan.Tile.values()), MatMulPlan::new)
-                .orElseGet(() -> MatMulPlan.choose(properties, shape.m(), shape.n(), shape.k()));
+                .orElseGet(() -> MODELLED.warps(properties, shape));
     }
 
     /// The plan for a product by `wgmma`: the table's, else that of the kernels' model.
-    WarpgroupMatMul.Plan warpgroups(DeviceProperties properties, Shape shape) {
+    @Override
+    public WarpgroupMatMul.Plan warpgroups(DeviceProperties properties, Shape shape) {
         return plan(
                         KernelProvider.WARPGROUPS,
                         shape,
                         Stream.of(WarpgroupMatMul.Tile.values()),
                         WarpgroupMatMul.Plan::new)
-                .orElseGet(() -> WarpgroupMatMul.Plan.choose(properties, shape));
+                .orElseGet(() -> MODELLED.warpgroups(properties, shape));
     }
 
     private interface Maker<T, P extends ProductPlan> {

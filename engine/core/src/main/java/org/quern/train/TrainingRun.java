@@ -111,7 +111,7 @@ public final class TrainingRun {
     }
 
     /// Trains on a device of the caller's choice, which is closed at the end.
-    boolean run(Supplier<Executor> device) {
+    public boolean run(Supplier<Executor> device) {
         return failingTogether(() -> runTogether(device));
     }
 

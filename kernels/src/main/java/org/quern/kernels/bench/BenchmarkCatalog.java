@@ -2,6 +2,7 @@ package org.quern.kernels.bench;
 
 import java.util.List;
 import java.util.stream.Stream;
+import org.quern.kernels.cuda.ProductPlans;
 
 /// All that is timed.
 public final class BenchmarkCatalog {
@@ -10,9 +11,11 @@ public final class BenchmarkCatalog {
     private BenchmarkCatalog() {}
 
     /// Kernels on the sizes of training: GPT-2 124M and 1.5B, Llama 8B.
-    public static List<KernelBenchmark> benchmarks() {
+    ///
+    /// @param plans of the products
+    public static List<KernelBenchmark> benchmarks(ProductPlans plans) {
         return Stream.of(
-                        MatMulBenchmarks.benchmarks(),
+                        MatMulBenchmarks.benchmarks(plans),
                         AttentionBenchmarks.benchmarks(),
                         StreamingBenchmarks.benchmarks(),
                         SamplingBenchmarks.benchmarks())
@@ -31,13 +34,13 @@ public final class BenchmarkCatalog {
                 .toList();
     }
 
-    /// The matrix products of training, GPT-2 124M's first.
+    /// The matrix products of training, GPT-2 124M's first, then squares.
     public static List<Product> products() {
         return MatMulBenchmarks.products();
     }
 
     /// A product large enough for the device's best.
-    public static KernelBenchmark largestProduct() {
-        return MatMulBenchmarks.benchmark(MatMulBenchmarks.square(LARGEST));
+    public static KernelBenchmark largestProduct(ProductPlans plans) {
+        return MatMulBenchmarks.benchmark(MatMulBenchmarks.square(LARGEST), plans);
     }
 }

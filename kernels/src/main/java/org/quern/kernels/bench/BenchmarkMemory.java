@@ -3,7 +3,7 @@ package org.quern.kernels.bench;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.SplittableRandom;
-import java.util.function.DoubleSupplier;
+import java.util.function.DoubleUnaryOperator;
 import org.quern.gpu.DeviceArena;
 import org.quern.gpu.DeviceMemory;
 import org.quern.gpu.GpuStream;
@@ -12,8 +12,12 @@ import org.quern.kernels.cuda.GpuKernel;
 
 /// Buffers with random content for what is to be timed. Zeros would flatter: they take less power.
 public final class BenchmarkMemory {
-    /// Random numbers that are drawn for one buffer; a larger one repeats them.
+    /// Random numbers of one buffer; a larger one repeats them.
     private static final int DRAWN = 1 << 20;
+
+    /// Normally distributed numbers, drawn once: drawing takes longer than most kernels that are timed. Each buffer
+    /// begins elsewhere among them.
+    private static final float[] NORMAL = normal();
 
     private final DeviceArena arena;
     private final GpuStream stream;
@@ -26,29 +30,40 @@ public final class BenchmarkMemory {
         random = new SplittableRandom(seed);
     }
 
+    private static float[] normal() {
+        SplittableRandom random = new SplittableRandom(1);
+        float[] numbers = new float[DRAWN];
+        for (int i = 0; i < DRAWN; i++) {
+            numbers[i] = (float) random.nextGaussian();
+        }
+        return numbers;
+    }
+
     /// Normally distributed brain floats.
     public DeviceMemory bf16(long count, double deviation) {
         short[] drawn = new short[(int) Math.min(count, DRAWN)];
+        int first = random.nextInt(DRAWN);
         for (int i = 0; i < drawn.length; i++) {
-            drawn[i] = Bf16.bits((float) (random.nextGaussian() * deviation));
+            drawn[i] = Bf16.bits((float) (NORMAL[(first + i) % DRAWN] * deviation));
         }
         return filled(MemorySegment.ofArray(drawn), count * Short.BYTES);
     }
 
     /// Normally distributed floats.
     public DeviceMemory f32(long count, double deviation) {
-        return f32(count, () -> random.nextGaussian() * deviation);
+        return f32(count, number -> number * deviation);
     }
 
     /// The squares of such floats.
     public DeviceMemory squares(long count, double deviation) {
-        return f32(count, () -> Math.pow(random.nextGaussian() * deviation, 2));
+        return f32(count, number -> Math.pow(number * deviation, 2));
     }
 
-    private DeviceMemory f32(long count, DoubleSupplier draw) {
+    private DeviceMemory f32(long count, DoubleUnaryOperator of) {
         float[] drawn = new float[(int) Math.min(count, DRAWN)];
+        int first = random.nextInt(DRAWN);
         for (int i = 0; i < drawn.length; i++) {
-            drawn[i] = (float) draw.getAsDouble();
+            drawn[i] = (float) of.applyAsDouble(NORMAL[(first + i) % DRAWN]);
         }
         return filled(MemorySegment.ofArray(drawn), count * Float.BYTES);
     }

@@ -1,6 +1,7 @@
 package org.quern.kernels.bench;
 
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -12,6 +13,8 @@ import org.quern.kernels.cuda.KernelDevice;
 /// Times kernels on a GPU, in turns with libraries and rivals.
 public final class KernelBench implements AutoCloseable {
     private static final String QUERN = "Quern";
+    /// Products of such floats have another ceiling.
+    private static final String EIGHT_BITS = "fp8";
     private static final int TURNS = 2;
     /// Of the copy that gives the ceiling; less where memory is short.
     private static final long COPY_BYTES = 1L << 30;
@@ -29,20 +32,23 @@ public final class KernelBench implements AutoCloseable {
 
     /// Measures what the device reaches at best.
     ///
-    /// @param product of large matrices; by a library if it has one
-    public Ceilings ceilings(KernelBenchmark product) {
+    /// @param product of large matrices; who is fastest at it sets the ceiling
+    /// @throws GpuException if the device stopped working, or nobody can multiply
+    public Ceilings ceilings(KernelBenchmark product, List<? extends Rival> rivals) {
         long bytes = Math.min(COPY_BYTES, device.gpu().freeBytes() / 4) & -256;
         double copied = 2 * bytes / timer.timeCopy(bytes, seconds).median();
-        for (Map.Entry<String, Setup> library : product.libraries().entrySet()) {
-            try {
-                double seconds = timer.time(library.getValue(), this.seconds).median();
-                return new Ceilings(copied, product.flop() / seconds, library.getKey());
-            } catch (GpuException _) {
-                device.gpu().synchronize(); // the library is absent; this fails if the device does not work any more
-            }
-        }
-        return new Ceilings(
-                copied, product.flop() / timer.time(product.quern(), seconds).median(), QUERN);
+        Map.Entry<String, Timing> fastest = fastest(product, rivals);
+        return new Ceilings(copied, product.flop() / fastest.getValue().median(), fastest.getKey());
+    }
+
+    Map.Entry<String, Timing> fastest(KernelBenchmark product, List<? extends Rival> rivals) {
+        KernelTiming timing = time(product, rivals);
+        Map<String, Timing> all = new LinkedHashMap<>(timing.others());
+        all.keySet().removeIf(name -> name.startsWith(EIGHT_BITS));
+        timing.quern().ifPresent(quern -> all.put(QUERN, quern));
+        return all.entrySet().stream()
+                .min(Comparator.comparingDouble(one -> one.getValue().median()))
+                .orElseThrow(() -> new GpuException("nobody can multiply: " + timing.refusals()));
     }
 
     /// Times one kernel. Who cannot do it is left out.

@@ -12,7 +12,7 @@ import org.quern.kernels.cuda.KernelLibrary;
 /// @param bytes the fewest that one launch must move through the device's memory
 /// @param quern binds our kernel to buffers of its own
 /// @param libraries the same by NVIDIA's libraries, by their names: `cuBLAS`; and by kernels of ours that a
-///     device may lack what they need for: `wgmma 128 x 256`
+///     device may lack what they need for: `wgmma`
 /// @param question what a rival that knows no names is asked to time: `op` and its sizes; empty if nobody is asked
 public record KernelBenchmark(
         String name,

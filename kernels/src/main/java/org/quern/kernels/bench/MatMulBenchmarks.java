@@ -1,5 +1,6 @@
 package org.quern.kernels.bench;
 
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -12,13 +13,13 @@ import org.quern.kernels.cuda.Fp8Linear;
 import org.quern.kernels.cuda.Fp8Type;
 import org.quern.kernels.cuda.LibraryMatMul;
 import org.quern.kernels.cuda.MatMul.Shape;
-import org.quern.kernels.cuda.MatMulPlan;
-import org.quern.kernels.cuda.WarpgroupMatMul.Plan;
-import org.quern.kernels.cuda.WarpgroupMatMul.Tile;
+import org.quern.kernels.cuda.ProductPlans;
 
 /// Matrix products of linear layers, forward and backward, and of squares.
 final class MatMulBenchmarks {
     private static final String FAMILY = "matmul";
+    /// The model whose products come first.
+    private static final String FIRST = "gpt2-124m";
 
     /// A linear layer: outputs = inputs weights^T.
     private record Layer(String name, int rows, int outputs, int inputs, Ending ending) {
@@ -47,19 +48,25 @@ final class MatMulBenchmarks {
 
     private MatMulBenchmarks() {}
 
-    /// Those of training, by model, and squares.
+    /// Those of training, by model, and squares; what says most first.
     static List<Product> products() {
-        return Stream.of(
-                        LAYERS.stream().flatMap(Layer::products),
-                        Stream.of(new Product(
-                                "gpt2-124m down dx", new Shape(65_536, 3072, 768, false, false), Ending.GELU_GRADIENT)),
-                        Stream.of(1024, 2048, 4096, 8192).map(MatMulBenchmarks::square))
-                .flatMap(all -> all)
-                .toList();
+        List<Product> products = new ArrayList<>();
+        LAYERS.stream().filter(layer -> layer.name.startsWith(FIRST)).forEach(layer -> add(layer, products));
+        products.add(new Product(FIRST + " down dx", new Shape(65_536, 3072, 768, false, false), Ending.GELU_GRADIENT));
+        products.add(square(8192));
+        products.add(square(4096));
+        LAYERS.stream().filter(layer -> !layer.name.startsWith(FIRST)).forEach(layer -> add(layer, products));
+        products.add(square(2048));
+        products.add(square(1024));
+        return List.copyOf(products);
     }
 
-    static List<KernelBenchmark> benchmarks() {
-        return products().stream().map(MatMulBenchmarks::benchmark).toList();
+    private static void add(Layer layer, List<Product> products) {
+        layer.products().forEach(products::add);
+    }
+
+    static List<KernelBenchmark> benchmarks(ProductPlans plans) {
+        return products().stream().map(product -> benchmark(product, plans)).toList();
     }
 
     static List<KernelBenchmark> reduced() {
@@ -78,19 +85,19 @@ final class MatMulBenchmarks {
     }
 
     static KernelBenchmark benchmark(Product product) {
+        return benchmark(product, ProductPlans.MODELLED);
+    }
+
+    static KernelBenchmark benchmark(Product product, ProductPlans plans) {
         Shape shape = product.shape();
         return new KernelBenchmark(
-                "matmul %s, %s%s"
-                        .formatted(
-                                product.use(),
-                                product.sizes(),
-                                product.ending() == Ending.NONE ? "" : ", " + product.ending()),
+                product.name(),
                 FAMILY,
                 product.flop(),
                 product.bytes(),
-                (kernels, memory) -> product.by(MatMulPlan.choose(kernels.device(), shape.m(), shape.n(), shape.k()))
-                        .bind(kernels, memory),
-                libraries(product),
+                (kernels, memory) ->
+                        product.by(plans.warps(kernels.device(), shape)).bind(kernels, memory),
+                libraries(product, plans),
                 Map.of(
                         "op",
                         "matmul",
@@ -108,7 +115,7 @@ final class MatMulBenchmarks {
 
     /// cuBLAS where it has such an epilogue, and the kernels of warpgroups, which run on `sm_90` alone: of
     /// brain floats, and of floats of 8 bits that the brain floats become first.
-    private static Map<String, Setup> libraries(Product product) {
+    private static Map<String, Setup> libraries(Product product, ProductPlans plans) {
         Map<String, Setup> libraries = new LinkedHashMap<>();
         switch (product.ending()) {
             case NONE, ACCUMULATE ->
@@ -120,12 +127,10 @@ final class MatMulBenchmarks {
                 });
             case BIAS, GELU, GELU_GRADIENT, RESIDUAL -> {}
         }
-        for (Tile tile : List.of(Tile.N256, Tile.N128, Tile.N256_PAIR, Tile.TURNS_PAIR)) {
-            libraries.put(
-                    "wgmma %d x %d%s".formatted(tile.m(), tile.n(), tile.blocks() == 1 ? "" : ", pairs"),
-                    (kernels, memory) -> product.by(Plan.choose(kernels.device(), tile, product.shape()))
-                            .bind(kernels, memory));
-        }
+        libraries.put(
+                "wgmma",
+                (kernels, memory) -> product.by(plans.warpgroups(kernels.device(), product.shape()))
+                        .bind(kernels, memory));
         libraries.put("fp8", (kernels, memory) -> {
             Shape shape = product.shape();
             Product.Buffers buffers = product.buffers(memory);

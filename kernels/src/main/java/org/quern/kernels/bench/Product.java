@@ -29,8 +29,13 @@ public record Product(String use, Shape shape, Ending ending) {
         }
     }
 
+    /// `matmul gpt2-124m qkv forward, nt 65536x2304x768, bias`.
+    public String name() {
+        return "matmul %s, %s%s".formatted(use, sizes(), ending == Ending.NONE ? "" : ", " + ending);
+    }
+
     /// `nt 65536x2304x768`.
-    String sizes() {
+    public String sizes() {
         return "%s %dx%dx%d".formatted(layout(), shape.m(), shape.n(), shape.k());
     }
 

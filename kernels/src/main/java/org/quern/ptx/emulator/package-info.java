@@ -41,7 +41,8 @@
 /// fault if they cannot. Lanes that exited count as present for barriers, but not for matrix operations.
 ///
 /// **Numbers.** Arithmetic is that of IEEE 754 with the rounding that the instruction names; matrix products
-/// are summed in double precision, and rounded once where they are added to the accumulator. How hardware cuts off sums
+/// are summed in double precision, and rounded once where they are added to the accumulator. How hardware cuts
+/// off sums
 /// is nowhere said; of floats of 8 bits it is known to keep about 14 bits on an H100, which the emulator does not
 /// model.
 ///

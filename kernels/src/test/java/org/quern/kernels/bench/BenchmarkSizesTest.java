@@ -13,8 +13,10 @@ import org.quern.gpu.DeviceMemory;
 import org.quern.gpu.EmulatedGpu;
 import org.quern.gpu.GpuStream;
 import org.quern.kernels.cuda.LoadedKernels;
+import org.quern.kernels.cuda.ProductPlans;
 
-/// The sizes of training are too large for the emulator: what is left to test is that every kernel takes its buffers.
+/// The sizes of training are too large for the emulator: what is left to test is that every kernel takes its
+/// buffers.
 class BenchmarkSizesTest {
     private static final EmulatedGpu GPU = new EmulatedGpu();
     private static final LoadedKernels KERNELS = LoadedKernels.asText(GPU);
@@ -29,7 +31,7 @@ class BenchmarkSizesTest {
     }
 
     static List<KernelBenchmark> benchmarks() {
-        return BenchmarkCatalog.benchmarks();
+        return BenchmarkCatalog.benchmarks(ProductPlans.MODELLED);
     }
 
     @ParameterizedTest

@@ -1,6 +1,7 @@
 package org.quern.kernels.bench;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import java.lang.foreign.Arena;
@@ -27,6 +28,7 @@ import org.quern.kernels.cuda.GpuKernel;
 import org.quern.kernels.cuda.KernelDevice;
 import org.quern.kernels.cuda.KernelLibrary;
 import org.quern.kernels.cuda.LoadedKernels;
+import org.quern.kernels.cuda.ProductPlans;
 import org.quern.ptx.KernelVariant;
 
 /// On the emulator a nanosecond is an instruction, so that times are exact.
@@ -120,6 +122,19 @@ class KernelBenchTest {
     }
 
     @Test
+    void theFastestProductIsTheCeiling() {
+        Rival rival = rival(_ -> Map.of("PyTorch mm", new Timing(List.of(1e-9)), "fp8", new Timing(List.of(1e-10))));
+        Map<String, Setup> libraries = Map.of("wgmma", this::fill);
+        KernelBenchmark product = benchmark(KernelBenchTest::refuse, libraries);
+        assertThat(bench.fastest(product, List.of(rival)).getKey()).isEqualTo("PyTorch mm");
+        assertThat(bench.fastest(product, List.of()).getKey()).isEqualTo("wgmma");
+        KernelBenchmark nobodys = benchmark(KernelBenchTest::refuse, Map.of());
+        assertThatThrownBy(() -> bench.fastest(nobodys, List.of()))
+                .isInstanceOf(GpuException.class)
+                .hasMessage("nobody can multiply: {Quern=no such size}");
+    }
+
+    @Test
     void buffersAreFullOfRandomNumbers() {
         try (DeviceArena arena = gpu.arena();
                 GpuStream stream = gpu.stream()) {
@@ -165,7 +180,7 @@ class KernelBenchTest {
 
     @Test
     void benchmarksHaveNamesOfTheirOwn() {
-        assertThat(BenchmarkCatalog.benchmarks())
+        assertThat(BenchmarkCatalog.benchmarks(ProductPlans.MODELLED))
                 .extracting(KernelBenchmark::name)
                 .doesNotHaveDuplicates()
                 .allMatch(name -> !name.contains("|"));

@@ -15,6 +15,7 @@ import org.quern.base.QuernException;
 import org.quern.config.RunConfig;
 import org.quern.model.ModelConfig;
 import org.quern.model.ModelConfig.Architecture;
+import org.quern.train.RunPlan;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 
@@ -26,17 +27,18 @@ public final class TorchTraining {
 
     /// What PyTorch needed.
     ///
+    /// @param version PyTorch's
     /// @param way `eager` or `compiled`
     /// @param seconds of each step; empty if it failed
     /// @param memoryBytes of the GPU at most; 0 on a CPU
     /// @param error why it failed; else empty
-    public record Result(String way, List<Double> seconds, long memoryBytes, String error) {}
+    public record Result(String version, String way, List<Double> seconds, long memoryBytes, String error) {}
 
     /// @param python an interpreter with torch
+    /// @param bench whose device is known
     /// @param each told what was measured
-    /// @return PyTorch's version
     /// @throws QuernException if it cannot be started, or does not come to its end
-    public static String run(String python, TrainingBench bench, Consumer<Result> each) {
+    public static void run(String python, TrainingBench bench, Consumer<Result> each) {
         try (InputStream in = TorchTraining.class.getResourceAsStream(SCRIPT)) {
             String script = new String(Objects.requireNonNull(in, SCRIPT).readAllBytes(), StandardCharsets.UTF_8);
             Process process = new ProcessBuilder(python, "-c", script, Json.MAPPER.writeValueAsString(question(bench)))
@@ -45,9 +47,8 @@ public final class TorchTraining {
             try (BufferedReader lines = process.inputReader()) {
                 String version = answer(python, lines).path("torch").asString("of unknown version");
                 for (int way = 0; way < 2; way++) {
-                    each.accept(result(answer(python, lines)));
+                    each.accept(result(version, answer(python, lines)));
                 }
-                return version;
             } finally {
                 process.destroy();
             }
@@ -59,7 +60,8 @@ public final class TorchTraining {
     private static Map<String, Object> question(TrainingBench bench) {
         RunConfig config = bench.config();
         ModelConfig model = bench.model();
-        boolean onGpu = bench.plan().device().gpu().isPresent();
+        RunPlan plan = bench.plan().orElseThrow();
+        boolean onGpu = plan.device().gpu().isPresent();
         Map<String, Object> question = new LinkedHashMap<>();
         question.put("architecture", model.architecture() == Architecture.GPT2 ? "gpt2" : "llama");
         question.put("vocabulary", model.vocabSize());
@@ -81,8 +83,7 @@ public final class TorchTraining {
         question.put("length", config.train().sequenceLength());
         question.put("global_batch", config.train().globalBatch());
         // Shares are dealt out for the sake of order alone: PyTorch may take them at once.
-        question.put(
-                "micro_batch", bench.plan().microBatch() * bench.plan().cut().shares());
+        question.put("micro_batch", plan.microBatch() * plan.cut().shares());
         question.put("steps", (int) config.train().steps());
         question.put("clip", config.train().clipGradNorm().orElse(0.0));
         question.put("threads", onGpu ? 0 : bench.threads());
@@ -104,10 +105,11 @@ public final class TorchTraining {
         }
     }
 
-    private static Result result(JsonNode answer) {
+    private static Result result(String version, JsonNode answer) {
         List<Double> seconds = new ArrayList<>();
         answer.path("seconds").forEach(one -> seconds.add(one.asDouble()));
         return new Result(
+                version,
                 answer.path("way").asString(""),
                 seconds,
                 answer.path("memory").asLong(0),

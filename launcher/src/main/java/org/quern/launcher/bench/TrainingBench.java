@@ -37,8 +37,9 @@ public final class TrainingBench {
 
     private final RunConfig config;
     private final Path folder;
-    private final RunPlan plan;
     private final ModelConfig model;
+    private Optional<RunPlan> plan = Optional.empty();
+    private String profile = "";
 
     /// @param folder empty, for data and the run
     /// @param steps to take
@@ -55,11 +56,6 @@ public final class TrainingBench {
         write(tokens, STEPS_OF_DATA * given.train().tokensPerStep() + 1, vocabulary);
         config = with(given, adamW ? adamW(given.optimizer()) : given.optimizer(), tokens, vocabulary, steps);
         model = config.modelConfig(vocabulary);
-        RunConfig.Kernels kernels = config.kernels();
-        try (Executor executor =
-                Devices.open(config.run().device(), threads(), kernels.provider(), kernels.programmatic())) {
-            plan = RunPlan.of(config, Device.of(executor, 1));
-        }
     }
 
     private static RunConfig.Optimizer adamW(RunConfig.Optimizer given) {
@@ -136,9 +132,14 @@ public final class TrainingBench {
         }
     }
 
-    /// What the run needs.
-    public RunPlan plan() {
+    /// What the run needs; empty before its device is open.
+    public Optional<RunPlan> plan() {
         return plan;
+    }
+
+    /// What the operations of some steps took, for people; empty if none were timed.
+    public String profile() {
+        return profile;
     }
 
     public ModelConfig model() {
@@ -156,9 +157,10 @@ public final class TrainingBench {
 
     /// Trains.
     ///
+    /// @param profiled whether the operations of the third step to the fifth are timed, which makes those slower
     /// @param progress told how many steps are done
     /// @return seconds of each step
-    public List<Double> run(Consumer<Long> progress) {
+    public List<Double> run(boolean profiled, Consumer<Long> progress) {
         List<Double> seconds = new ArrayList<>();
         long[] last = {0};
         new TrainingRun(
@@ -166,18 +168,34 @@ public final class TrainingBench {
                         folder.resolve("run"),
                         event -> {
                             long now = System.nanoTime();
-                            if (event instanceof TrainEvent.Step step) {
-                                seconds.add((now - last[0]) / 1e9);
-                                progress.accept(step.step());
+                            switch (event) {
+                                case TrainEvent.Step step -> {
+                                    seconds.add((now - last[0]) / 1e9);
+                                    progress.accept(step.step());
+                                }
+                                case TrainEvent.Profiled timed -> profile = timed.table();
+                                default -> {}
                             }
-                            last[0] = now;
+                            last[0] = System.nanoTime();
                         },
                         (_, _, _) -> {},
                         () -> false,
                         () -> false,
                         Workers.alone(),
-                        false)
-                .run();
+                        profiled)
+                .run(this::open);
         return seconds;
+    }
+
+    private Executor open() {
+        RunConfig.Kernels kernels = config.kernels();
+        Executor executor = Devices.open(config.run().device(), threads(), kernels.provider(), kernels.programmatic());
+        try {
+            plan = Optional.of(RunPlan.of(config, Device.of(executor, 1)));
+            return executor;
+        } catch (RuntimeException e) {
+            executor.close();
+            throw e;
+        }
     }
 }

@@ -54,14 +54,16 @@ class TrainingBenchTest {
     @Test
     void takesTheStepsOfTheConfigurationOnRandomTokens() {
         List<Long> progress = new ArrayList<>();
-        assertThat(bench.run(progress::add)).hasSize(5).allMatch(seconds -> seconds > 0);
+        assertThat(bench.run(true, progress::add)).hasSize(5).allMatch(seconds -> seconds > 0);
         assertThat(progress).containsExactly(1L, 2L, 3L, 4L, 5L);
-        assertThat(bench.plan().tokensPerStep()).isEqualTo(8 * 16);
+        assertThat(bench.plan().orElseThrow().tokensPerStep()).isEqualTo(8 * 16);
+        assertThat(bench.profile()).startsWith("Operations of steps 3 to 5");
         assertThat(bench.config().optimizer().muon()).isEmpty();
     }
 
     @Test
     void asksPyTorchForTheSame() throws Exception {
+        bench.run(false, _ -> {});
         String python = python("""
                 printf '%s' "$3" > "${0%/*}/question"
                 echo '{"torch": "2.13"}'
@@ -69,11 +71,11 @@ class TrainingBenchTest {
                 echo '{"way": "compiled", "error": "no compiler"}'
                 """);
         List<TorchTraining.Result> results = new ArrayList<>();
-        assertThat(TorchTraining.run(python, bench, results::add)).isEqualTo("2.13");
+        TorchTraining.run(python, bench, results::add);
         assertThat(results)
                 .containsExactly(
-                        new TorchTraining.Result("eager", List.of(1.0, 0.5), 7, ""),
-                        new TorchTraining.Result("compiled", List.of(), 0, "no compiler"));
+                        new TorchTraining.Result("2.13", "eager", List.of(1.0, 0.5), 7, ""),
+                        new TorchTraining.Result("2.13", "compiled", List.of(), 0, "no compiler"));
         JsonNode question = Json.readObject(folder.resolve("question"));
         assertThat(question.path("vocabulary").asInt()).isEqualTo(300);
         assertThat(question.path("kv_heads").asInt()).isEqualTo(2);
@@ -85,6 +87,7 @@ class TrainingBenchTest {
 
     @Test
     void aPythonWithoutTorchIsNamed() throws Exception {
+        bench.run(false, _ -> {});
         String python = python("exit 1");
         assertThatThrownBy(() -> TorchTraining.run(python, bench, _ -> {}))
                 .isInstanceOf(QuernException.class)

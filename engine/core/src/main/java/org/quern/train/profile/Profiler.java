@@ -23,6 +23,9 @@ public final class Profiler {
 
     private static final int STEPS = 3;
 
+    /// The last of a run's steps that are timed, from 1.
+    public static final int LAST_STEP = WARMUP + STEPS;
+
     private final Executor executor;
     private final Device device;
     private final Path run;

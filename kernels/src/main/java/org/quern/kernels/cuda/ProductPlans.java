@@ -1,0 +1,26 @@
+package org.quern.kernels.cuda;
+
+import org.quern.gpu.DeviceProperties;
+import org.quern.kernels.cuda.MatMul.Shape;
+
+/// Chooses how products are computed, by the kernels of each kind.
+public interface ProductPlans {
+    /// By the kernels' models.
+    ProductPlans MODELLED = new ProductPlans() {
+        @Override
+        public MatMulPlan warps(DeviceProperties device, Shape shape) {
+            return MatMulPlan.choose(device, shape.m(), shape.n(), shape.k());
+        }
+
+        @Override
+        public WarpgroupMatMul.Plan warpgroups(DeviceProperties device, Shape shape) {
+            return WarpgroupMatMul.Plan.choose(device, shape);
+        }
+    };
+
+    /// By `mma.sync`.
+    MatMulPlan warps(DeviceProperties device, Shape shape);
+
+    /// By `wgmma`.
+    WarpgroupMatMul.Plan warpgroups(DeviceProperties device, Shape shape);
+}
