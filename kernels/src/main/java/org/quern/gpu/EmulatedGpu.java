@@ -9,6 +9,7 @@ import java.util.function.Consumer;
 import org.quern.ptx.emulator.Emulator;
 import org.quern.ptx.emulator.Options;
 import org.quern.ptx.emulator.Statistics;
+import org.quern.ptx.emulator.Trace;
 import org.quern.ptx.syntax.PtxModule;
 
 /// A GPU that exists in the JVM: PTX runs in an [Emulator], which checks every access.
@@ -65,6 +66,11 @@ public final class EmulatedGpu extends OwningGpu {
     /// Calls back after each launch. The default does nothing.
     public synchronized void observe(Consumer<Statistics> observer) {
         this.observer = observer;
+    }
+
+    /// Lets somebody see what warps run; null for nobody.
+    public synchronized void trace(Trace trace) {
+        emulator.trace(trace);
     }
 
     /// Lets a launch fail, to test what handles it: the next is number 1.

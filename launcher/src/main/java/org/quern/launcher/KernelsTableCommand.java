@@ -3,6 +3,7 @@ package org.quern.launcher;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.quern.base.ExitCode;
+import org.quern.kernels.bench.MemoryBoundTimes;
 import org.quern.kernels.bench.ModelledTimes;
 import org.quern.kernels.check.KernelCatalog;
 import org.quern.kernels.check.KernelTable;
@@ -24,9 +25,10 @@ final class KernelsTableCommand implements Callable<Integer> {
         List<KernelVariant> variants = KernelCatalog.families().stream()
                 .flatMap(family -> family.variants().stream())
                 .toList();
-        System.out.print(
-                KernelTable.markdown(KernelTable.of(variants, KernelTable.ARCHITECTURES, CubinCache.standard())));
+        CubinCache cache = CubinCache.standard();
+        System.out.print(KernelTable.markdown(KernelTable.of(variants, KernelTable.ARCHITECTURES, cache)));
         System.out.print(ModelledTimes.markdown());
+        System.out.print(MemoryBoundTimes.markdown(cache));
         return ExitCode.OK.code();
     }
 }

@@ -20,6 +20,8 @@ import org.quern.kernels.cuda.SwiGlu;
 /// Kernels that memory bounds: their operations do not count, their bytes do. Workspaces do not count either.
 final class StreamingBenchmarks {
     private static final double EPS = 1e-5;
+    /// Multiprocessors of an H100.
+    private static final int ALL = 132;
 
     private StreamingBenchmarks() {}
 
@@ -45,6 +47,37 @@ final class StreamingBenchmarks {
                 embeddingBackward(65_536, 50_304, 768),
                 sumOfSquares(124_475_904),
                 adamW(124_475_904));
+    }
+
+    /// What is enough to know what one multiprocessor of an H100 does.
+    ///
+    /// @param multiprocessors of the device that the sizes are for
+    record Share(int multiprocessors, KernelBenchmark benchmark) {}
+
+    /// The sizes of [#benchmarks] as one multiprocessor's share; whole, where blocks leave parts that are then
+    /// added up.
+    static List<Share> shares() {
+        return List.of(
+                new Share(1, layerNorm(496, 768)),
+                new Share(1, addLayerNorm(496, 768)),
+                new Share(ALL, layerNormBackward(65_536, 768)),
+                new Share(1, rmsNorm(62, 4096)),
+                new Share(1, addRmsNorm(62, 4096)),
+                new Share(ALL, rmsNormBackward(8192, 4096)),
+                new Share(1, activation("gelu", Activation.Function.GELU, 381_304)),
+                new Share(1, activationBackward("gelu", Activation.Function.GELU, 381_304)),
+                new Share(1, activation("relu2", Activation.Function.RELU_SQUARED, 381_304)),
+                new Share(1, activationBackward("relu2", Activation.Function.RELU_SQUARED, 381_304)),
+                new Share(1, swiGlu(31, 14_336)),
+                new Share(1, swiGluBackward(31, 14_336)),
+                new Share(1, rope(62, 32, 8, 128)),
+                new Share(1, add(381_304)),
+                new Share(ALL, columnSum(65_536, 2304)),
+                new Share(1, crossEntropy(62, 50_257, 50_304)),
+                new Share(1, embedding(496, 50_304, 768)),
+                new Share(ALL, embeddingBackward(65_536, 50_304, 768)),
+                new Share(1, sumOfSquares(943_000)),
+                new Share(1, adamW(235_752)));
     }
 
     static List<KernelBenchmark> reduced() {

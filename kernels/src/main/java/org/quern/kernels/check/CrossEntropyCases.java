@@ -17,19 +17,21 @@ public final class CrossEntropyCases {
         return CrossEntropy.variants();
     }
 
-    /// Among them rows that keep all warps of the largest block busy with several vectors at a time, then
-    /// with one, and targets in each of these.
+    /// Among them rows that keep all warps of the largest blocks busy with several vectors at a time, then
+    /// with one, and targets in each of these: of the largest for rows of which two are at a time, and of all.
     public static Stream<KernelCase> cases() {
         return Stream.of(
                 forward(1, 1, 1),
                 forward(3, 127, 127),
                 forward(2, 1000, 1024),
                 forward(4, 43_001, 43_003),
+                forward(3, 58_001, 58_003),
                 fused(2, 1, 8),
                 fused(5, 127, 127),
                 fused(9, 129, 131),
                 fused(3, 1000, 1000),
                 fused(12, 43_001, 43_003),
+                fused(5, 58_001, 58_003),
                 backward(5, 127, 127, false),
                 backward(3, 1000, 1024, false),
                 backward(3, 1000, 1024, true),

@@ -11,6 +11,9 @@ public final class ColumnSum {
     private static final int WIDEST = 8;
     /// Warps of a block that sums.
     private static final int WARPS = 8;
+    /// Of a block that combines.
+    private static final int COMBINED_COLUMNS = 8;
+    private static final int COMBINE_THREADS = 1024;
     /// Blocks of one multiprocessor that keep it busy.
     private static final int BLOCKS = 8;
 
@@ -68,8 +71,8 @@ public final class ColumnSum {
             long stride) {
         return new Launch(
                 streaming.function(variant(1), accumulate ? "combine_accumulate" : "combine"),
-                Dim.of(Math.ceilDiv(width, Streaming.WARP)),
-                Dim.of(Streaming.WARP * Streaming.WARP),
+                Dim.of(Math.ceilDiv(width, COMBINED_COLUMNS)),
+                Dim.of(COMBINE_THREADS),
                 0,
                 partials,
                 out,

@@ -13,6 +13,11 @@ public final class CrossEntropy {
     private static final KernelVariant VARIANT = KernelVariant.of("cross_entropy.sm_80");
     private static final int VECTOR = 8;
     private static final int MAX_THREADS = 1024;
+    /// Of rows of which the first-level cache holds two: a multiprocessor has two, and reads one from memory
+    /// while it
+    /// computes the other.
+    private static final int SHORT_ROW_THREADS = 512;
+    private static final int SHORT_ROW_BYTES = 112 * 1024;
 
     private CrossEntropy() {}
 
@@ -113,7 +118,8 @@ public final class CrossEntropy {
 
     private static GpuKernel launch(Streaming streaming, String entry, int rows, int vocabulary, Object... arguments) {
         int warps = Math.ceilDiv(Math.ceilDiv(vocabulary, VECTOR), Streaming.WARP);
-        int threads = Math.min(MAX_THREADS, warps * Streaming.WARP);
+        int most = vocabulary * Short.BYTES <= SHORT_ROW_BYTES ? SHORT_ROW_THREADS : MAX_THREADS;
+        int threads = Math.min(most, warps * Streaming.WARP);
         Launch launch = new Launch(streaming.function(VARIANT, entry), Dim.of(rows), Dim.of(threads), 0, arguments);
         return stream -> stream.launch(launch);
     }

@@ -46,6 +46,12 @@ final class Block {
         visits = new long[execution.actors];
     }
 
+    /// In the grid, x first.
+    long index() {
+        Dim grid = execution.grid;
+        return x + (long) grid.x() * (y + (long) grid.y() * z);
+    }
+
     /// The first of its actors, which are its warps and then its warpgroups.
     int firstActor() {
         return rank * execution.program.actors(execution.warps);

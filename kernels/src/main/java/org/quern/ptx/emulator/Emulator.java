@@ -35,6 +35,7 @@ public final class Emulator {
     /// By rank in a cluster.
     private SharedMemory[] shared;
     private int epoch = 1;
+    private Trace trace;
     /// Launches that may still run when a programmatic one begins, by their first epochs.
     private final NavigableMap<Integer, Program> unfinished = new TreeMap<>();
 
@@ -45,6 +46,11 @@ public final class Emulator {
 
     public Options options() {
         return options;
+    }
+
+    /// Lets somebody see the launches to come; null for nobody.
+    public void trace(Trace trace) {
+        this.trace = trace;
     }
 
     /// Makes memory whose content is undefined.
@@ -189,7 +195,11 @@ public final class Emulator {
                 new ConstantSpace("parameter", arguments),
                 epoch,
                 random.split(),
-                programmatic ? Optional.of(unfinished) : Optional.empty());
+                programmatic ? Optional.of(unfinished) : Optional.empty(),
+                trace);
+        if (trace != null) {
+            trace.begin(program.name, execution.warps);
+        }
         try {
             execution.run(shared);
         } catch (EmulatorFault fault) {

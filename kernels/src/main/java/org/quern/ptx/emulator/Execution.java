@@ -38,6 +38,8 @@ final class Execution {
     /// What threads tell each other through global memory.
     final Releases releases = new Releases();
     final Counters counters;
+    /// Null if nobody looks.
+    final Trace trace;
     final Traffic traffic;
     /// By generic address, those that bulk copies have used.
     final Map<Long, TensorMap> tensorMaps = new HashMap<>();
@@ -66,7 +68,8 @@ final class Execution {
             ConstantSpace parameters,
             int firstEpoch,
             SplittableRandom random,
-            Optional<NavigableMap<Integer, Program>> unfinished) {
+            Optional<NavigableMap<Integer, Program>> unfinished,
+            Trace trace) {
         this.program = program;
         this.options = options;
         this.grid = grid;
@@ -75,6 +78,7 @@ final class Execution {
         this.dynamicSharedBytes = dynamicSharedBytes;
         this.parameters = parameters;
         this.random = random;
+        this.trace = trace;
         warps = (int) ((block.count() + 31) / 32);
         actors = program.actors(warps) * (int) cluster.count();
         epoch = firstEpoch;

@@ -211,6 +211,7 @@ public final class Warp {
         int[] flips = program.flips;
         long[] counts = block.execution.counts;
         long[] lanes = block.execution.lanes;
+        Trace trace = block.execution.trace;
         long left = quantum;
         current = -1;
         for (int i = 0; i < fragments; i++) {
@@ -237,6 +238,9 @@ public final class Warp {
                 lanes[at] += Integer.bitCount(mask);
                 waiting = READY;
                 operations[at].execute(this, mask);
+                if (trace != null && waiting != NEEDS_LANES && next != at) {
+                    trace.ran(block.index(), index, program.instructions[at], mask, addresses);
+                }
                 if (waiting != READY || active == 0) {
                     suspend();
                     if (!choose()) {

@@ -11,7 +11,7 @@ final class Survivors {
             same(".*", "add.u64 %end, %tile, \\d+;", "a last whole tile goes vector by vector, with the same results"),
             same(
                     ".*",
-                    "mad.lo.u32 %ahead, %(row_)?step, \\d+, %row;|add.u32 %ahead, %(row|column), \\d+;",
+                    "mad.lo.u32 %ahead, %(row_)?step, \\d+, %row;|add.u32 %ahead, %column, \\d+;",
                     "the last rows or columns go one by one instead of several at a time, with the same results"),
             same(
                     "embedding|norm",
@@ -98,6 +98,7 @@ final class Survivors {
                     "a bound within 8 columns, where the columns are a multiple of 8"),
             missed("quantize", "add.u32 %i, %i, 256;", "the magnitudes of more than 256 blocks, with that kernel"),
             same("matmul", "and.b32 %t, %band, 1;", "another order of the tiles"),
+            same("norm_gradient", "add.u32 %place, %place, ", "columns and their bound are multiples of 4"),
             missed(
                     "matmul",
                     "shl.b32 %(tile_m, %band|band_tiles, %tiles_n), 3;|add.u32 %t, %element, |and.b32 %t, %n, "

@@ -42,7 +42,8 @@ final class Snippet {
                 null,
                 1,
                 new SplittableRandom(1),
-                Optional.empty());
+                Optional.empty(),
+                null);
         instruction = program.instructions[0];
         layout = program.layout;
         operation = program.operations[0];
