@@ -6,11 +6,12 @@ import picocli.CommandLine.Command;
 @Command(
         name = "bench",
         description =
-                "Measures the CPU, training, the kernels of a GPU, sums of several processes, restarts, or the corpus pipeline.",
+                "Measures the CPU, a GPU, training, the kernels of a GPU, sums of several processes, restarts, or the corpus pipeline.",
         synopsisSubcommandLabel = "VERB",
         subcommands = {
             BenchCpuCommand.class,
             BenchTrainCommand.class,
+            BenchGpuCommand.class,
             BenchKernelsCommand.class,
             BenchCollectiveCommand.class,
             BenchCollectiveWorkerCommand.class,

@@ -54,6 +54,13 @@ final class BenchKernelsCommand implements Callable<Integer> {
             description = "A Python with torch, which times the same work on the same GPU.")
     private Optional<String> torch = Optional.empty();
 
+    @Option(
+            names = "--without",
+            paramLabel = "WHO",
+            description =
+                    "Leave out who is called so or begins so: Quern, wgmma, fp8, cuBLAS, PyTorch. May be repeated.")
+    private List<String> without = List.of();
+
     @Option(names = "--time-limit", paramLabel = "SECONDS", description = "Begin no kernel after this time.")
     private Optional<Integer> timeLimit = Optional.empty();
 
@@ -151,7 +158,8 @@ final class BenchKernelsCommand implements Callable<Integer> {
             Optional<TorchRival> torch) {
         TimingTable table = new TimingTable(benchmarks);
         List<TorchRival> rivals = torch.stream().toList();
-        try (KernelBench bench = new KernelBench(kernels, seconds)) {
+        try (KernelBench bench =
+                new KernelBench(kernels, seconds, who -> without.stream().noneMatch(who::startsWith))) {
             Terminal.error().status("measuring the ceilings");
             Ceilings ceilings = bench.ceilings(BenchmarkCatalog.largestProduct(plans), rivals);
             print(header.toString());

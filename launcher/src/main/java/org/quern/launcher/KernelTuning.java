@@ -90,6 +90,7 @@ final class KernelTuning {
                 left++;
                 continue;
             }
+            Map<String, String> refusals = Map.of();
             if (row.isEmpty()) {
                 Terminal.error()
                         .status("%s %d/%d  %s"
@@ -106,9 +107,9 @@ final class KernelTuning {
                     plans = plans.with(row.get(), header.date());
                     plans.write(file);
                 }
-                results.accept(
-                        new Result(task.product.name(), task.product.sizes(), task.provider, row, tuned.refusals()));
+                refusals = tuned.refusals();
             }
+            results.accept(new Result(task.product.name(), task.product.sizes(), task.provider, row, refusals));
             row.ifPresent(found -> out.accept(line(task, found)));
         }
         out.accept("\ntable   " + file);

@@ -85,7 +85,7 @@ final class KernelsTuneCommand implements Callable<Integer> {
                     spec.commandLine(), "--device: kernels are tuned on a GPU, the emulator has no time: got emulated");
         }
         List<Product> products = BenchmarkCatalog.products().stream()
-                .filter(product -> only.matches(product.use()))
+                .filter(product -> only.matches(product.name()))
                 .toList();
         if (products.isEmpty()) {
             throw new ParameterException(spec.commandLine(), "--only: no product has %s in its name".formatted(only));

@@ -12,7 +12,8 @@ final class NamePattern {
     @Option(
             names = "--only",
             paramLabel = "PATTERN",
-            description = "Those with this in their name; * stands for anything: \"matmul nt * bias\".")
+            description = "Those with this in their name; * stands for anything: \"matmul nt * bias\";"
+                    + " =NAME is a whole name.")
     private Optional<String> pattern = Optional.empty();
 
     @Option(
@@ -27,7 +28,9 @@ final class NamePattern {
     }
 
     private static boolean isIn(String name, String pattern) {
-        return regex(pattern).matcher(name).find();
+        return pattern.startsWith("=")
+                ? name.equals(pattern.substring(1))
+                : regex(pattern).matcher(name).find();
     }
 
     private static Pattern regex(String pattern) {

@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Predicate;
 import org.quern.gpu.GpuException;
 import org.quern.kernels.bench.KernelBenchmark.Setup;
 import org.quern.kernels.cuda.KernelDevice;
@@ -22,11 +23,14 @@ public final class KernelBench implements AutoCloseable {
     private final KernelDevice device;
     private final LaunchTimer timer;
     private final double seconds;
+    private final Predicate<String> who;
 
     /// @param seconds to spend on a kernel, and as much on everybody who is compared with it
-    public KernelBench(KernelDevice device, double seconds) {
+    /// @param who is timed: `Quern` and others by their names
+    public KernelBench(KernelDevice device, double seconds, Predicate<String> who) {
         this.device = device;
         this.seconds = seconds;
+        this.who = who;
         timer = new LaunchTimer(device);
     }
 
@@ -61,6 +65,7 @@ public final class KernelBench implements AutoCloseable {
         all.add(new OnDevice(QUERN, benchmark.quern()));
         benchmark.libraries().forEach((name, setup) -> all.add(new OnDevice(name, setup)));
         all.addAll(rivals);
+        all.removeIf(rival -> !who.test(rival.name()));
         for (int turn = 0; turn < TURNS; turn++) {
             for (Rival rival : all) {
                 if (!refusals.containsKey(rival.name())) {

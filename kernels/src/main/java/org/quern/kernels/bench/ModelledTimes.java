@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.quern.gpu.DeviceProperties;
 import org.quern.gpu.ExampleDevices;
@@ -55,6 +56,38 @@ public final class ModelledTimes {
     private record Key(Side side, String what) {}
 
     private final Map<Key, KernelCounts> counted = new HashMap<>();
+
+    /// The part of a device that is busiest, and how long.
+    public record Limit(String part, double seconds) {
+        private static Limit of(Map<String, Double> seconds) {
+            Map.Entry<String, Double> limit = limit(seconds);
+            return new Limit(limit.getKey(), limit.getValue());
+        }
+    }
+
+    /// What limits the kernels of warpgroups on an H100, a product by the plan that is chosen without a table.
+    ///
+    /// @param benchmark its name in the [catalog][BenchmarkCatalog]
+    /// @return empty if nothing is modelled of it
+    public Optional<Limit> limit(String benchmark) {
+        Side side = Side.WARPGROUPS;
+        for (Product product : BenchmarkCatalog.products()) {
+            if (product.name().equals(benchmark)) {
+                return Optional.of(Limit.of(seconds(side, side.plan(product.shape()), product)));
+            }
+        }
+        for (AttentionBenchmarks.Training training : AttentionBenchmarks.TRAININGS) {
+            List<KernelBenchmark> passes = AttentionBenchmarks.training(training.use(), training.shape())
+                    .toList();
+            for (int pass = 0; pass < passes.size(); pass++) {
+                if (passes.get(pass).name().equals(benchmark)) {
+                    return Optional.of(Limit.of(counts(side, training.shape(), pass)
+                            .modelledSeconds(side.rates, passes.get(pass).bytes(), 1)));
+                }
+            }
+        }
+        return Optional.empty();
+    }
 
     /// The section of `kernels/KERNELS.md`.
     public static String markdown() {

@@ -35,7 +35,7 @@ import org.quern.ptx.KernelVariant;
 class KernelBenchTest {
     private final EmulatedGpu gpu = new EmulatedGpu();
     private final KernelDevice device = new KernelDevice(gpu, LoadedKernels.asText(gpu));
-    private final KernelBench bench = new KernelBench(device, 1e-5);
+    private final KernelBench bench = new KernelBench(device, 1e-5, who -> !who.equals("unwanted"));
     private final List<DeviceMemory> targets = new ArrayList<>();
 
     @AfterEach
@@ -102,7 +102,8 @@ class KernelBenchTest {
     @Test
     void librariesAndRivalsAreTimedInTurns() {
         Rival rival = rival(seconds -> Map.of("PyTorch flash", new Timing(List.of(seconds))));
-        KernelTiming timing = bench.time(benchmark(this::fill, Map.of("cuBLAS", this::fill)), List.of(rival));
+        KernelTiming timing =
+                bench.time(benchmark(this::fill, Map.of("cuBLAS", this::fill, "unwanted", this::fill)), List.of(rival));
         assertThat(timing.others()).containsOnlyKeys("cuBLAS", "PyTorch flash");
         assertThat(timing.others().get("PyTorch flash").seconds()).containsExactly(5e-6, 5e-6);
         assertThat(timing.refusals()).isEmpty();

@@ -89,4 +89,13 @@ class ModelledTimesTest {
                         modelled.tiles(BenchmarkCatalog.products().getFirst()),
                         modelled.line(AttentionBenchmarks.TRAININGS.getFirst(), 0));
     }
+
+    @Test
+    void namesTheLimitOfABenchmark() {
+        ModelledTimes modelled = new ModelledTimes();
+        Product product = BenchmarkCatalog.products().getFirst();
+        ModelledTimes.Limit limit = modelled.limit(product.name()).orElseThrow();
+        assertThat(modelled.line(product)).contains(" %.3f ms | %s | ".formatted(1e3 * limit.seconds(), limit.part()));
+        assertThat(modelled.limit("layer_norm forward 65536x768")).isEmpty();
+    }
 }
