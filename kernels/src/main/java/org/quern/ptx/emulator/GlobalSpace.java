@@ -189,7 +189,8 @@ final class GlobalSpace {
                 page.data[word] = page.data[word] & ~bits | staging[lane] << 8 * shift & bits;
             } else {
                 for (int i = 0; i < size >> 2; i++) {
-                    writeWord(warp, lane, page, word + i, entry, address + 4 * i);
+                    boolean changes = page.defined[word + i] != 15 || page.data[word + i] != staging[i * 32 + lane];
+                    writeWord(warp, lane, page, word + i, entry, address + 4 * i, changes);
                     page.data[word + i] = staging[i * 32 + lane];
                 }
             }
@@ -197,6 +198,12 @@ final class GlobalSpace {
     }
 
     private void writeWord(Warp warp, int lane, Page page, int word, long entry, long address) {
+        writeWord(warp, lane, page, word, entry, address, true);
+    }
+
+    /// @param changes whether the word will hold something else. If not, and if its warp wrote it last, it does not
+    ///     matter which of its lanes came last.
+    private void writeWord(Warp warp, int lane, Page page, int word, long entry, long address, boolean changes) {
         page.defined[word] = 15;
         long[] writes = page.writes();
         long old = writes[word];
@@ -206,8 +213,14 @@ final class GlobalSpace {
                     checkWrite(warp, lane, page.byteWrites[word * 4 + i], entry, address + i, "wrote");
                 }
             } else {
-                checkWrite(warp, lane, old, entry, address, "wrote");
-                if (Access.has(entry, Access.STRONG) && Access.epoch(old) >= warp.block.cluster.firstEpoch) {
+                boolean own = Access.epoch(old) >= warp.block.cluster.firstEpoch
+                        && !Access.has(old, Access.SEVERAL_WARPS)
+                        && Access.warp(old) == warp.actor;
+                boolean again = !changes && own;
+                if (!again) {
+                    checkWrite(warp, lane, old, entry, address, "wrote");
+                }
+                if ((again || Access.has(entry, Access.STRONG)) && Access.epoch(old) >= warp.block.cluster.firstEpoch) {
                     entry = Access.merge(old, entry, warp);
                 }
             }

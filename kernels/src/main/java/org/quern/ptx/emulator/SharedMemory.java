@@ -224,7 +224,8 @@ final class SharedMemory {
                 data[word] = data[word] & ~bits | staging[lane] << 8 * shift & bits;
             } else {
                 for (int i = 0; i < size >> 2; i++) {
-                    writeWord(warp, lane, word + i, entry);
+                    boolean changes = defined[word + i] != 15 || data[word + i] != staging[i * 32 + lane];
+                    writeWord(warp, lane, word + i, entry, changes);
                     data[word + i] = staging[i * 32 + lane];
                 }
             }
@@ -232,12 +233,25 @@ final class SharedMemory {
     }
 
     private void writeWord(Warp warp, int lane, int word, long entry) {
+        writeWord(warp, lane, word, entry, true);
+    }
+
+    /// @param changes whether the word will hold something else. If not, it does not matter which thread wrote last.
+    private void writeWord(Warp warp, int lane, int word, long entry, boolean changes) {
         long all = entry;
         requireRead(warp, lane, word);
-        if (Access.since(writes[word], warp.limit) || Access.has(entry, Access.ASYNC)) {
-            checkWrite(warp, lane, word, 15, entry);
-            if (Access.has(entry, Access.STRONG) && writes[word] >= 0) {
-                all = Access.merge(writes[word], entry, warp);
+        long old = writes[word];
+        if (Access.since(old, warp.limit) || Access.has(entry, Access.ASYNC)) {
+            boolean again = !changes && old >= 0 && !Access.has(old | entry, Access.ASYNC | Access.STRONG);
+            if (again && Access.warp(old) != warp.actor) {
+                all = old;
+            } else {
+                if (!again) {
+                    checkWrite(warp, lane, word, 15, entry);
+                }
+                if (again || Access.has(entry, Access.STRONG) && old >= 0) {
+                    all = Access.merge(old, entry, warp);
+                }
             }
         }
         checkReaders(warp, lane, word, 15, entry);
@@ -285,7 +299,9 @@ final class SharedMemory {
         }
         for (int reader = 0; reader < reads.length; reader++) {
             long read = reads[reader] == null ? 0 : reads[reader][word];
-            if (!Access.since(read, warp.limit)) {
+            // Lanes that store rows together have all come to that, and so have read what they read before.
+            boolean together = reader == warp.actor && Access.has(entry, Access.SEVERAL_LANES);
+            if (together || !Access.since(read, warp.limit)) {
                 continue;
             }
             if (read >= 0) {

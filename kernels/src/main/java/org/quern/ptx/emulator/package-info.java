@@ -10,7 +10,9 @@
 /// registers to the lane. Global and shared memory know for each word (for each byte, where threads share a
 /// word) who wrote and who read it last. Two accesses, one of them a write, must be ordered: in a warp by
 /// program order of one lane or `bar.warp.sync`, in a block by barriers, by strong accesses with fences, or by
-/// acquire and release; between blocks by the latter, and in a cluster by its barrier. Everything of one launch
+/// acquire and release; between blocks by the latter, and in a cluster by its barrier. Threads that store the same
+/// word to shared memory, as compilers let all of a block do, need no order, nor do lanes that store the same word to
+/// global memory. Everything of one launch
 /// happens before the next. Fences and strong accesses are taken to have the scope of the whole device,
 /// whatever they say. Of global memory that several warps have read, only the latest time is known: a block
 /// that overwrites it after barriers of some of its warps may fault without need.

@@ -50,6 +50,14 @@ class GlobalRaceTest {
     }
 
     @Test
+    void lanesOfAWarpMayStoreTheSame() {
+        Bench bench = new Bench();
+        long memory = bench.ints(1);
+        bench.run("st.global.u32 [a0], 7;", memory);
+        bench.fault(RACE, "st.global.u32 [a0], tid;", memory);
+    }
+
+    @Test
     void theNextLaunchSeesEverything() {
         Bench bench = new Bench().grid(4).block(64);
         long memory = bench.output(4 * 256);

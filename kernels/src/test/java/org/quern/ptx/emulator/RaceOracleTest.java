@@ -142,6 +142,8 @@ class RaceOracleTest {
             text.append("mov.u32 r2, %cluster_ctarank; mov.u32 r5, dyn; mapa.shared::cluster.u32 r5, r5, 1;")
                     .append(CLUSTER_BARRIER);
         }
+        // Every store has a value of its own, as those of the same are no race.
+        text.append("mad.lo.u32 r3, r2, 64, r3;\n");
         for (int lane = 0; lane < 3; lane++) {
             text.append("setp.eq.u32 p%d, r1, %d;\n".formatted(1 + lane, lane));
         }
@@ -152,7 +154,7 @@ class RaceOracleTest {
                         switch (event) {
                             case Access a
                             when a.writes ->
-                                "@p%d st.%s.u%d [%s+%d], r3;\n"
+                                "add.u32 r3, r3, 1; @p%d st.%s.u%d [%s+%d], r3;\n"
                                         .formatted(1 + a.lane, space, 8 * a.size, base, a.offset);
                             case Access a ->
                                 "@p%d ld.%s.u%d r4, [%s+%d];\n"

@@ -54,6 +54,28 @@ class SharedRaceTest {
                 .hasMessageContaining("wrote at line");
     }
 
+    @ParameterizedTest
+    @EnumSource(Schedule.class)
+    void allMayStoreTheSame(Schedule schedule) {
+        String store = "st.shared.u32 [dyn], 7;\n";
+        String read = "ld.shared.u32 r3, [dyn];\n";
+        bench(schedule).run(store + "bar.sync 0;" + read);
+        bench(schedule)
+                .fault(RACE, "mov.u32 r0, 7; setp.ge.u32 p0, tid, 32; @p0 mov.u32 r0, 8; st.shared.u32 [dyn], r0;");
+        // Who reads it waits, and so does who overwrites what was read.
+        bench(schedule).fault(RACE, store + read);
+        bench(schedule).fault(RACE, store + "bar.sync 0;" + read + store);
+    }
+
+    @Test
+    void aWarpMayStoreRowsThatItHasLoadedTogether() {
+        Bench bench = new Bench(Options.DEFAULT.withDevice(Options.Device.SM_90));
+        String load = "mov.u32 r1, dyn; mad.lo.u32 r1, tid, 16, r1; st.shared.v4.u32 [r1], {tid, tid, tid, tid};"
+                + "bar.warp.sync -1; ldmatrix.sync.aligned.m8n8.x4.shared.b16 {r2, r3, r4, r5}, [r1];\n";
+        bench.run(load + "stmatrix.sync.aligned.m8n8.x4.shared.b16 [r1], {r3, r4, r5, r2};");
+        bench.fault(RACE, load + "st.shared.v4.u32 [r1], {r3, r4, r5, r2};");
+    }
+
     @Test
     void lanesOfAWarpNeedAWarpBarrier() {
         String write = words(1, 32) + "st.shared.u32 [r1], tid;\n";
