@@ -283,33 +283,6 @@ floats at `shared` (a .b32 register); whoever reads or writes them before or aft
 </#list>
 </#macro>
 
-<#--
-The largest of a .b32 register, unsigned, over a block of 256 threads: all have the result. Declares its own shared
-memory.
--->
-<#macro blockMax value>
-    {
-    .reg .pred %p;
-    .reg .b32 %lane, %slot, %maxima;
-    .shared .align 16 .b8 maxima[32];
-    redux.sync.max.u32 ${value}, ${value}, 0xFFFFFFFF;
-    mov.u32 %maxima, maxima;
-    mov.u32 %lane, %tid.x;
-    shr.u32 %slot, %lane, 5;
-    shl.b32 %slot, %slot, 2;
-    add.u32 %slot, %slot, %maxima;
-    and.b32 %lane, %lane, 31;
-    setp.eq.u32 %p, %lane, 0;
-    @%p st.shared.u32 [%slot], ${value};
-    bar.sync 0;
-    and.b32 %lane, %lane, 7;
-    shl.b32 %slot, %lane, 2;
-    add.u32 %slot, %slot, %maxima;
-    ld.shared.u32 ${value}, [%slot];
-    redux.sync.max.u32 ${value}, ${value}, 0xFFFFFFFF;
-    }
-</#macro>
-
 <#-- s = 1 / (1 + exp(-z)); 0 and 1 where exp overflows or vanishes. s must not be z. -->
 <#macro sigmoid s z>
     mul.f32 ${s}, ${z}, ${f32(-1.4426950408889634)};

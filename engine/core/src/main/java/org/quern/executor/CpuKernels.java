@@ -245,6 +245,8 @@ final class CpuKernels {
             }
             case Op.LinearCombination(double a, double b) ->
                 new LinearCombination((float) a, in(node, 0), (float) b, in(node, 1), out(node, 0), size(node));
+            case Op.Quantize _, Op.QuantizedMatMul _ ->
+                throw new IllegalArgumentException("%s is for GPUs".formatted(node));
             case Op.Cast() ->
                 node.accumulates(0)
                         ? new Add(in(node, 0), out(node, 0), out(node, 0), size(node))

@@ -47,7 +47,7 @@ final class Epilogues {
         done = new boolean[nodes.size()];
         nodes.forEach(node -> node.inputs().forEach(value -> readers.merge(value, 1, Integer::sum)));
         for (int i = 0; i < nodes.size(); i++) {
-            if (nodes.get(i).op() instanceof Op.MatMul) {
+            if (nodes.get(i).op() instanceof Op.MatMul || nodes.get(i).op() instanceof Op.QuantizedMatMul) {
                 tails.put(i, any ? tail(i) : plain(i));
             }
         }

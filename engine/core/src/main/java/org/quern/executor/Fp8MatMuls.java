@@ -1,46 +1,20 @@
 package org.quern.executor;
 
-import org.quern.gpu.DeviceMemory;
-import org.quern.gpu.DeviceProperties;
-import org.quern.graph.Op;
-import org.quern.kernels.cuda.Fp8Linear;
-import org.quern.kernels.cuda.Fp8Type;
-import org.quern.kernels.cuda.GpuKernel;
-import org.quern.kernels.cuda.KernelLibrary;
-import org.quern.kernels.cuda.MatMul.Epilogue;
-import org.quern.kernels.cuda.MatMul.Matrix;
-import org.quern.kernels.cuda.MatMul.Shape;
+import org.quern.graph.EightBits;
+import org.quern.graph.Graph;
+import org.quern.graph.Shape;
+import org.quern.kernels.cuda.Fp8Matrix;
 
-/// As [WarpgroupMatMuls], with the products of linear layers in floats of 8 bits: gradients of what layers
-/// give in e5m2, all else in e4m3 (Micikevicius et al., 2022), each tensor scaled by what it holds at that
-/// moment.
+/// As [WarpgroupMatMuls], with the products of linear layers in floats of 8 bits.
 final class Fp8MatMuls extends WarpgroupMatMuls {
     @Override
-    public GpuKernel ofLayer(
-            KernelLibrary library,
-            Op.Role role,
-            Shape shape,
-            Matrix a,
-            Matrix b,
-            Matrix c,
-            Epilogue epilogue,
-            DeviceMemory workspace) {
-        return role == Op.Role.OTHER
-                ? of(library, shape, a, b, c, epilogue, workspace)
-                : new Fp8Linear(
-                        library,
-                        shape,
-                        a,
-                        role == Op.Role.GRADIENT_A ? Fp8Type.E5M2 : Fp8Type.E4M3,
-                        b,
-                        role == Op.Role.GRADIENT_B ? Fp8Type.E5M2 : Fp8Type.E4M3,
-                        c,
-                        epilogue,
-                        workspace);
+    public Graph lower(Graph graph) {
+        return EightBits.lower(super.lower(graph), Fp8MatMuls::copy);
     }
 
-    @Override
-    public long layerWorkspaceBytes(DeviceProperties device, Op.Role role, Shape shape) {
-        return role == Op.Role.OTHER ? workspaceBytes(device, shape) : Fp8Linear.workspaceBytes(device, shape);
+    /// The scales of a matrix lie in rows behind it.
+    private static Shape copy(int rows, int columns) {
+        int stride = Fp8Matrix.stride(columns);
+        return Shape.of(Math.toIntExact(Math.ceilDiv(Fp8Matrix.bytes(rows, columns), stride)), stride);
     }
 }

@@ -14,6 +14,7 @@ import org.quern.gpu.GpuException;
 import org.quern.gpu.GpuFault;
 import org.quern.gpu.GpuGraph;
 import org.quern.gpu.GpuStream;
+import org.quern.graph.EightBits;
 import org.quern.graph.Graph;
 import org.quern.graph.MemoryPlan;
 import org.quern.graph.MixedPrecision;
@@ -73,7 +74,7 @@ public final class GpuExecutor implements Executor {
     /// that were prepared by then: prepare all graphs first.
     @Override
     public Program prepare(Graph graph, List<Milestone> milestones) {
-        return prepareLowered(MixedPrecision.lower(graph), milestones);
+        return prepareLowered(matMuls.lower(graph), milestones);
     }
 
     /// The same for a graph that has the types of a GPU already.
@@ -81,6 +82,8 @@ public final class GpuExecutor implements Executor {
         ProgramMemory.Placed placed = needs.add(lowered);
         lowered.states().values().forEach(tensors::declare);
         MixedPrecision.workingCopies(lowered).forEach(tensors::declareWorkingCopy);
+        EightBits.parameterCopies(lowered)
+                .forEach(copy -> tensors.declareQuantized(copy.parameter(), copy.transposed()));
         return new GpuProgram(placed.schedule(), placed.plan(), milestones);
     }
 

@@ -1,7 +1,9 @@
 package org.quern.executor;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -10,6 +12,7 @@ import org.quern.gpu.DeviceProperties;
 import org.quern.gpu.GpuException;
 import org.quern.gpu.GpuStream;
 import org.quern.graph.DType;
+import org.quern.graph.EightBits;
 import org.quern.graph.MixedPrecision;
 import org.quern.graph.Node;
 import org.quern.graph.Op;
@@ -23,6 +26,9 @@ import org.quern.kernels.cuda.ClipFactor;
 import org.quern.kernels.cuda.ColumnSum;
 import org.quern.kernels.cuda.ElementType;
 import org.quern.kernels.cuda.Embedding;
+import org.quern.kernels.cuda.Fp8MatMul;
+import org.quern.kernels.cuda.Fp8Matrix;
+import org.quern.kernels.cuda.Fp8Type;
 import org.quern.kernels.cuda.GpuKernel;
 import org.quern.kernels.cuda.KernelLibrary;
 import org.quern.kernels.cuda.LayerNorm;
@@ -31,6 +37,7 @@ import org.quern.kernels.cuda.MatMul.Epilogue;
 import org.quern.kernels.cuda.MatMul.Matrix;
 import org.quern.kernels.cuda.Muon;
 import org.quern.kernels.cuda.Pointwise;
+import org.quern.kernels.cuda.Quantize;
 import org.quern.kernels.cuda.RmsNorm;
 import org.quern.kernels.cuda.Rope;
 import org.quern.kernels.cuda.Sum;
@@ -77,6 +84,14 @@ final class GpuKernels {
             return nodes.stream().map(Node::toString).collect(Collectors.joining(", then "));
         }
 
+        /// The same, and another kernel behind it.
+        Bound then(GpuKernel after) {
+            return new Bound(operation, nodes, stream -> {
+                kernel.launch(stream);
+                after.launch(stream);
+            });
+        }
+
         boolean writes(String state) {
             return nodes.stream()
                     .flatMap(node -> node.outputs().stream())
@@ -96,7 +111,25 @@ final class GpuKernels {
                 kernels.add(new Bound(operation(nodes.get(i), tail), computed, bind(nodes.get(i), tail)));
             }
         }
+        keepQuantized(kernels);
         return kernels;
+    }
+
+    /// Behind the last kernel that changes a parameter come its copies in floats of 8 bits.
+    private void keepQuantized(List<Bound> kernels) {
+        Set<String> seen = new HashSet<>();
+        for (int i = kernels.size() - 1; i >= 0; i--) {
+            for (Node node : kernels.get(i).nodes) {
+                for (Node.Output output : node.outputs()) {
+                    if (output.value().state() && seen.add(output.value().name())) {
+                        Optional<GpuKernel> quantize =
+                                tensors.quantize(output.value().name());
+                        Bound changing = kernels.get(i);
+                        quantize.ifPresent(after -> kernels.set(kernels.indexOf(changing), changing.then(after)));
+                    }
+                }
+            }
+        }
     }
 
     private static Operation operation(Node node, Epilogues.Tail tail) {
@@ -111,6 +144,24 @@ final class GpuKernels {
     private GpuKernel bind(Node node, Epilogues.Tail tail) {
         return switch (node.op()) {
             case Op.MatMul op -> product(node, op, tail);
+            case Op.QuantizedMatMul op -> product(node, op, tail);
+            case Op.Quantize(DType _, List<Op.Quantize.Copy> copies) -> {
+                Fp8Matrix[] plainAndTransposed = new Fp8Matrix[2];
+                for (int i = 0; i < copies.size(); i++) {
+                    boolean transposed = copies.get(i).transposed();
+                    plainAndTransposed[transposed ? 1 : 0] = fp8(
+                            node.output(i),
+                            transposed ? columns(node, 0) : rows(node, 0),
+                            transposed ? rows(node, 0) : columns(node, 0));
+                }
+                yield Quantize.of(
+                        library,
+                        in(node, 0),
+                        rows(node, 0),
+                        columns(node, 0),
+                        plainAndTransposed[0],
+                        plainAndTransposed[1]);
+            }
             case Op.AddBias() ->
                 AddBias.of(library, in(node, 0), in(node, 1), out(node, 0), rows(node, 0), columns(node, 0));
             case Op.ColumnSum() ->
@@ -326,24 +377,63 @@ final class GpuKernels {
     // ---------------------------------------------------------------- kernels of several parts
 
     private GpuKernel product(Node node, Op.MatMul op, Epilogues.Tail tail) {
-        Value out = tail.output();
-        Matrix c = matrix(out, memory.apply(out));
+        return matMuls.of(
+                library,
+                shape(node, op),
+                matrix(node.input(0), in(node, 0)),
+                matrix(node.input(1), in(node, 1)),
+                result(tail),
+                epilogue(node, tail),
+                scratch);
+    }
+
+    private GpuKernel product(Node node, Op.QuantizedMatMul op, Epilogues.Tail tail) {
+        return Fp8MatMul.of(
+                library,
+                plan(library.device(), op),
+                op.m(),
+                op.n(),
+                op.k(),
+                operand(node, op, 0, op.m()),
+                operand(node, op, 1, op.n()),
+                result(tail),
+                1,
+                epilogue(node, tail),
+                scratch);
+    }
+
+    private static Fp8MatMul.Plan plan(DeviceProperties device, Op.QuantizedMatMul op) {
+        Op.MatMul product = op.product();
+        return TunedPlans.of(device)
+                .fp8(
+                        device,
+                        new MatMul.Shape(op.m(), op.n(), op.k(), product.transposeA(), product.transposeB()));
+    }
+
+    private Fp8Matrix operand(Node node, Op.QuantizedMatMul op, int index, int rows) {
+        Value input = node.input(index);
+        return input.state()
+                ? tensors.quantized(input.name(), EightBits.isTransposed(op.product(), index))
+                : fp8(input, rows, op.k());
+    }
+
+    private Fp8Matrix fp8(Value value, int rows, int k) {
+        Fp8Type type = value.type() == DType.E5M2 ? Fp8Type.E5M2 : Fp8Type.E4M3;
+        return Fp8Matrix.in(memory.apply(value), type, rows, k);
+    }
+
+    private Matrix result(Epilogues.Tail tail) {
+        return matrix(tail.output(), memory.apply(tail.output()));
+    }
+
+    private Epilogue epilogue(Node node, Epilogues.Tail tail) {
         DeviceMemory bias = tail.bias() == null ? null : workingCopy(tail.bias());
-        Epilogue epilogue = switch (tail.kind()) {
-            case STORE -> store(node, c, bias);
+        return switch (tail.kind()) {
+            case STORE -> store(node, result(tail), bias);
             case RESIDUAL -> new Epilogue.StoreBf16(bias, matrix(tail.extra(), memory.apply(tail.extra())));
             case GELU -> new Epilogue.Gelu(bias, matrix(tail.extra(), memory.apply(tail.extra())));
             case GELU_GRADIENT -> new Epilogue.GeluGradient(matrix(tail.extra(), memory.apply(tail.extra())));
         };
-        return matMuls.ofLayer(
-                library,
-                op.role(),
-                shape(node, op),
-                matrix(node.input(0), in(node, 0)),
-                matrix(node.input(1), in(node, 1)),
-                c,
-                epilogue,
-                scratch);
     }
 
     private static Epilogue store(Node node, Matrix c, DeviceMemory bias) {
@@ -405,7 +495,8 @@ final class GpuKernels {
     private static long scratchBytes(Node node, DeviceProperties device, MatMuls matMuls) {
         int multiprocessors = device.multiprocessors();
         return switch (node.op()) {
-            case Op.MatMul op -> matMuls.layerWorkspaceBytes(device, op.role(), shape(node, op));
+            case Op.MatMul op -> matMuls.workspaceBytes(device, shape(node, op));
+            case Op.QuantizedMatMul op -> plan(device, op).workspaceBytes(op.m(), op.n());
             case Op.ColumnSum() -> ColumnSum.workspaceBytes(rows(node, 0), columns(node, 0), multiprocessors);
             case Op.EmbeddingGradient _ -> Embedding.workspaceBytes(rows(node, 1), columns(node, 1));
             case Op.RmsNormGradient() -> RmsNorm.workspaceBytes(rows(node, 0), columns(node, 0), multiprocessors);
@@ -416,7 +507,8 @@ final class GpuKernels {
                 GpuLoss.scratchBytes(node, device, matMuls);
             case Op.SumOfSquares() -> Sum.workspaceBytes(node.input(0).shape().size(), multiprocessors);
             case Op.Normalize _ -> Pointwise.normalizeWorkspaceBytes(size(node), multiprocessors);
-            case Op.AddBias _,
+            case Op.Quantize _,
+                    Op.AddBias _,
                     Op.Add _,
                     Op.Embedding _,
                     Op.RmsNorm _,
@@ -482,7 +574,7 @@ final class GpuKernels {
         return switch (value.type()) {
             case F32 -> ElementType.F32;
             case BF16 -> ElementType.BF16;
-            case I32 -> throw new IllegalArgumentException("%s holds integers".formatted(value));
+            case I32, E4M3, E5M2 -> throw new IllegalArgumentException("no kernel takes %s".formatted(value.type()));
         };
     }
 

@@ -18,14 +18,17 @@ import org.quern.gpu.GpuFault;
 import org.quern.gpu.GpuStream;
 import org.quern.graph.Value;
 import org.quern.kernels.cuda.ElementType;
+import org.quern.kernels.cuda.Fp8Matrix;
+import org.quern.kernels.cuda.Fp8Type;
 import org.quern.kernels.cuda.GpuKernel;
 import org.quern.kernels.cuda.KernelLibrary;
 import org.quern.kernels.cuda.Pointwise;
+import org.quern.kernels.cuda.Quantize;
 
 /// States in a GPU's memory, with pinned memory of the host for those that people and files look at.
 ///
-/// An fp32 state that operations read as bf16 has a working copy beside it: `push` makes it anew, and the
-/// optimiser keeps it true.
+/// An fp32 state that operations read as bf16 has a working copy beside it, and where products take floats of 8 bits
+/// copies of that: `push` makes them anew, and the optimiser keeps them true.
 final class GpuTensorStore implements TensorStore {
     /// What a state has. Host memory comes when it is first asked for.
     private static final class Entry {
@@ -36,6 +39,10 @@ final class GpuTensorStore implements TensorStore {
         GpuEvent pushed;
         DeviceMemory workingCopy;
         GpuKernel cast;
+        /// Copies of the working copy in floats of 8 bits, or null, and what makes them.
+        Fp8Matrix quantized;
+        Fp8Matrix transposed;
+        GpuKernel quantize;
         /// Where `pushAhead` copies to, and the end of the move from there.
         DeviceMemory ahead;
         GpuEvent moved;
@@ -121,6 +128,35 @@ final class GpuTensorStore implements TensorStore {
         }
     }
 
+    /// Gives a state that has a working copy one in floats of 8 bits too, unless it has it.
+    void declareQuantized(Value state, boolean transposed) {
+        Entry entry = entry(state.name());
+        if ((transposed ? entry.transposed : entry.quantized) != null) {
+            return;
+        }
+        int rows = state.shape().rows();
+        int columns = state.shape().columns();
+        DeviceMemory memory =
+                allocate(arena, ProgramMemory.quantizedBytes(state, transposed), "the 8-bit copy of " + state);
+        if (transposed) {
+            entry.transposed = Fp8Matrix.in(memory, Fp8Type.E4M3, columns, rows);
+        } else {
+            entry.quantized = Fp8Matrix.in(memory, Fp8Type.E4M3, rows, columns);
+        }
+        entry.quantize = Quantize.of(library, entry.workingCopy, rows, columns, entry.quantized, entry.transposed);
+        entry.quantize.launch(stream);
+    }
+
+    /// A state's copy in floats of 8 bits.
+    Fp8Matrix quantized(String name, boolean transposed) {
+        return transposed ? entry(name).transposed : entry(name).quantized;
+    }
+
+    /// Makes a state's copies in floats of 8 bits of its working copy, where it has such.
+    Optional<GpuKernel> quantize(String name) {
+        return Optional.ofNullable(entry(name).quantize);
+    }
+
     /// The device's memory of a state.
     DeviceMemory device(String name) {
         return entry(name).device;
@@ -195,6 +231,9 @@ final class GpuTensorStore implements TensorStore {
         Entry entry = entry(name);
         if (entry.cast != null) {
             entry.cast.launch(stream);
+        }
+        if (entry.quantize != null) {
+            entry.quantize.launch(stream);
         }
     }
 

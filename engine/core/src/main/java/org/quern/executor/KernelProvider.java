@@ -1,6 +1,7 @@
 package org.quern.executor;
 
 import java.util.Locale;
+import org.quern.graph.Graph;
 
 /// Who computes matrix products on a GPU. All else is Quern's own PTX with either.
 ///
@@ -32,6 +33,11 @@ public enum KernelProvider {
     /// As configurations call it: `warpgroups`.
     public String key() {
         return name().toLowerCase(Locale.ROOT);
+    }
+
+    /// A graph as its kernels run it on a GPU.
+    public Graph lower(Graph graph) {
+        return matMuls.lower(graph);
     }
 
     MatMuls matMuls() {

@@ -3,7 +3,8 @@ package org.quern.executor;
 import org.quern.gpu.DeviceMemory;
 import org.quern.gpu.DeviceProperties;
 import org.quern.gpu.GpuStream;
-import org.quern.graph.Op;
+import org.quern.graph.Graph;
+import org.quern.graph.MixedPrecision;
 import org.quern.kernels.cuda.Attention;
 import org.quern.kernels.cuda.GpuKernel;
 import org.quern.kernels.cuda.KernelLibrary;
@@ -26,23 +27,9 @@ interface MatMuls {
             Epilogue epilogue,
             DeviceMemory workspace);
 
-    /// The same, of a product that may be one of a linear layer, for which fewer bits may do.
-    ///
-    /// @param workspace at least [#layerWorkspaceBytes]
-    default GpuKernel ofLayer(
-            KernelLibrary library,
-            Op.Role role,
-            Shape shape,
-            Matrix a,
-            Matrix b,
-            Matrix c,
-            Epilogue epilogue,
-            DeviceMemory workspace) {
-        return of(library, shape, a, b, c, epilogue, workspace);
-    }
-
-    default long layerWorkspaceBytes(DeviceProperties device, Op.Role role, Shape shape) {
-        return workspaceBytes(device, shape);
+    /// A graph in the types of its operations.
+    default Graph lower(Graph graph) {
+        return MixedPrecision.lower(graph);
     }
 
     /// Causal attention, as [Attention.Forward] has it.

@@ -8,6 +8,7 @@ import java.util.Optional;
 import java.util.Set;
 import org.quern.gpu.DeviceProperties;
 import org.quern.graph.DType;
+import org.quern.graph.EightBits;
 import org.quern.graph.Graph;
 import org.quern.graph.MemoryPlan;
 import org.quern.graph.MixedPrecision;
@@ -15,6 +16,7 @@ import org.quern.graph.Node;
 import org.quern.graph.Op;
 import org.quern.graph.Schedule;
 import org.quern.graph.Value;
+import org.quern.kernels.cuda.Fp8Matrix;
 
 /// What programs take of a device's memory together: an executor allocates so much, and a plan says it before there
 /// is a device. Each state is there once; the arena and the kernels' scratch are as large as the program with the
@@ -24,6 +26,7 @@ public final class ProgramMemory {
     private final MatMuls matMuls;
     private final Map<String, Value> states = new LinkedHashMap<>();
     private final Map<String, Value> workingCopies = new LinkedHashMap<>();
+    private final Map<Quantized, Long> quantized = new LinkedHashMap<>();
     private final Set<Op.RopeFrequencies> tables = new LinkedHashSet<>();
     private long arenaBytes;
     private long scratchBytes;
@@ -39,6 +42,9 @@ public final class ProgramMemory {
         this.matMuls = matMuls;
     }
 
+    /// A copy of a state in floats of 8 bits.
+    private record Quantized(String name, boolean transposed) {}
+
     /// A program's order and the places of its tensors.
     public record Placed(Schedule schedule, MemoryPlan plan) {}
 
@@ -52,6 +58,11 @@ public final class ProgramMemory {
         arenaBytes = Math.max(arenaBytes, plan.bytes());
         gpu.ifPresent(device -> {
             MixedPrecision.workingCopies(graph).forEach(state -> workingCopies.put(state.name(), state));
+            for (EightBits.ParameterCopy copy : EightBits.parameterCopies(graph)) {
+                quantized.put(
+                        new Quantized(copy.parameter().name(), copy.transposed()),
+                        quantizedBytes(copy.parameter(), copy.transposed()));
+            }
             scratchBytes = Math.max(scratchBytes, GpuKernels.scratchBytes(schedule.nodes(), device, matMuls));
             for (Node node : schedule.nodes()) {
                 if (node.op() instanceof Op.Rope rope) {
@@ -67,6 +78,7 @@ public final class ProgramMemory {
         ProgramMemory copy = new ProgramMemory(gpu, matMuls);
         copy.states.putAll(states);
         copy.workingCopies.putAll(workingCopies);
+        copy.quantized.putAll(quantized);
         copy.tables.addAll(tables);
         copy.arenaBytes = arenaBytes;
         copy.scratchBytes = scratchBytes;
@@ -82,11 +94,18 @@ public final class ProgramMemory {
         return states.values().stream().mapToLong(Value::bytes).sum();
     }
 
-    /// The fp32 states that have a bf16 copy.
+    /// Copies of fp32 states in bf16, and in floats of 8 bits.
     public long workingCopyBytes() {
         return workingCopies.values().stream()
-                .mapToLong(ProgramMemory::workingCopyBytes)
-                .sum();
+                        .mapToLong(ProgramMemory::workingCopyBytes)
+                        .sum()
+                + quantized.values().stream().mapToLong(bytes -> bytes).sum();
+    }
+
+    static long quantizedBytes(Value state, boolean transposed) {
+        int rows = state.shape().rows();
+        int columns = state.shape().columns();
+        return transposed ? Fp8Matrix.bytes(columns, rows) : Fp8Matrix.bytes(rows, columns);
     }
 
     static long workingCopyBytes(Value state) {

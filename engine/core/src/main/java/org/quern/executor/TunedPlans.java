@@ -17,6 +17,7 @@ import org.quern.base.Json;
 import org.quern.base.QuernException;
 import org.quern.gpu.CacheFolder;
 import org.quern.gpu.DeviceProperties;
+import org.quern.kernels.cuda.Fp8MatMul;
 import org.quern.kernels.cuda.MatMul.Shape;
 import org.quern.kernels.cuda.MatMulPlan;
 import org.quern.kernels.cuda.ProductPlan;
@@ -162,12 +163,15 @@ public record TunedPlans(
     /// The plan for a product by `wgmma`: the table's, else that of the kernels' model.
     @Override
     public WarpgroupMatMul.Plan warpgroups(DeviceProperties properties, Shape shape) {
-        return plan(
-                        KernelProvider.WARPGROUPS,
-                        shape,
-                        Stream.of(WarpgroupMatMul.Tile.values()),
-                        WarpgroupMatMul.Plan::new)
+        return plan(KernelProvider.WARPGROUPS, shape, WarpgroupMatMul.TILES.stream(), WarpgroupMatMul.Plan::new)
                 .orElseGet(() -> MODELLED.warpgroups(properties, shape));
+    }
+
+    /// The plan for a product in floats of 8 bits: the table's, else that of the kernels' model.
+    @Override
+    public Fp8MatMul.Plan fp8(DeviceProperties properties, Shape shape) {
+        return plan(KernelProvider.FP8, shape, Fp8MatMul.TILES.stream(), Fp8MatMul.Plan::new)
+                .orElseGet(() -> MODELLED.fp8(properties, shape));
     }
 
     private interface Maker<T, P extends ProductPlan> {

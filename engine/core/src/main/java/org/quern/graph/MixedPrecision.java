@@ -127,6 +127,7 @@ public final class MixedPrecision {
     private static DType output(Op op, int index) {
         return switch (op) {
             case Op.MatMul _,
+                    Op.QuantizedMatMul _,
                     Op.AddBias _,
                     Op.Add _,
                     Op.Embedding _,
@@ -143,6 +144,7 @@ public final class MixedPrecision {
             case Op.RmsNorm _, Op.RmsNormGradient _, Op.LayerNorm _, Op.LayerNormGradient _, Op.Attention _ ->
                 index == 0 ? DType.BF16 : DType.F32;
             case Op.NesterovMomentum _ -> index == 0 ? DType.BF16 : DType.F32;
+            case Op.Quantize quantize -> quantize.type();
             case Op.LinearCrossEntropy _, Op.LinearCrossEntropyGradient _ ->
                 index == 1 || index == 2 ? DType.BF16 : DType.F32;
             case Op.ColumnSum _,
@@ -159,6 +161,8 @@ public final class MixedPrecision {
     public static boolean readsBf16(Op op, int index) {
         return switch (op) {
             case Op.MatMul _,
+                    Op.QuantizedMatMul _,
+                    Op.Quantize _,
                     Op.AddBias _,
                     Op.Add _,
                     Op.ColumnSum _,

@@ -101,6 +101,44 @@ public sealed interface Op {
         }
     }
 
+    /// x [N, C] as floats of 8 bits, in copies for [QuantizedMatMul].
+    record Quantize(DType type, List<Copy> copies) implements Op {
+        /// @param transposed whether its rows are the columns of x
+        /// @param shape of the rows, and of what the executor puts beside them
+        public record Copy(boolean transposed, Shape shape) {}
+
+        public Quantize {
+            copies = List.copyOf(copies);
+        }
+
+        @Override
+        public List<Shape> outputShapes(List<Shape> inputs) {
+            return copies.stream().map(Copy::shape).toList();
+        }
+
+        /// The largest magnitude, and a scale.
+        @Override
+        public Cost cost(Node node) {
+            return new Cost(2.0 * node.input(0).shape().size(), bytes(node));
+        }
+    }
+
+    /// A [MatMul] of copies that [Quantize] makes, rows along k. Where an input is a parameter, the executor's
+    /// copy of
+    /// it is meant.
+    record QuantizedMatMul(MatMul product, int m, int n, int k) implements Op {
+        @Override
+        public List<Shape> outputShapes(List<Shape> inputs) {
+            return List.of(Shape.of(m, n));
+        }
+
+        /// 2 M N K.
+        @Override
+        public Cost cost(Node node) {
+            return new Cost(2.0 * m * n * k, bytes(node));
+        }
+    }
+
     /// x [N, C] + bias [C].
     record AddBias() implements Op {
         @Override
@@ -628,7 +666,8 @@ public sealed interface Op {
         }
     }
 
-    /// Random numbers by which values are rounded to bf16: up with the probability of what is cut off. They depend on
+    /// Random numbers by which values are rounded to bf16: up with the probability of what is cut off. They
+    /// depend on
     /// seed, tensor, step and element alone.
     ///
     /// @param tensor number of the tensor in the run, below 2^30

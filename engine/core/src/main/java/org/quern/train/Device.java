@@ -4,9 +4,9 @@ import com.sun.management.OperatingSystemMXBean;
 import java.lang.management.ManagementFactory;
 import java.util.Optional;
 import org.quern.executor.Executor;
+import org.quern.executor.KernelProvider;
 import org.quern.gpu.DeviceProperties;
 import org.quern.graph.Graph;
-import org.quern.graph.MixedPrecision;
 
 /// What a run is planned for.
 ///
@@ -76,7 +76,7 @@ public record Device(String name, long memoryBytes, Optional<DeviceProperties> g
     }
 
     /// The graph as the device runs it.
-    Graph lower(Graph graph) {
-        return mixedPrecision() ? MixedPrecision.lower(graph) : graph;
+    Graph lower(Graph graph, KernelProvider provider) {
+        return mixedPrecision() ? provider.lower(graph) : graph;
     }
 }

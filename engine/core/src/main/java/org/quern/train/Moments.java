@@ -46,7 +46,7 @@ record Moments(List<TensorSpec> all, Map<String, Integer> owners) {
         return switch (state.type()) {
             case F32 -> DType.F32;
             case BF16 -> DType.BF16;
-            case I32 -> throw new IllegalStateException(state + " is no moment");
+            case I32, E4M3, E5M2 -> throw new IllegalStateException(state + " is no moment");
         };
     }
 

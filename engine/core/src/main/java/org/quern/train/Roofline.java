@@ -41,6 +41,8 @@ final class Roofline {
     private static double seconds(Node node, Device.Speed speed) {
         double efficiency = switch (node.op()) {
             case Op.MatMul _, Op.LinearCrossEntropy _, Op.LinearCrossEntropyGradient _ -> MATMUL;
+            // Tensor cores multiply twice as many floats of 8 bits.
+            case Op.QuantizedMatMul _ -> 2 * MATMUL;
             case Op.Attention _, Op.AttentionGradient _, Op.CachedAttention _ -> ATTENTION;
             // No tensor cores, but so little arithmetic that memory decides.
             default -> Double.POSITIVE_INFINITY;

@@ -46,7 +46,7 @@ public record RunPlan(
     /// Bytes of each part.
     ///
     /// @param weights of all parameters, fp32
-    /// @param workingCopies of the parameters in bf16
+    /// @param workingCopies of the parameters in bf16, and in floats of 8 bits
     /// @param gradients of all parameters
     /// @param sums of gradients over some of a worker's shares
     /// @param optimizer the optimiser's moments
@@ -196,7 +196,7 @@ public record RunPlan(
         rows.add(row("parameters", "%,d".formatted(parameters), ""));
         rows.add(row("weights", Units.bytes(memory.weights()), "fp32"));
         if (device.mixedPrecision()) {
-            rows.add(row("working copies", Units.bytes(memory.workingCopies()), "bf16 weights"));
+            rows.add(row("working copies", Units.bytes(memory.workingCopies()), "weights in bf16 or fewer bits"));
         }
         rows.add(row("gradients", Units.bytes(memory.gradients()), "fp32"));
         if (memory.sums() > 0) {

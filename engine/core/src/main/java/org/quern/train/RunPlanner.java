@@ -58,14 +58,14 @@ final class RunPlanner {
         share = config.train().globalBatch() / shares;
         micro = before.map(RunPlan.Cut::microBatch).or(config.train()::microBatch);
         optimizer = new OptimizerGraphs(config.optimizerSettings(), model.parameters());
-        norm = device.lower(optimizer.norm());
-        update = device.lower(optimizer.update());
+        norm = lower(optimizer.norm());
+        update = lower(optimizer.update());
         fixed = new ProgramMemory(device.gpu(), config.kernels().provider());
         fixed.add(norm);
         fixed.add(update);
         if (config.sample().isPresent()) {
             GraphDecoder.graphs(model, 1, model.config().maxPositionEmbeddings()).stream()
-                    .map(device::lower)
+                    .map(this::lower)
                     .forEach(fixed::add);
         }
     }
@@ -156,19 +156,22 @@ final class RunPlanner {
         return fixed.stateBytes() + fixed.workingCopyBytes() + fixed.tableBytes() <= device.usableBytes();
     }
 
+    private Graph lower(Graph graph) {
+        return device.lower(graph, config.kernels().provider());
+    }
+
     private RunPlan plan(int length, int microBatch, Recompute recompute) {
-        Graph training = device.lower(ModelGraphs.training(model, microBatch, length, false, recompute));
-        Graph plain = recompute == Recompute.NONE
-                ? training
-                : device.lower(ModelGraphs.training(model, microBatch, length, false));
+        Graph training = lower(ModelGraphs.training(model, microBatch, length, false, recompute));
+        Graph plain =
+                recompute == Recompute.NONE ? training : lower(ModelGraphs.training(model, microBatch, length, false));
         int microBatches = share / microBatch * (shares / devices);
         ProgramMemory needs = fixed.copy();
         needs.add(training);
         if (share > microBatch) {
-            needs.add(device.lower(ModelGraphs.training(model, microBatch, length, true, recompute)));
+            needs.add(lower(ModelGraphs.training(model, microBatch, length, true, recompute)));
         }
         if (config.evaluate().isPresent()) {
-            needs.add(device.lower(ModelGraphs.evaluation(model, microBatch, length)));
+            needs.add(lower(ModelGraphs.evaluation(model, microBatch, length)));
         }
         RunPlan.Memory memory = parts(needs, training);
         double tokens = (double) microBatch * length;

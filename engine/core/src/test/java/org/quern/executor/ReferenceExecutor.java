@@ -232,6 +232,8 @@ final class ReferenceExecutor {
                 }
             }
             case Op.Rows(int from, int count) -> System.arraycopy(x, from * columns, y, 0, count * columns);
+            case Op.Quantize _, Op.QuantizedMatMul _ ->
+                throw new IllegalArgumentException("%s is for GPUs".formatted(node));
             case Op.Cast() -> System.arraycopy(x, 0, y, 0, y.length);
             case Op.Normalize(double eps) -> {
                 double norm = Math.sqrt(Arrays.stream(x).map(v -> v * v).sum());

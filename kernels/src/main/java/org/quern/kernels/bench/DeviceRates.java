@@ -24,6 +24,19 @@ public record DeviceRates(
     /// The H100 SXM: its datasheet, and for the cache what arXiv:2402.13499 measured.
     public static final DeviceRates H100 = of("H100", 132, 1.83e9, 989.4e12, 4200, 3.35e12);
 
+    /// Those for floats of 8 bits, of which tensor cores multiply twice as many.
+    DeviceRates ofBytes() {
+        return new DeviceRates(
+                device,
+                multiprocessors,
+                2 * matrixFlopPerSecond,
+                instructionsPerSecond,
+                specialFunctionsPerSecond,
+                wavefrontsPerSecond,
+                l2BytesPerSecond,
+                bytesPerSecond);
+    }
+
     private static DeviceRates of(
             String device,
             int multiprocessors,

@@ -9,8 +9,6 @@ import org.quern.gpu.CuBlas;
 import org.quern.gpu.DeviceMemory;
 import org.quern.kernels.bench.KernelBenchmark.Setup;
 import org.quern.kernels.bench.Product.Ending;
-import org.quern.kernels.cuda.Fp8Linear;
-import org.quern.kernels.cuda.Fp8Type;
 import org.quern.kernels.cuda.LibraryMatMul;
 import org.quern.kernels.cuda.MatMul.Shape;
 import org.quern.kernels.cuda.ProductPlans;
@@ -22,7 +20,12 @@ final class MatMulBenchmarks {
     private static final String FIRST = "gpt2-124m";
 
     /// A linear layer: outputs = inputs weights^T.
-    private record Layer(String name, int rows, int outputs, int inputs, Ending ending) {
+    record Layer(String name, int rows, int outputs, int inputs, Ending ending) {
+        /// Whether it is one of those that floats of 8 bits may do for.
+        boolean isOfBlocks() {
+            return !name.endsWith("head");
+        }
+
         Stream<Product> products() {
             return Stream.of(
                     new Product(name + " forward", new Shape(rows, outputs, inputs, false, true), ending),
@@ -31,7 +34,7 @@ final class MatMulBenchmarks {
         }
     }
 
-    private static final List<Layer> LAYERS = List.of(
+    static final List<Layer> LAYERS = List.of(
             new Layer("gpt2-124m qkv", 65_536, 2304, 768, Ending.BIAS),
             new Layer("gpt2-124m out", 65_536, 768, 768, Ending.RESIDUAL),
             new Layer("gpt2-124m up", 65_536, 3072, 768, Ending.GELU),
@@ -114,7 +117,7 @@ final class MatMulBenchmarks {
     }
 
     /// cuBLAS where it has such an epilogue, and the kernels of warpgroups, which run on `sm_90` alone: of
-    /// brain floats, and of floats of 8 bits that the brain floats become first.
+    /// brain floats, and of floats of 8 bits.
     private static Map<String, Setup> libraries(Product product, ProductPlans plans) {
         Map<String, Setup> libraries = new LinkedHashMap<>();
         switch (product.ending()) {
@@ -131,22 +134,10 @@ final class MatMulBenchmarks {
                 "wgmma",
                 (kernels, memory) -> product.by(plans.warpgroups(kernels.device(), product.shape()))
                         .bind(kernels, memory));
-        libraries.put("fp8", (kernels, memory) -> {
-            Shape shape = product.shape();
-            Product.Buffers buffers = product.buffers(memory);
-            // Of a layer's products, those that are no forward pass have a gradient for A.
-            Fp8Type typeA = shape.transposeB() ? Fp8Type.E4M3 : Fp8Type.E5M2;
-            return new Fp8Linear(
-                    kernels,
-                    shape,
-                    buffers.a(),
-                    typeA,
-                    buffers.b(),
-                    Fp8Type.E4M3,
-                    buffers.c(),
-                    buffers.epilogue(),
-                    memory.output(Fp8Linear.workspaceBytes(kernels.device(), shape)));
-        });
+        libraries.put(
+                "fp8",
+                (kernels, memory) -> product.by(plans.fp8(kernels.device(), product.shape()))
+                        .bind(kernels, memory));
         return libraries;
     }
 

@@ -12,6 +12,8 @@ import org.quern.gpu.DeviceProperties;
 import org.quern.gpu.ExampleDevices;
 import org.quern.kernels.bench.KernelBenchmark.Setup;
 import org.quern.kernels.cuda.Attention;
+import org.quern.kernels.cuda.Fp8MatMul;
+import org.quern.kernels.cuda.Fp8Matrix;
 import org.quern.kernels.cuda.MatMul.Shape;
 import org.quern.kernels.cuda.MatMulPlan;
 import org.quern.kernels.cuda.ProductPlan;
@@ -53,7 +55,7 @@ public final class ModelledTimes {
         }
     }
 
-    private record Key(Side side, String what) {}
+    private record Key(Side side, Object what) {}
 
     private final Map<Key, KernelCounts> counted = new HashMap<>();
 
@@ -127,22 +129,35 @@ public final class ModelledTimes {
 
                 """);
         text.append("| product |");
-        for (WarpgroupMatMul.Tile tile : WarpgroupMatMul.Tile.values()) {
+        for (WarpgroupMatMul.Tile tile : WarpgroupMatMul.TILES) {
             text.append(" %s |".formatted(tile));
         }
-        text.append("\n|---|")
-                .repeat("--:|", WarpgroupMatMul.Tile.values().length)
-                .append('\n');
+        text.append("\n|---|").repeat("--:|", WarpgroupMatMul.TILES.size()).append('\n');
         for (Product product : BenchmarkCatalog.products()) {
             text.append(modelled.tiles(product)).append('\n');
         }
+        text.append("""
+
+                ### Linear layers in floats of 8 bits
+
+                On an H100, whose tensor cores multiply %.1f TFLOP/s of such floats: the products of a layer, and what
+                makes of its input and of the gradient of its output such floats, once as they are and once transposed. Weights become such
+                floats once an update. Milliseconds; of products, TFLOP/s and the letter of the limit behind them. The last
+                columns: all of it, the same layer's products of brain floats, and how much faster it is.
+
+                | layer | forward | dx | dw | input | gradient | all | bf16 | |
+                |---|---|---|---|--:|--:|--:|--:|--:|
+                """.formatted(DeviceRates.H100.ofBytes().matrixFlopPerSecond() / 1e12));
+        MatMulBenchmarks.LAYERS.stream()
+                .filter(MatMulBenchmarks.Layer::isOfBlocks)
+                .forEach(layer -> text.append(modelled.line(layer)).append('\n'));
         return text.toString();
     }
 
     String tiles(Product product) {
         Side side = Side.WARPGROUPS;
         StringBuilder text = new StringBuilder("| %s %s |".formatted(product.use(), product.sizes()));
-        for (WarpgroupMatMul.Tile tile : WarpgroupMatMul.Tile.values()) {
+        for (WarpgroupMatMul.Tile tile : WarpgroupMatMul.TILES) {
             Map.Entry<String, Double> limit =
                     limit(seconds(side, WarpgroupMatMul.Plan.choose(side.device, tile, product.shape()), product));
             text.append(String.format(
@@ -185,14 +200,15 @@ public final class ModelledTimes {
         int places = side.rates.multiprocessors() / plan.blocks();
         long rounds = Math.ceilDiv(items, places);
         // Parts of a split product are written and read once.
-        double bytes =
-                product.bytes() + (plan.splits() == 1 ? 0 : 2.0 * Float.BYTES * shape.m() * shape.n() * plan.splits());
+        DeviceRates rates = plan instanceof Fp8MatMul.Plan ? side.rates.ofBytes() : side.rates;
+        double bytes = product.bytes(plan)
+                + (plan.splits() == 1 ? 0 : 2.0 * Float.BYTES * shape.m() * shape.n() * plan.splits());
         double busy = (double) items / (rounds * places);
         Counted counted = counted(side, plan, product);
-        Map<String, Double> seconds = new HashMap<>(counted.all().modelledSeconds(side.rates, bytes, busy));
+        Map<String, Double> seconds = new HashMap<>(counted.all().modelledSeconds(rates, bytes, busy));
         if (!plan.overlaps()) {
-            double steps = counted.steps.modelledSeconds(side.rates, 0, busy).get("tensor cores");
-            Map<String, Double> ends = counted.ends.modelledSeconds(side.rates, 0, busy);
+            double steps = counted.steps.modelledSeconds(rates, 0, busy).get("tensor cores");
+            Map<String, Double> ends = counted.ends.modelledSeconds(rates, 0, busy);
             double busiest = Stream.of("issue", "special functions", "shared memory")
                     .mapToDouble(ends::get)
                     .max()
@@ -200,6 +216,51 @@ public final class ModelledTimes {
             seconds.put("products, then ends", steps + busiest);
         }
         return seconds;
+    }
+
+    String line(MatMulBenchmarks.Layer layer) {
+        Side side = Side.WARPGROUPS;
+        StringBuilder text = new StringBuilder("| %s |".formatted(layer.name()));
+        double bytes = quantized(layer.rows(), layer.inputs()) + quantized(layer.rows(), layer.outputs());
+        double brainFloats = 0;
+        for (Product product : layer.products().toList()) {
+            Shape shape = product.shape();
+            Fp8MatMul.Plan plan = Fp8MatMul.Plan.choose(side.device, shape.m(), shape.n(), shape.k());
+            Map.Entry<String, Double> limit = limit(seconds(side, plan, product));
+            text.append(String.format(
+                    Locale.ROOT,
+                    " %s, k in %d: %.3f, %.0f %s |",
+                    plan.tileName(),
+                    plan.splits(),
+                    1e3 * limit.getValue(),
+                    product.flop() / limit.getValue() / 1e12,
+                    limit.getKey().charAt(0)));
+            bytes += limit.getValue();
+            brainFloats += limit(seconds(side, side.plan(shape), product)).getValue();
+        }
+        return text.append(String.format(
+                        Locale.ROOT,
+                        " %.3f | %.3f | %.3f | %.3f | %+.0f %% |",
+                        1e3 * quantized(layer.rows(), layer.inputs()),
+                        1e3 * quantized(layer.rows(), layer.outputs()),
+                        1e3 * bytes,
+                        1e3 * brainFloats,
+                        100 * (brainFloats / bytes - 1)))
+                .toString();
+    }
+
+    /// Seconds that a matrix of brain floats takes to become floats of 8 bits, as it is and transposed.
+    private double quantized(int rows, int columns) {
+        Side side = Side.WARPGROUPS;
+        int square = Fp8Matrix.BLOCK;
+        KernelCounts one = counted.computeIfAbsent(
+                new Key(side, "quantize"),
+                _ -> EmulatedBench.count(
+                        StreamingBenchmarks.quantize(square, square).quern(), side.emulated));
+        long squares = (long) Math.ceilDiv(rows, square) * Math.ceilDiv(columns, square);
+        double bytes = StreamingBenchmarks.quantize(rows, columns).bytes();
+        return limit(one.plus(squares - 1, one).modelledSeconds(side.rates, bytes, 1))
+                .getValue();
     }
 
     /// @param pass 0 forward, 1 backward
@@ -273,6 +334,7 @@ public final class ModelledTimes {
         ProductPlan small = switch (plan) {
             case MatMulPlan given -> new MatMulPlan(given.tile(), splits);
             case WarpgroupMatMul.Plan given -> new WarpgroupMatMul.Plan(given.tile(), splits);
+            case Fp8MatMul.Plan given -> new Fp8MatMul.Plan(given.tile(), splits);
         };
         Shape shape = product.shape();
         Product one = new Product(
@@ -285,7 +347,7 @@ public final class ModelledTimes {
                         shape.transposeB()),
                 product.ending());
         return counted.computeIfAbsent(
-                new Key(side, "%s %s".formatted(one, small)), _ -> EmulatedBench.count(one.by(small), side.emulated));
+                new Key(side, List.of(one, small)), _ -> EmulatedBench.count(one.by(small), side.emulated));
     }
 
     /// n tiles of rows cost n x row + n (n + 1) / 2 x pair.

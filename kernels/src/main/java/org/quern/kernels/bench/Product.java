@@ -3,12 +3,18 @@ package org.quern.kernels.bench;
 import java.util.Locale;
 import org.quern.gpu.DeviceMemory;
 import org.quern.kernels.bench.KernelBenchmark.Setup;
+import org.quern.kernels.cuda.Fp8MatMul;
+import org.quern.kernels.cuda.Fp8Matrix;
+import org.quern.kernels.cuda.Fp8Type;
 import org.quern.kernels.cuda.GpuKernel;
 import org.quern.kernels.cuda.KernelLibrary;
 import org.quern.kernels.cuda.MatMul.Epilogue;
 import org.quern.kernels.cuda.MatMul.Matrix;
 import org.quern.kernels.cuda.MatMul.Shape;
+import org.quern.kernels.cuda.MatMulPlan;
 import org.quern.kernels.cuda.ProductPlan;
+import org.quern.kernels.cuda.Quantize;
+import org.quern.kernels.cuda.WarpgroupMatMul;
 
 /// A matrix product as training has it.
 ///
@@ -50,10 +56,20 @@ public record Product(String use, Shape shape, Ending ending) {
 
     /// The fewest bytes that it moves.
     double bytes() {
+        return bytes(Short.BYTES);
+    }
+
+    /// The same by a plan.
+    double bytes(ProductPlan plan) {
+        return bytes(plan instanceof Fp8MatMul.Plan ? 1 : Short.BYTES);
+    }
+
+    /// @param operandBytes of an element of A and B
+    private double bytes(int operandBytes) {
         double m = shape.m();
         double n = shape.n();
         double k = shape.k();
-        return 2 * (m * k + k * n) + m * n * outputBytes();
+        return operandBytes * (m * k + k * n) + m * n * outputBytes();
     }
 
     /// What is written of an element, and read beside the product.
@@ -71,16 +87,34 @@ public record Product(String use, Shape shape, Ending ending) {
     }
 
     /// The same with given buffers.
-    GpuKernel bind(ProductPlan plan, KernelLibrary kernels, BenchmarkMemory memory, Buffers buffers) {
-        long workspace = plan.workspaceBytes(shape.m(), shape.n());
-        return plan.bind(
-                kernels,
-                shape,
-                buffers.a,
-                buffers.b,
-                buffers.c,
-                buffers.epilogue,
-                workspace == 0 ? null : memory.output(workspace));
+    GpuKernel bind(ProductPlan plan, KernelLibrary kernels, BenchmarkMemory memory, Buffers all) {
+        long bytes = plan.workspaceBytes(shape.m(), shape.n());
+        DeviceMemory workspace = bytes == 0 ? null : memory.output(bytes);
+        return switch (plan) {
+            case MatMulPlan warps -> warps.bind(kernels, shape, all.a, all.b, all.c, all.epilogue, workspace);
+            case WarpgroupMatMul.Plan warpgroups ->
+                warpgroups.bind(kernels, shape, all.a, all.b, all.c, all.epilogue, workspace);
+            case Fp8MatMul.Plan fp8 -> {
+                // Of a layer's products, those that are no forward pass have a gradient for A.
+                Fp8Type typeA = shape.transposeB() ? Fp8Type.E4M3 : Fp8Type.E5M2;
+                Fp8Matrix a = quantized(kernels, memory, all.a, typeA, shape.m(), shape.transposeA());
+                Fp8Matrix b = quantized(kernels, memory, all.b, Fp8Type.E4M3, shape.n(), !shape.transposeB());
+                yield Fp8MatMul.of(
+                        kernels, fp8, shape.m(), shape.n(), shape.k(), a, b, all.c, 1, all.epilogue, workspace);
+            }
+        };
+    }
+
+    /// An operand [rows, k] in floats of 8 bits, made at once: that is another kernel's work.
+    private Fp8Matrix quantized(
+            KernelLibrary kernels, BenchmarkMemory memory, Matrix x, Fp8Type type, int rows, boolean transposed) {
+        int k = shape.k();
+        Fp8Matrix out = Fp8Matrix.in(memory.output(Fp8Matrix.bytes(rows, k)), type, rows, k);
+        memory.run(
+                transposed
+                        ? Quantize.of(kernels, x.memory(), k, rows, null, out)
+                        : Quantize.of(kernels, x.memory(), rows, k, out, null));
+        return out;
     }
 
     /// What is multiplied, and what it becomes.

@@ -10,8 +10,11 @@ import org.quern.kernels.cuda.ColumnSum;
 import org.quern.kernels.cuda.CrossEntropy;
 import org.quern.kernels.cuda.ElementType;
 import org.quern.kernels.cuda.Embedding;
+import org.quern.kernels.cuda.Fp8Matrix;
+import org.quern.kernels.cuda.Fp8Type;
 import org.quern.kernels.cuda.LayerNorm;
 import org.quern.kernels.cuda.Pointwise;
+import org.quern.kernels.cuda.Quantize;
 import org.quern.kernels.cuda.RmsNorm;
 import org.quern.kernels.cuda.Rope;
 import org.quern.kernels.cuda.Sum;
@@ -100,6 +103,23 @@ final class StreamingBenchmarks {
                 embeddingBackward(128, 1000, 768),
                 sumOfSquares(65_536),
                 adamW(65_536));
+    }
+
+    /// Brain floats to floats of 8 bits, as they are and transposed. It runs on `sm_90` alone.
+    static KernelBenchmark quantize(int rows, int columns) {
+        long count = (long) rows * columns;
+        return benchmark(
+                "quantize",
+                "quantize %dx%d".formatted(rows, columns),
+                (Short.BYTES + 2.0) * count,
+                (kernels, memory) -> Quantize.of(
+                        kernels,
+                        memory.bf16(count, 1),
+                        rows,
+                        columns,
+                        Fp8Matrix.in(memory.output(Fp8Matrix.bytes(rows, columns)), Fp8Type.E4M3, rows, columns),
+                        Fp8Matrix.in(memory.output(Fp8Matrix.bytes(columns, rows)), Fp8Type.E4M3, columns, rows)),
+                Map.of());
     }
 
     private static KernelBenchmark benchmark(

@@ -3,15 +3,13 @@ package org.quern.kernels.check;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Set;
-import java.util.TreeSet;
+import java.util.Locale;
 import java.util.stream.Stream;
 import org.quern.gpu.DeviceMemory;
 import org.quern.kernels.check.MatMulCases.Finish;
 import org.quern.kernels.check.MatMulCases.Layout;
 import org.quern.kernels.check.MatMulCases.Setup;
 import org.quern.kernels.check.MatMulCases.Way;
-import org.quern.kernels.cuda.Fp8Linear;
 import org.quern.kernels.cuda.Fp8MatMul;
 import org.quern.kernels.cuda.Fp8Matrix;
 import org.quern.kernels.cuda.Fp8Type;
@@ -27,6 +25,9 @@ final class Fp8Cases {
     /// Of A and B: those that there are kernels for.
     private static final Fp8[][] TYPES = {{Fp8.E4M3, Fp8.E4M3}, {Fp8.E5M2, Fp8.E4M3}, {Fp8.E4M3, Fp8.E5M2}};
 
+    /// Rows, and columns, that have a scale together.
+    private static final int SQUARE = 128;
+
     private Fp8Cases() {}
 
     static List<KernelVariant> variants() {
@@ -38,35 +39,28 @@ final class Fp8Cases {
     static Stream<KernelCase> cases() {
         List<KernelCase> cases = new ArrayList<>();
         for (Fp8 type : Fp8.values()) {
-            for (boolean transposed : new boolean[] {false, true}) {
-                // More than a tile of both, no multiple of anything; accesses of 8; one by one.
-                cases.add(quantize(type, transposed, 131, 88, Numbers.NORMAL));
-                cases.add(quantize(type, transposed, 259, 77, Numbers.NORMAL));
-                cases.add(quantize(type, transposed, 130, 72, Numbers.WIDE).misaligned());
-                cases.add(quantize(type, transposed, 1, 1, Numbers.NORMAL));
-                cases.add(quantize(type, transposed, 5, 64, Numbers.ZEROS));
+            for (Copies copies : Copies.values()) {
+                // More than a square both ways, no multiple of anything; accesses of 8; one by one.
+                cases.add(quantize(type, copies, 131, 136, Numbers.NORMAL));
+                cases.add(quantize(type, copies, 259, 77, Numbers.NORMAL));
+                cases.add(quantize(type, copies, 130, 72, Numbers.WIDE).misaligned());
+                cases.add(quantize(type, copies, 1, 1, Numbers.NORMAL));
+                cases.add(quantize(type, copies, 5, 64, Numbers.ZEROS));
                 for (int rest = 1; rest <= 8; rest++) {
-                    cases.add(quantize(type, transposed, 4 + rest, 64 + rest, Numbers.NORMAL));
+                    cases.add(quantize(type, copies, 4 + rest, 64 + rest, Numbers.NORMAL));
                 }
             }
-            // Many partial magnitudes, and few.
-            cases.add(quantize(type, false, 640, 1000, Numbers.WIDE));
-            cases.add(quantize(type, true, 129, 264, Numbers.NORMAL).gridsFor(1));
-            cases.add(quantize(type, false, 3, 16, Numbers.INFINITE));
-            cases.add(quantize(type, false, 3, 16, Numbers.NAN));
-            cases.add(quantize(type, true, 9, 16, Numbers.TINY));
-            cases.add(quantize(type, false, 9, 16, Numbers.LARGEST));
+            cases.add(quantize(type, Copies.PLAIN, 3, 16, Numbers.INFINITE));
+            cases.add(quantize(type, Copies.BOTH, 3, 16, Numbers.NAN));
+            cases.add(quantize(type, Copies.TRANSPOSED, 9, 16, Numbers.TINY));
+            cases.add(quantize(type, Copies.PLAIN, 9, 16, Numbers.LARGEST));
         }
-        // For one multiprocessor: each of 8 blocks has a tile, the first another one, and a part of a tile follows.
-        cases.add(largestAt(ends(127 * 607, 8192, 8), 127, 607).gridsFor(1));
-        cases.add(largestAt(ends(31 * 309, 1024, 1), 31, 309).misaligned().gridsFor(1));
-        // Accesses end where the tensor does.
-        cases.add(largestAt(Set.of(8 * 301 - 1), 8, 301));
-        // More blocks than the next kernel has threads: the tile of number 256.
-        cases.add(largestAt(Set.of(256 * 1024 + 5), 520, 520).misaligned());
+        cases.add(quantize(Fp8.E4M3, Copies.BOTH, 1024, 512, Numbers.PEAKS));
+        cases.add(
+                quantize(Fp8.E4M3, Copies.TRANSPOSED, 1024, 512, Numbers.PEAKS).misaligned());
         for (WarpgroupMatMul.Tile tile : Fp8MatMul.TILES) {
             for (Fp8[] types : TYPES) {
-                Way way = new Way.Bytes(new WarpgroupMatMul.Plan(tile, 1), types[0], types[1]);
+                Way way = new Way.Bytes(new Fp8MatMul.Plan(tile, 1), types[0], types[1]);
                 int depth = (tile.stages() + 1) * 128 - 15;
                 for (Finish finish : List.of(Finish.RESIDUAL, Finish.GELU, Finish.GELU_GRADIENT, Finish.ACCUMULATE)) {
                     cases.add(product(255, 2 * tile.n() - 8, depth, way, finish, Layout.BY_8)
@@ -76,8 +70,10 @@ final class Fp8Cases {
                     cases.add(product(1029, 7, 1, way, finish, Layout.BY_8));
                 }
             }
+            Way same = new Way.Bytes(new Fp8MatMul.Plan(tile, 1), Fp8.E4M3, Fp8.E4M3);
+            cases.add(product(200, 376, 300, same, Finish.GELU, Layout.BY_8));
         }
-        Way thirds = new Way.Bytes(new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.N64, 3), Fp8.E5M2, Fp8.E4M3);
+        Way thirds = new Way.Bytes(new Fp8MatMul.Plan(WarpgroupMatMul.Tile.N64, 3), Fp8.E5M2, Fp8.E4M3);
         for (Finish finish : Finish.values()) {
             cases.add(product(140, 72, 600, thirds, finish, Layout.BY_8));
         }
@@ -99,7 +95,7 @@ final class Fp8Cases {
                 for (Fp8[] types : TYPES) {
                     for (int[] size : sizes) {
                         for (Finish finish : Finish.values()) {
-                            Way way = new Way.Bytes(new WarpgroupMatMul.Plan(tile, splits), types[0], types[1]);
+                            Way way = new Way.Bytes(new Fp8MatMul.Plan(tile, splits), types[0], types[1]);
                             Layout layout = Layout.values()[cases.size() % Layout.values().length];
                             cases.add(product(size[0], size[1], size[2], way, finish, layout));
                         }
@@ -117,22 +113,30 @@ final class Fp8Cases {
     }
 
     /// Numbers as a matrix [rows, k] of floats of 8 bits, which they must be; rows lie apart.
-    static Fp8Matrix matrix(CheckDevice device, Fp8 type, double scale, int rows, int k, float[] numbers) {
+    static Fp8Matrix matrix(CheckDevice device, Fp8 type, boolean isA, int rows, int k, float[] numbers) {
         int stride = Fp8Matrix.stride(k) + Fp8Matrix.ALIGNMENT;
         byte[] bytes = new byte[(rows - 1) * stride + k];
+        float[] scales = new float[(int) Fp8Matrix.scales(rows, k)];
         // NaN in either type.
         Arrays.fill(bytes, (byte) 0x7F);
         for (int row = 0; row < rows; row++) {
             for (int i = 0; i < k; i++) {
+                double scale = Way.Bytes.scale(isA, row, i);
                 float number = numbers[row * k + i];
                 byte bits = type.bits(number / scale);
                 if (type.value(bits) * scale != number) {
                     throw new IllegalArgumentException("no %s: %s".formatted(type, number / scale));
                 }
                 bytes[row * stride + i] = bits;
+                scales[square(row, i, k)] = (float) scale;
             }
         }
-        return new Fp8Matrix(gpuType(type), device.bytes(bytes), stride, device.f32(new float[] {(float) scale}));
+        return new Fp8Matrix(gpuType(type), device.bytes(bytes), stride, device.f32(scales));
+    }
+
+    /// The number of the square of an element of a matrix [.., k].
+    private static int square(int row, int i, int k) {
+        return row / SQUARE * Math.ceilDiv(k, SQUARE) + i / SQUARE;
     }
 
     private static Fp8Type gpuType(Fp8 type) {
@@ -152,12 +156,25 @@ final class Fp8Cases {
         /// So small that no factor makes them large.
         TINY,
         /// Whose largest is a largest finite number, times a power of two.
-        LARGEST;
+        LARGEST,
+        /// Ones, and one larger number in each square, elsewhere in each: each number of a thread, each warp, other
+        /// lanes.
+        PEAKS;
 
-        float[] of(CheckDevice device, int count) {
+        float[] of(CheckDevice device, int rows, int columns) {
+            int count = rows * columns;
             float[] x = device.normalBf16(count, 3);
             switch (this) {
                 case NORMAL -> {}
+                case PEAKS -> {
+                    Arrays.fill(x, 1);
+                    for (int square = 0; square < count / (SQUARE * SQUARE); square++) {
+                        int row = square % 4 + 4 * (square * 5 % 8) + 32 * (square / 4 % 4);
+                        int column = square / 4 % 8 + 8 * (square * 3 % 4) + 32 * (square % 4);
+                        int squares = columns / SQUARE;
+                        x[(square / squares * SQUARE + row) * columns + square % squares * SQUARE + column] = -1024;
+                    }
+                }
                 case WIDE -> {
                     float[] powers = device.integers(count, 20);
                     for (int i = 0; i < count; i++) {
@@ -178,12 +195,24 @@ final class Fp8Cases {
         }
     }
 
-    /// The largest power of two by which the largest magnitude stays finite, as an exponent.
-    private static int shift(Fp8 type, float[] x) {
-        double most = 0;
-        for (float value : x) {
-            most = Math.max(most, Math.abs(value)); // NaN if there is one
+    private enum Copies {
+        PLAIN,
+        TRANSPOSED,
+        BOTH
+    }
+
+    /// For each square, the largest power of two by which its largest magnitude stays finite, as an exponent.
+    private static int[] shifts(Fp8 type, float[] x, int columns) {
+        int rows = x.length / columns;
+        double[] most = new double[(int) Fp8Matrix.scales(rows, columns)];
+        for (int i = 0; i < x.length; i++) {
+            int square = square(i / columns, i % columns, columns);
+            most[square] = Math.max(most[square], Math.abs(x[i])); // NaN if there is one
         }
+        return Arrays.stream(most).mapToInt(value -> shift(type, value)).toArray();
+    }
+
+    private static int shift(Fp8 type, double most) {
         if (Double.isNaN(most) || Double.isInfinite(most)) {
             // What the bits of such a number give.
             int bits = Float.floatToRawIntBits((float) most);
@@ -192,72 +221,47 @@ final class Fp8Cases {
         return Math.min(126, most == 0 ? 126 : Math.getExponent(type.largest() / most));
     }
 
-    private static KernelCase quantize(Fp8 type, boolean transposed, int rows, int columns, Numbers numbers) {
-        String name = "quantize %s%s %dx%d %s"
-                .formatted(
-                        type,
-                        transposed ? " transposed" : "",
-                        rows,
-                        columns,
-                        numbers.name().toLowerCase());
+    private static KernelCase quantize(Fp8 type, Copies copies, int rows, int columns, Numbers numbers) {
+        String name = "quantize %s %s %dx%d %s"
+                .formatted(type, copies, rows, columns, numbers)
+                .toLowerCase(Locale.ROOT);
         return new KernelCase(name, device -> {
-            float[] x = numbers.of(device, rows * columns);
-            int outRows = transposed ? columns : rows;
-            int k = transposed ? rows : columns;
-            byte[] before = new byte[(int) Fp8Matrix.bytes(outRows, k)];
-            DeviceMemory memory = device.bytes(before);
-            Fp8Matrix out = Fp8Matrix.in(memory, gpuType(type), outRows, k);
-            int multiprocessors = device.library().device().multiprocessors();
-            DeviceMemory workspace = device.output(Quantize.workspaceBytes(x.length, multiprocessors));
-            device.run(Quantize.of(device.library(), device.bf16(x), rows, columns, transposed, out, workspace));
-
-            int shift = shift(type, x);
-            byte[] bytes = device.readBytes(out.values());
-            int[] actual = new int[x.length];
-            int[] expected = new int[x.length];
-            for (int i = 0; i < x.length; i++) {
-                int row = i / columns;
-                int column = i % columns;
-                int at = transposed ? column * out.stride() + row : row * out.stride() + column;
-                actual[i] = type.isNaN(bytes[at]) ? 0x7F : bytes[at] & 0xFF;
-                expected[i] = Float.isNaN(x[i]) ? 0x7F : type.bits(Math.scalb((double) x[i], shift)) & 0xFF;
+            float[] x = numbers.of(device, rows, columns);
+            Fp8Matrix plain = copies == Copies.TRANSPOSED ? null : empty(device, type, rows, columns);
+            Fp8Matrix transposed = copies == Copies.PLAIN ? null : empty(device, type, columns, rows);
+            device.run(Quantize.of(device.library(), device.bf16(x), rows, columns, plain, transposed));
+            if (plain != null) {
+                compare(device, "plain", type, x, columns, plain, false);
             }
-            device.compareExactly("out", actual, expected);
-            device.compareExactly("the scale", device.readF32(out.scale()), new double[] {Math.scalb(1.0, -shift)});
+            if (transposed != null) {
+                compare(device, "transposed", type, x, columns, transposed, true);
+            }
         });
     }
 
-    /// All ends of tiles and of what a block takes at a time: what an access takes, 256 times.
-    private static Set<Integer> ends(int count, int tile, int access) {
-        int round = 256 * access;
-        Set<Integer> places = new TreeSet<>(List.of(0, access, count - 2, count - 1));
-        for (int end = tile; end < count; end += tile) {
-            places.addAll(List.of(end - 1, end));
-        }
-        for (int end = round; end < tile; end += round) {
-            places.addAll(List.of(end - 1, end, tile + end, 8 * tile + end));
-        }
-        places.addAll(List.of(9 * tile + round - 1, 9 * tile + round));
-        return places;
+    private static Fp8Matrix empty(CheckDevice device, Fp8 type, int rows, int k) {
+        return Fp8Matrix.in(device.bytes(new byte[(int) Fp8Matrix.bytes(rows, k)]), gpuType(type), rows, k);
     }
 
-    /// The largest magnitude is found wherever it is.
-    private static KernelCase largestAt(Set<Integer> places, int rows, int columns) {
-        return new KernelCase("largest magnitude of %dx%d".formatted(rows, columns), device -> {
-            int count = rows * columns;
-            Fp8Matrix out = Fp8Matrix.in(device.output(Fp8Matrix.bytes(rows, columns)), Fp8Type.E4M3, rows, columns);
-            int multiprocessors = device.library().device().multiprocessors();
-            DeviceMemory workspace = device.output(Quantize.workspaceBytes(count, multiprocessors));
-            float[] ones = new float[count];
-            Arrays.fill(ones, 1);
-            for (int place : places) {
-                float[] x = ones.clone();
-                x[place] = -1024;
-                device.run(Quantize.of(device.library(), device.bf16(x), rows, columns, false, out, workspace));
-                device.compareExactly(
-                        "the scale of a largest magnitude at " + place, device.readF32(out.scale()), new double[] {4});
-            }
-        });
+    private static void compare(
+            CheckDevice device, String what, Fp8 type, float[] x, int columns, Fp8Matrix out, boolean transposed) {
+        int rows = x.length / columns;
+        int[] shifts = shifts(type, x, columns);
+        double[] scales = new double[shifts.length];
+        byte[] bytes = device.readBytes(out.values());
+        int[] actual = new int[x.length];
+        int[] expected = new int[x.length];
+        for (int i = 0; i < x.length; i++) {
+            int row = i / columns;
+            int column = i % columns;
+            int at = transposed ? column * out.stride() + row : row * out.stride() + column;
+            int shift = shifts[square(row, column, columns)];
+            actual[i] = type.isNaN(bytes[at]) ? 0x7F : bytes[at] & 0xFF;
+            expected[i] = Float.isNaN(x[i]) ? 0x7F : type.bits(Math.scalb((double) x[i], shift)) & 0xFF;
+            scales[transposed ? square(column, row, rows) : square(row, column, columns)] = Math.scalb(1.0, -shift);
+        }
+        device.compareExactly(what, actual, expected);
+        device.compareExactly("the scales of " + what, device.readF32(out.scales()), scales);
     }
 
     // ---------------------------------------------------------------- both together
@@ -272,19 +276,22 @@ final class Fp8Cases {
             int k = shape.k();
             float[] a = device.normalBf16(m * k, 5);
             float[] b = device.normalBf16(k * n, 0.02);
-            Operand quantizedA = new Operand(typeA, a, m, k, shape.transposeA(), shift(typeA, a));
-            Operand quantizedB = new Operand(typeB, b, n, k, !shape.transposeB(), shift(typeB, b));
+            Operand quantizedA = new Operand(typeA, a, m, k, shape.transposeA());
+            Operand quantizedB = new Operand(typeB, b, n, k, !shape.transposeB());
             DeviceMemory c = device.outputF32((long) m * n);
-            device.run(new Fp8Linear(
+            Fp8MatMul.Plan plan = Fp8MatMul.Plan.choose(device.library().device(), m, n, k);
+            device.run(Fp8MatMul.of(
                     device.library(),
-                    shape,
-                    new Matrix(device.bf16(a), shape.transposeA() ? m : k),
-                    gpuType(typeA),
-                    new Matrix(device.bf16(b), shape.transposeB() ? k : n),
-                    gpuType(typeB),
+                    plan,
+                    m,
+                    n,
+                    k,
+                    quantizedA.onDevice(device),
+                    quantizedB.onDevice(device),
                     new Matrix(c, n),
+                    1,
                     new Epilogue.StoreF32(null),
-                    device.output(Fp8Linear.workspaceBytes(device.library().device(), shape))));
+                    device.output(plan.workspaceBytes(m, n))));
             double[] rounded = new double[m * n];
             double[] exact = new double[m * n];
             double[] accumulated = new double[m * n];
@@ -295,10 +302,11 @@ final class Fp8Cases {
                     for (int p = 0; p < k; p++) {
                         double x = quantizedA.at(i, p);
                         double y = quantizedB.at(j, p);
-                        rounded[at] += quantizedA.round(x) * quantizedB.round(y);
-                        accumulated[at] += 0x1p-11 * Math.abs(quantizedA.round(x) * quantizedB.round(y));
+                        double product = quantizedA.rounded(i, p) * quantizedB.rounded(j, p);
+                        rounded[at] += product;
+                        accumulated[at] += 0x1p-11 * Math.abs(product);
                         exact[at] += x * y;
-                        bounds[at] += (Math.abs(x) + quantizedA.error(x)) * (Math.abs(y) + quantizedB.error(y))
+                        bounds[at] += (Math.abs(x) + quantizedA.error(i, p)) * (Math.abs(y) + quantizedB.error(j, p))
                                 - Math.abs(x * y);
                     }
                     bounds[at] += accumulated[at];
@@ -309,19 +317,39 @@ final class Fp8Cases {
         });
     }
 
-    /// A matrix [rows, k] and what became of it.
-    private record Operand(Fp8 type, float[] x, int rows, int k, boolean transposed, int shift) {
+    /// A matrix [rows, k] of brain floats, stored so or the other way round, and what becomes of it.
+    private record Operand(Fp8 type, float[] x, int rows, int k, boolean transposed, int[] shifts) {
+        Operand(Fp8 type, float[] x, int rows, int k, boolean transposed) {
+            this(type, x, rows, k, transposed, Fp8Cases.shifts(type, x, transposed ? rows : k));
+        }
+
+        Fp8Matrix onDevice(CheckDevice device) {
+            Fp8Matrix matrix = empty(device, type, rows, k);
+            DeviceMemory memory = device.bf16(x);
+            device.run(
+                    transposed
+                            ? Quantize.of(device.library(), memory, k, rows, null, matrix)
+                            : Quantize.of(device.library(), memory, rows, k, matrix, null));
+            return matrix;
+        }
+
         double at(int row, int i) {
             return transposed ? x[i * rows + row] : x[row * k + i];
         }
 
-        double round(double value) {
-            return Math.scalb(type.round(Math.scalb(value, shift)), -shift);
+        private int shift(int row, int i) {
+            return shifts[transposed ? square(i, row, rows) : square(row, i, k)];
+        }
+
+        double rounded(int row, int i) {
+            int shift = shift(row, i);
+            return Math.scalb(type.round(Math.scalb(at(row, i), shift)), -shift);
         }
 
         /// The most that rounding changes.
-        double error(double value) {
-            return Math.max(Math.abs(value) * type.relativeError(), Math.scalb(type.absoluteError(), -shift));
+        double error(int row, int i) {
+            return Math.max(
+                    Math.abs(at(row, i)) * type.relativeError(), Math.scalb(type.absoluteError(), -shift(row, i)));
         }
     }
 }

@@ -93,10 +93,12 @@ public final class MatMulCases {
         }
 
         /// `wgmma` of floats of 8 bits.
-        record Bytes(WarpgroupMatMul.Plan plan, Fp8 a, Fp8 b) implements Way {
-            /// Powers of two: some other than 1, of which the product is another than each.
-            private static final double SCALE_A = 0.125;
-            private static final double SCALE_B = 4;
+        record Bytes(Fp8MatMul.Plan plan, Fp8 a, Fp8 b) implements Way {
+            /// A power of two for each square of 128 rows and as many of k, other than those of the squares
+            /// beside it.
+            static double scale(boolean isA, int row, int i) {
+                return Math.scalb(1, (2 * (row / 128) + 3 * (i / 128) + (isA ? 0 : 4)) % 7 - 3);
+            }
 
             @Override
             public String toString() {
@@ -229,7 +231,7 @@ public final class MatMulCases {
         List<Setup> walks = new ArrayList<>();
         for (boolean transposeA : new boolean[] {false, true}) {
             for (boolean transposeB : new boolean[] {false, true}) {
-                for (WarpgroupMatMul.Tile tile : WarpgroupMatMul.Tile.values()) {
+                for (WarpgroupMatMul.Tile tile : WarpgroupMatMul.TILES) {
                     Way way = new Way.Warpgroups(new WarpgroupMatMul.Plan(tile, 1));
                     int depth = (tile.stages() + 1) * 64 - 15;
                     Shape wide = new Shape(255, 2 * tile.n() - 8, depth, transposeA, transposeB);
@@ -264,7 +266,7 @@ public final class MatMulCases {
     public static Stream<KernelCase> slowWarpgroupCases() {
         List<Setup> setups = new ArrayList<>();
         int[][] sizes = {{1, 1000, 127}, {127, 128, 1000}, {1000, 129, 8}, {300, 520, 257}};
-        for (WarpgroupMatMul.Tile tile : WarpgroupMatMul.Tile.values()) {
+        for (WarpgroupMatMul.Tile tile : WarpgroupMatMul.TILES) {
             for (int splits : new int[] {1, 5}) {
                 for (int orientation = 0; orientation < 4; orientation++) {
                     for (int[] size : sizes) {
@@ -398,8 +400,8 @@ public final class MatMulCases {
                         m,
                         n,
                         shape.k(),
-                        Fp8Cases.matrix(device, way.a, Way.Bytes.SCALE_A, m, shape.k(), a.values),
-                        Fp8Cases.matrix(device, way.b, Way.Bytes.SCALE_B, n, shape.k(), b.values),
+                        Fp8Cases.matrix(device, way.a, true, m, shape.k(), a.values),
+                        Fp8Cases.matrix(device, way.b, false, n, shape.k(), b.values),
                         c,
                         setup.alpha,
                         epilogue,
@@ -462,8 +464,8 @@ public final class MatMulCases {
         float[] values = values(device, setup, rows * columns);
         if (setup.way instanceof Way.Bytes way) {
             Fp8 type = isA ? way.a : way.b;
-            double scale = isA ? Way.Bytes.SCALE_A : Way.Bytes.SCALE_B;
             for (int i = 0; i < values.length; i++) {
+                double scale = Way.Bytes.scale(isA, i / columns, i % columns);
                 values[i] = (float) (scale * type.round(values[i] / scale));
             }
         }

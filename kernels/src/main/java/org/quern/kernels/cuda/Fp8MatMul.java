@@ -11,7 +11,6 @@ import org.quern.kernels.cuda.MatMul.Epilogue;
 import org.quern.kernels.cuda.MatMul.Matrix;
 import org.quern.kernels.cuda.MatMul.Shape;
 import org.quern.kernels.cuda.WarpgroupMatMul.Operands;
-import org.quern.kernels.cuda.WarpgroupMatMul.Plan;
 import org.quern.kernels.cuda.WarpgroupMatMul.Tile;
 import org.quern.ptx.KernelVariant;
 
@@ -20,9 +19,10 @@ import org.quern.ptx.KernelVariant;
 /// only.
 public final class Fp8MatMul {
     /// Wider ones have no registers for the sums of a k tile beside those of all.
-    public static final List<Tile> TILES = List.of(Tile.N128, Tile.N64);
+    public static final List<Tile> TILES = List.of(Tile.N192_PAIR, Tile.N128, Tile.N64);
 
-    private static final int TILE_K = 128;
+    /// Those of a step have one scale.
+    private static final int TILE_K = Fp8Matrix.BLOCK;
 
     /// A's and B's: forward passes, and gradients as A or B.
     private static final List<List<Fp8Type>> TYPES = List.of(
@@ -32,13 +32,81 @@ public final class Fp8MatMul {
 
     private Fp8MatMul() {}
 
-    /// The plan of the least cost: a product takes as long as one of brain floats of half the k, whose tiles have as
-    /// many bytes.
-    public static Plan plan(DeviceProperties device, int m, int n, int k) {
-        return Plan.choose(device, TILES, new Shape(m, n, Math.ceilDiv(k, 2), false, true));
+    /// @param tile one of [#TILES]
+    /// @param splits parts of k that are summed into fp32 workspace, and then added in order
+    public record Plan(Tile tile, int splits) implements ProductPlan {
+        private static Plan of(WarpgroupMatMul.Plan plan) {
+            return new Plan(plan.tile(), plan.splits());
+        }
+
+        /// The plan of the least cost.
+        public static Plan choose(DeviceProperties device, int m, int n, int k) {
+            return of(WarpgroupMatMul.Plan.choose(device, TILES, half(m, n, k)));
+        }
+
+        /// The plan of the least cost for a tile.
+        public static Plan choose(DeviceProperties device, Tile tile, int m, int n, int k) {
+            return of(WarpgroupMatMul.Plan.choose(device, tile, half(m, n, k)));
+        }
+
+        /// The plans that are worth timing, the one that [#choose] would take first.
+        public static List<Plan> candidates(DeviceProperties device, int m, int n, int k) {
+            return WarpgroupMatMul.Plan.candidates(device, TILES, half(m, n, k)).stream()
+                    .map(Plan::of)
+                    .toList();
+        }
+
+        /// A product takes as long as this one of brain floats, whose tiles have as many bytes.
+        private static Shape half(int m, int n, int k) {
+            return new Shape(m, n, Math.ceilDiv(k, 2), false, true);
+        }
+
+        private WarpgroupMatMul.Plan ofBrainFloats() {
+            return new WarpgroupMatMul.Plan(tile, splits);
+        }
+
+        @Override
+        public String tileName() {
+            return tile.name();
+        }
+
+        @Override
+        public int tileM() {
+            return tile.m();
+        }
+
+        @Override
+        public int blocks() {
+            return tile.blocks();
+        }
+
+        @Override
+        public int tileN() {
+            return tile.n();
+        }
+
+        @Override
+        public int tileK() {
+            return TILE_K;
+        }
+
+        @Override
+        public int stages() {
+            return tile.stages();
+        }
+
+        @Override
+        public boolean overlaps() {
+            return false;
+        }
+
+        @Override
+        public long workspaceBytes(int m, int n) {
+            return ofBrainFloats().workspaceBytes(m, n);
+        }
     }
 
-    /// A product by a given plan, of which the tile is one of [#TILES].
+    /// A product by a given plan.
     ///
     /// @param workspace at least [Plan#workspaceBytes], or null if that is 0
     /// @throws GpuException if a size is below 1, or a buffer is too small, not aligned, or written
@@ -57,18 +125,25 @@ public final class Fp8MatMul {
             DeviceMemory workspace) {
         Shape shape = new Shape(m, n, k, false, true);
         MatMul.check(shape, area("A", a, m, k), area("B", b, n, k), c, epilogue);
+        checkScales(shape, "A", a, m);
+        checkScales(shape, "B", b, n);
         String types = name(List.of(a.type(), b.type()));
         Operands operands = new Operands(
                 map(a, m, k, plan.tileM()),
-                map(b, n, k, plan.tileN()),
+                map(b, n, k, plan.tileN() / plan.blocks()),
                 name -> variant(plan.tile(), types, name),
                 TILE_K,
-                List.of(a.scale(), b.scale()));
-        return new WarpgroupMatMul(library, plan, shape, operands, c, alpha, epilogue, workspace);
+                List.of(a.scales(), b.scales()));
+        return new WarpgroupMatMul(library, plan.ofBrainFloats(), shape, operands, c, alpha, epilogue, workspace);
     }
 
     private static Area area(String name, Fp8Matrix matrix, int rows, int k) {
         return new Area(name, new Matrix(matrix.values(), matrix.stride()), rows, k, 1);
+    }
+
+    private static void checkScales(Shape shape, String name, Fp8Matrix matrix, int rows) {
+        long bytes = Fp8Matrix.scales(rows, shape.k()) * Float.BYTES;
+        MatMul.checkBuffer(shape, "the scales of " + name, matrix.scales(), bytes, Float.BYTES);
     }
 
     private static TensorMap map(Fp8Matrix matrix, int rows, int k, int tile) {
@@ -115,7 +190,7 @@ public final class Fp8MatMul {
                 "stages",
                 tile.stages(),
                 "blocks",
-                1,
+                tile.blocks(),
                 "transpose_a",
                 false,
                 "transpose_b",

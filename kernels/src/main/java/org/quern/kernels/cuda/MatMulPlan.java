@@ -178,7 +178,9 @@ public record MatMulPlan(Tile tile, int splits) implements ProductPlan {
         return tile.resident > 1;
     }
 
-    @Override
+    /// C = epilogue(op(A) op(B)), as [MatMul] has it.
+    ///
+    /// @param workspace at least [#workspaceBytes], or null if that is 0
     public GpuKernel bind(
             KernelLibrary library,
             Shape shape,

@@ -4,13 +4,9 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.function.ToDoubleFunction;
-import org.quern.gpu.DeviceMemory;
-import org.quern.kernels.cuda.MatMul.Epilogue;
-import org.quern.kernels.cuda.MatMul.Matrix;
-import org.quern.kernels.cuda.MatMul.Shape;
 
 /// How a matrix product is computed: by which kernel, and k split into how many parts.
-public sealed interface ProductPlan permits MatMulPlan, WarpgroupMatMul.Plan {
+public sealed interface ProductPlan permits MatMulPlan, WarpgroupMatMul.Plan, Fp8MatMul.Plan {
     /// The most that the parts of a split product may take, in bytes.
     long WORKSPACE_LIMIT = 128L << 20;
 
@@ -40,18 +36,6 @@ public sealed interface ProductPlan permits MatMulPlan, WarpgroupMatMul.Plan {
 
     /// The workspace for an [m, n] result; 0 if k is not split.
     long workspaceBytes(int m, int n);
-
-    /// C = epilogue(op(A) op(B)), as [MatMul] has it.
-    ///
-    /// @param workspace at least [#workspaceBytes], or null if that is 0
-    GpuKernel bind(
-            KernelLibrary library,
-            Shape shape,
-            Matrix a,
-            Matrix b,
-            Matrix c,
-            Epilogue epilogue,
-            DeviceMemory workspace);
 
     /// Those that may be the fastest, the one of the least cost first.
     ///

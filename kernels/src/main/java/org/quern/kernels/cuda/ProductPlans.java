@@ -16,6 +16,11 @@ public interface ProductPlans {
         public WarpgroupMatMul.Plan warpgroups(DeviceProperties device, Shape shape) {
             return WarpgroupMatMul.Plan.choose(device, shape);
         }
+
+        @Override
+        public Fp8MatMul.Plan fp8(DeviceProperties device, Shape shape) {
+            return Fp8MatMul.Plan.choose(device, shape.m(), shape.n(), shape.k());
+        }
     };
 
     /// By `mma.sync`.
@@ -23,4 +28,7 @@ public interface ProductPlans {
 
     /// By `wgmma`.
     WarpgroupMatMul.Plan warpgroups(DeviceProperties device, Shape shape);
+
+    /// By `wgmma`, in floats of 8 bits that both matrices have become.
+    Fp8MatMul.Plan fp8(DeviceProperties device, Shape shape);
 }

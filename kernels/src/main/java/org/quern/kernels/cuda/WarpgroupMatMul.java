@@ -30,6 +30,9 @@ public final class WarpgroupMatMul implements GpuKernel {
     private static final int BARRIER_BYTES = 16;
     private static final int ALIGNMENT = 16;
 
+    /// For brain floats: narrower pairs read more, and are for products whose sums take more registers.
+    public static final List<Tile> TILES = List.of(Tile.N256, Tile.N128, Tile.N64, Tile.N256_PAIR, Tile.TURNS_PAIR);
+
     private final Launch product;
     /// Adds the parts of a split product; else null.
     private final Launch reduction;
@@ -42,6 +45,7 @@ public final class WarpgroupMatMul implements GpuKernel {
         N128(128, 128, 6, 1),
         N64(128, 64, 8, 1),
         N256_PAIR(128, 256, 4, 2),
+        N192_PAIR(128, 192, 5, 2),
         TURNS_PAIR(64, 256, 5, 2);
 
         private final int m;
@@ -88,13 +92,13 @@ public final class WarpgroupMatMul implements GpuKernel {
         /// estimate.
         private static final int OVERHEAD = 192;
 
-        /// Multiply-adds that a multiprocessor does while the second-level cache gives it a byte: 2048 a clock
+        /// Multiply-adds that a multiprocessor does while the second-level cache moves a byte of its: 2048 a clock
         /// against 36 bytes, at which a published product by the tile of N256 read it (LOG.md).
         private static final double PER_BYTE = 57;
 
         /// The plan of the least cost for a device.
         public static Plan choose(DeviceProperties device, Shape shape) {
-            return cheapest(device, all(List.of(Tile.values()), shape), shape);
+            return cheapest(device, all(TILES, shape), shape);
         }
 
         /// The plan of the least cost for a tile, reckoned as [MatMulPlan#choose] does: clusters take items in
@@ -109,7 +113,11 @@ public final class WarpgroupMatMul implements GpuKernel {
 
         /// The plans that are worth timing, the one that [#choose] would take first.
         public static List<Plan> candidates(DeviceProperties device, Shape shape) {
-            return ProductPlan.candidates(all(List.of(Tile.values()), shape), plan -> plan.cost(device, shape));
+            return candidates(device, TILES, shape);
+        }
+
+        static List<Plan> candidates(DeviceProperties device, List<Tile> tiles, Shape shape) {
+            return ProductPlan.candidates(all(tiles, shape), plan -> plan.cost(device, shape));
         }
 
         private static List<Plan> all(List<Tile> tiles, Shape shape) {
@@ -165,7 +173,9 @@ public final class WarpgroupMatMul implements GpuKernel {
             return tile.m == 64;
         }
 
-        @Override
+        /// C = epilogue(op(A) op(B)), as [MatMul] has it.
+        ///
+        /// @param workspace at least [#workspaceBytes], or null if that is 0
         public GpuKernel bind(
                 KernelLibrary library,
                 Shape shape,
@@ -177,17 +187,18 @@ public final class WarpgroupMatMul implements GpuKernel {
             return new WarpgroupMatMul(library, this, shape, a, b, c, 1, epilogue, workspace);
         }
 
-        /// In multiply-adds of a multiprocessor: the products of all rounds, or the reads of all steps where these
-        /// take longer; and the reduction.
+        /// In multiply-adds of a multiprocessor: the products of all rounds, or the reads of all steps and the
+        /// writes
+        /// of C where these take longer; and the reduction.
         private double cost(DeviceProperties device, Shape shape) {
             int steps = Math.ceilDiv(Math.ceilDiv(shape.k(), TILE_K), splits);
             long items = items(tile, splits, shape);
             double rounds = Math.ceilDiv(items, clusters(device, tile));
             double ends = overlaps() ? 1 : rounds;
             double products = (rounds * steps * TILE_K + ends * OVERHEAD) * tile.m * tile.n;
-            double reads =
-                    (double) items * tile.blocks * steps * tile.stepBytes() * PER_BYTE / device.multiprocessors();
-            return Math.max(products, reads) + MatMulPlan.reductionCost(device, splits, shape.m(), shape.n());
+            double bytes = (double) items * tile.blocks * (steps * tile.stepBytes() + tile.m * tile.n * Short.BYTES);
+            double moved = bytes * PER_BYTE / device.multiprocessors();
+            return Math.max(products, moved) + MatMulPlan.reductionCost(device, splits, shape.m(), shape.n());
         }
 
         @Override
@@ -351,7 +362,7 @@ public final class WarpgroupMatMul implements GpuKernel {
         for (String epilogue : MatMul.EPILOGUES) {
             for (boolean transposeA : new boolean[] {false, true}) {
                 for (boolean transposeB : new boolean[] {false, true}) {
-                    for (Tile tile : Tile.values()) {
+                    for (Tile tile : TILES) {
                         variants.add(variant(tile, transposeA, transposeB, epilogue));
                     }
                 }

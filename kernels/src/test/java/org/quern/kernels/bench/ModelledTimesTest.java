@@ -13,6 +13,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.quern.kernels.bench.ModelledTimes.Side;
 import org.quern.kernels.bench.Product.Ending;
 import org.quern.kernels.cuda.Attention;
+import org.quern.kernels.cuda.Fp8MatMul;
 import org.quern.kernels.cuda.MatMul.Shape;
 import org.quern.kernels.cuda.MatMulPlan;
 import org.quern.kernels.cuda.ProductPlan;
@@ -30,7 +31,9 @@ class ModelledTimesTest {
                 new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.N256_PAIR, 1),
                 new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.N256_PAIR, 3),
                 new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.TURNS_PAIR, 1),
-                new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.TURNS_PAIR, 2));
+                new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.TURNS_PAIR, 2),
+                new Fp8MatMul.Plan(WarpgroupMatMul.Tile.N128, 1),
+                new Fp8MatMul.Plan(WarpgroupMatMul.Tile.N192_PAIR, 3));
     }
 
     @ParameterizedTest
@@ -87,6 +90,7 @@ class ModelledTimesTest {
                 .contains(
                         modelled.line(BenchmarkCatalog.products().getFirst()),
                         modelled.tiles(BenchmarkCatalog.products().getFirst()),
+                        modelled.line(MatMulBenchmarks.LAYERS.getFirst()),
                         modelled.line(AttentionBenchmarks.TRAININGS.getFirst(), 0));
     }
 
