@@ -21,6 +21,7 @@ import org.quern.gpu.DeviceProperties;
 import org.quern.kernels.bench.Product;
 import org.quern.kernels.bench.ProductTuner;
 import org.quern.kernels.bench.ProductTuner.Tuned;
+import org.quern.kernels.cuda.Fp8MatMul;
 import org.quern.kernels.cuda.KernelDevice;
 import org.quern.kernels.cuda.LoadedKernels;
 import org.quern.kernels.cuda.MatMul;
@@ -129,7 +130,9 @@ final class KernelTuning {
                 products.stream().filter(product -> seen.add(product.shape())).toList();
         return providers.stream()
                 .filter(provider -> !provider.needsWarpgroups() || warpgroups)
-                .flatMap(provider -> shapes.stream().map(product -> new Task(product, provider)))
+                .flatMap(provider -> shapes.stream()
+                        .filter(product -> provider != KernelProvider.FP8 || product.mayBeInBytes())
+                        .map(product -> new Task(product, provider)))
                 .toList();
     }
 
@@ -164,7 +167,8 @@ final class KernelTuning {
     private static String hash() {
         try {
             MessageDigest digest = MessageDigest.getInstance("SHA-256");
-            Stream.concat(MatMul.variants().stream(), WarpgroupMatMul.variants().stream())
+            Stream.of(MatMul.variants(), WarpgroupMatMul.variants(), Fp8MatMul.variants())
+                    .flatMap(List::stream)
                     .map(PtxTemplate::expand)
                     .forEach(text -> digest.update(text.getBytes(StandardCharsets.UTF_8)));
             return HexFormat.of().formatHex(digest.digest(), 0, 8);
@@ -175,9 +179,13 @@ final class KernelTuning {
 
     private List<? extends ProductPlan> candidates(Task task) {
         DeviceProperties properties = kernels.library().device();
-        return task.provider == KernelProvider.WARPGROUPS
-                ? WarpgroupMatMul.Plan.candidates(properties, task.product.shape())
-                : MatMulPlan.candidates(properties, task.product.shape());
+        Shape shape = task.product.shape();
+        return switch (task.provider) {
+            case PTX -> MatMulPlan.candidates(properties, shape);
+            case WARPGROUPS -> WarpgroupMatMul.Plan.candidates(properties, shape);
+            case FP8 -> Fp8MatMul.Plan.candidates(properties, shape.m(), shape.n(), shape.k());
+            case LIBRARY -> throw new IllegalArgumentException("cuBLAS chooses for itself");
+        };
     }
 
     /// Of the fastest plan; empty if none is right.

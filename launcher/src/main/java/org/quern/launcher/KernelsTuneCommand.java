@@ -30,7 +30,8 @@ import picocli.CommandLine.Spec;
         })
 final class KernelsTuneCommand implements Callable<Integer> {
     /// The fastest first.
-    static final List<KernelProvider> PROVIDERS = List.of(KernelProvider.WARPGROUPS, KernelProvider.PTX);
+    static final List<KernelProvider> PROVIDERS =
+            List.of(KernelProvider.WARPGROUPS, KernelProvider.PTX, KernelProvider.FP8);
 
     @Mixin
     private DeviceOption device;

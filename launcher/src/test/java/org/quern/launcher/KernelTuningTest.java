@@ -70,19 +70,20 @@ class KernelTuningTest {
         List<String> before = rows();
         assertThat(results)
                 .extracting(KernelTuning.Result::provider)
-                .containsExactly(KernelProvider.WARPGROUPS, KernelProvider.PTX);
+                .containsExactly(KernelProvider.WARPGROUPS, KernelProvider.PTX, KernelProvider.FP8);
         assertThat(results)
                 .allMatch(result -> result.best().isPresent()
                         && result.refusals().isEmpty()
                         && result.product().equals("matmul first, nt 64x64x64, bias"));
-        assertThat(before).hasSize(2).allMatch(line -> line.startsWith("| first, matmul nt 64x64x64 | "));
+        assertThat(before).hasSize(3).allMatch(line -> line.startsWith("| first, matmul nt 64x64x64 | "));
         assertThat(run("1", Duration.ofHours(1), FIRST, SECOND)).isTrue();
-        assertThat(rows()).hasSize(4).contains(before.toArray(String[]::new));
+        assertThat(rows()).hasSize(6).contains(before.toArray(String[]::new));
         assertThat(results)
                 .extracting(KernelTuning.Result::sizes)
-                .containsExactly("nt 64x64x64", "tn 72x64x128", "nt 64x64x64", "tn 72x64x128");
+                .containsExactly(
+                        "nt 64x64x64", "tn 72x64x128", "nt 64x64x64", "tn 72x64x128", "nt 64x64x64", "tn 72x64x128");
         TunedPlans table = TunedPlans.read(table());
-        assertThat(table.products()).hasSize(4);
+        assertThat(table.products()).hasSize(6);
         assertThat(table.row(KernelProvider.WARPGROUPS, SECOND.shape())).isPresent();
         assertThat(table.row(KernelProvider.PTX, SECOND.shape())).hasValueSatisfying(row -> {
             assertThat(row.plans()).isPositive();
@@ -95,7 +96,7 @@ class KernelTuningTest {
     void beginsNothingAfterItsTime() {
         assertThat(run("1", Duration.ZERO, FIRST, SECOND)).isTrue();
         assertThat(rows()).isEmpty();
-        assertThat(lines).last().isEqualTo("to do   4 products: the same command goes on with them");
+        assertThat(lines).last().isEqualTo("to do   6 products: the same command goes on with them");
         assertThat(table()).doesNotExist();
     }
 
@@ -105,7 +106,7 @@ class KernelTuningTest {
         run("2", Duration.ofHours(1), FIRST);
         TunedPlans table = TunedPlans.read(table());
         assertThat(table.driver()).isEqualTo("2");
-        assertThat(table.products()).hasSize(2);
+        assertThat(table.products()).hasSize(3);
         assertThat(Files.list(folder)).hasSize(1);
     }
 }

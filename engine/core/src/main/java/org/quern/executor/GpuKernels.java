@@ -405,9 +405,7 @@ final class GpuKernels {
     private static Fp8MatMul.Plan plan(DeviceProperties device, Op.QuantizedMatMul op) {
         Op.MatMul product = op.product();
         return TunedPlans.of(device)
-                .fp8(
-                        device,
-                        new MatMul.Shape(op.m(), op.n(), op.k(), product.transposeA(), product.transposeB()));
+                .fp8(device, new MatMul.Shape(op.m(), op.n(), op.k(), product.transposeA(), product.transposeB()));
     }
 
     private Fp8Matrix operand(Node node, Op.QuantizedMatMul op, int index, int rows) {

@@ -11,6 +11,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.quern.base.QuernException;
 import org.quern.gpu.DeviceProperties;
 import org.quern.gpu.ExampleDevices;
+import org.quern.kernels.cuda.Fp8MatMul;
 import org.quern.kernels.cuda.MatMul.Shape;
 import org.quern.kernels.cuda.MatMulPlan;
 import org.quern.kernels.cuda.WarpgroupMatMul;
@@ -34,15 +35,22 @@ class TunedPlansTest {
 
     @Test
     void whatWasMeasuredIsTaken() {
-        TunedPlans plans =
-                table(row(KernelProvider.PTX, SHAPE, "SMALL", 7), row(KernelProvider.WARPGROUPS, SHAPE, "N64", 5));
+        TunedPlans plans = table(
+                row(KernelProvider.PTX, SHAPE, "SMALL", 7),
+                row(KernelProvider.WARPGROUPS, SHAPE, "N64", 5),
+                row(KernelProvider.FP8, SHAPE, "N128", 3));
         assertThat(plans.warps(DEVICE, SHAPE)).isEqualTo(new MatMulPlan(MatMulPlan.Tile.SMALL, 7));
         assertThat(plans.warpgroups(DEVICE, SHAPE)).isEqualTo(new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.N64, 5));
+        assertThat(plans.fp8(DEVICE, SHAPE)).isEqualTo(new Fp8MatMul.Plan(WarpgroupMatMul.Tile.N128, 3));
     }
 
     @Test
     void elseTheModelChooses() {
-        TunedPlans plans = table(row(KernelProvider.PTX, SHAPE, "a tile of before", 7));
+        TunedPlans plans = table(
+                row(KernelProvider.PTX, SHAPE, "a tile of before", 7),
+                // One that there is, but not for such floats.
+                row(KernelProvider.FP8, SHAPE, "N256", 1));
+        assertThat(plans.fp8(DEVICE, SHAPE)).isEqualTo(Fp8MatMul.Plan.choose(DEVICE, SHAPE.m(), SHAPE.n(), SHAPE.k()));
         MatMulPlan model = MatMulPlan.choose(DEVICE, SHAPE.m(), SHAPE.n(), SHAPE.k());
         assertThat(plans.warps(DEVICE, SHAPE)).isEqualTo(model);
         assertThat(plans.warps(DEVICE, OTHER)).isEqualTo(model);

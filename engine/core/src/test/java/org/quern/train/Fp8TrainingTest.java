@@ -21,7 +21,8 @@ class Fp8TrainingTest {
     private static final String GPT2 = "model={architecture: gpt2, " + SHAPE + "num_key_value_heads: 4}";
     private static final int STEPS = 12;
 
-    /// How far losses may be from those of brain floats, in percent. A product of rounded numbers is off by about 3 %
+    /// How far losses may be from those of brain floats, in percent. A product of rounded numbers is off by
+    /// about 3 %
     /// of its terms, by chance up or down, and so are gradients; what that does to a loss that falls by a half is
     /// seen, not derived.
     private static final double LOSS_BOUND = 2;
@@ -55,6 +56,17 @@ class Fp8TrainingTest {
         tiny.trainUntil(2, "parts", overrides);
         tiny.train("parts", overrides);
         tiny.assertSameBits("whole", "parts", 4);
+    }
+
+    /// What is computed again becomes the same floats of 8 bits again.
+    @ParameterizedTest
+    @ValueSource(strings = {"activations", "block"})
+    void recomputationChangesNoBit(String recompute) {
+        TinyRun tiny = new TinyRun(folder);
+        String[] overrides = {GPT2, "run.device=emulated", "kernels.provider=fp8", "train.steps=3"};
+        tiny.train("kept", with(overrides, "train.recompute=none"));
+        tiny.train("again", with(overrides, "train.recompute=" + recompute));
+        tiny.assertSameBits("kept", "again", 3);
     }
 
     @Test

@@ -22,6 +22,7 @@ public final class BenchmarkMemory {
     private final DeviceArena arena;
     private final GpuStream stream;
     private final SplittableRandom random;
+    private boolean coarse;
     private long allocated;
 
     BenchmarkMemory(DeviceArena arena, GpuStream stream, long seed) {
@@ -39,14 +40,27 @@ public final class BenchmarkMemory {
         return numbers;
     }
 
+    /// From here on, brain floats are such as floats of 8 bits can hold, of either type: with few bits, and 0 where
+    /// they are far below the others.
+    void coarse() {
+        coarse = true;
+    }
+
     /// Normally distributed brain floats.
     public DeviceMemory bf16(long count, double deviation) {
         short[] drawn = new short[(int) Math.min(count, DRAWN)];
         int first = random.nextInt(DRAWN);
         for (int i = 0; i < drawn.length; i++) {
-            drawn[i] = Bf16.bits((float) (NORMAL[(first + i) % DRAWN] * deviation));
+            float number = NORMAL[(first + i) % DRAWN];
+            float value = (float) (number * deviation);
+            drawn[i] = Bf16.bits(!coarse ? value : Math.abs(number) < 0x1p-8 ? 0 : coarse(value));
         }
         return filled(MemorySegment.ofArray(drawn), count * Short.BYTES);
+    }
+
+    /// Rounded to 2 bits behind the point.
+    private static float coarse(float number) {
+        return Float.intBitsToFloat(Float.floatToRawIntBits(number) + (1 << 20) & -1 << 21);
     }
 
     /// Normally distributed floats.

@@ -21,11 +21,6 @@ final class MatMulBenchmarks {
 
     /// A linear layer: outputs = inputs weights^T.
     record Layer(String name, int rows, int outputs, int inputs, Ending ending) {
-        /// Whether it is one of those that floats of 8 bits may do for.
-        boolean isOfBlocks() {
-            return !name.endsWith("head");
-        }
-
         Stream<Product> products() {
             return Stream.of(
                     new Product(name + " forward", new Shape(rows, outputs, inputs, false, true), ending),
@@ -136,8 +131,8 @@ final class MatMulBenchmarks {
                         .bind(kernels, memory));
         libraries.put(
                 "fp8",
-                (kernels, memory) -> product.by(plans.fp8(kernels.device(), product.shape()))
-                        .bind(kernels, memory));
+                (kernels, memory) ->
+                        product.by(plans.fp8(kernels.device(), product.shape())).bind(kernels, memory));
         return libraries;
     }
 

@@ -149,7 +149,7 @@ public final class ModelledTimes {
                 |---|---|---|---|--:|--:|--:|--:|--:|
                 """.formatted(DeviceRates.H100.ofBytes().matrixFlopPerSecond() / 1e12));
         MatMulBenchmarks.LAYERS.stream()
-                .filter(MatMulBenchmarks.Layer::isOfBlocks)
+                .filter(layer -> layer.products().allMatch(Product::mayBeInBytes))
                 .forEach(layer -> text.append(modelled.line(layer)).append('\n'));
         return text.toString();
     }

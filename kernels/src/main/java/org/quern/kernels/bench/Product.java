@@ -49,6 +49,11 @@ public record Product(String use, Shape shape, Ending ending) {
         return (shape.transposeA() ? "t" : "n") + (shape.transposeB() ? "t" : "n");
     }
 
+    /// Whether floats of 8 bits may do for it: it is no head's.
+    public boolean mayBeInBytes() {
+        return !use.contains(" head ");
+    }
+
     /// Operations that it takes.
     public double flop() {
         return 2.0 * shape.m() * shape.n() * shape.k();

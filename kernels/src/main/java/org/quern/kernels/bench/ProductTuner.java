@@ -13,6 +13,7 @@ import org.quern.gpu.GpuException;
 import org.quern.gpu.GpuStream;
 import org.quern.kernels.bench.KernelBenchmark.Setup;
 import org.quern.kernels.check.Bf16;
+import org.quern.kernels.cuda.Fp8MatMul;
 import org.quern.kernels.cuda.KernelDevice;
 import org.quern.kernels.cuda.MatMul.Epilogue;
 import org.quern.kernels.cuda.MatMul.Matrix;
@@ -31,7 +32,10 @@ public final class ProductTuner implements AutoCloseable {
 
     private static final double BF16_ULP = 1.0 / 128;
     /// What another order of sums makes of numbers near 1 whose terms are.
-    private static final double ROUNDING = 2e-3;
+    static final double ROUNDING = 2e-3;
+    /// What the bits that tensor cores cut off of sums of floats of 8 bits make of them, for each root of
+    /// their terms.
+    private static final double SHORT_SUMS = 0x1p-11;
 
     private final KernelDevice device;
     private final Stopwatch stopwatch;
@@ -68,15 +72,21 @@ public final class ProductTuner implements AutoCloseable {
         this.stopwatch = stopwatch;
     }
 
+    /// Plans in floats of 8 bits are tried on numbers that such floats hold, so that plain kernels give the same.
+    ///
+    /// @param plans all in such floats, or none
     /// @throws GpuException if the device stopped working
     public Tuned tune(Product product, List<? extends ProductPlan> plans) {
-        float[] expected = result(product, reference(product));
+        boolean inBytes = plans.getFirst() instanceof Fp8MatMul.Plan;
+        double rounding =
+                inBytes ? ROUNDING + SHORT_SUMS * Math.sqrt(product.shape().k()) : ROUNDING;
+        float[] expected = result(product, reference(product), inBytes);
         List<Tried> tried = new ArrayList<>();
         Map<String, String> refusals = new LinkedHashMap<>();
         for (ProductPlan plan : plans) {
             String name = "%s, k in %d".formatted(plan.tileName(), plan.splits());
             try {
-                String difference = difference(product.shape().n(), expected, result(product, plan));
+                String difference = difference(product.shape().n(), rounding, expected, result(product, plan, inBytes));
                 if (difference == null) {
                     tried.add(new Tried(plan, stopwatch.time(product.by(plan), FIRST_PART * seconds)));
                 } else {
@@ -100,11 +110,14 @@ public final class ProductTuner implements AutoCloseable {
     }
 
     /// Some rows of C after one launch; from the same numbers whatever the plan.
-    private float[] result(Product product, ProductPlan plan) {
+    private float[] result(Product product, ProductPlan plan, boolean inBytes) {
         try (DeviceArena arena = device.gpu().arena();
                 GpuStream stream = device.gpu().stream();
                 Arena host = Arena.ofConfined()) {
             BenchmarkMemory memory = new BenchmarkMemory(arena, stream, 1);
+            if (inBytes) {
+                memory.coarse();
+            }
             Product.Buffers buffers = product.buffers(memory);
             product.bind(plan, device.library(), memory, buffers).launch(stream);
             boolean isFloat = buffers.epilogue() instanceof Epilogue.StoreF32;
@@ -132,9 +145,9 @@ public final class ProductTuner implements AutoCloseable {
     }
 
     /// In what a result differs by more than roundings; null if it does not.
-    static String difference(int columns, float[] expected, float[] actual) {
+    static String difference(int columns, double rounding, float[] expected, float[] actual) {
         for (int i = 0; i < expected.length; i++) {
-            double most = ROUNDING + BF16_ULP * Math.abs(expected[i]);
+            double most = rounding + BF16_ULP * Math.abs(expected[i]);
             if (!(Math.abs(actual[i] - expected[i]) <= most)) {
                 return "gives %s instead of %s in column %d".formatted(actual[i], expected[i], i % columns);
             }

@@ -12,6 +12,7 @@ import org.quern.gpu.EmulatedGpu;
 import org.quern.kernels.bench.Product.Ending;
 import org.quern.kernels.bench.ProductTuner.Tried;
 import org.quern.kernels.bench.ProductTuner.Tuned;
+import org.quern.kernels.cuda.Fp8MatMul;
 import org.quern.kernels.cuda.KernelDevice;
 import org.quern.kernels.cuda.LoadedKernels;
 import org.quern.kernels.cuda.MatMul.Shape;
@@ -52,6 +53,17 @@ class ProductTunerTest {
                 .containsExactly(plans.get(3), plans.get(0), plans.get(2), plans.get(1));
     }
 
+    @ParameterizedTest
+    @EnumSource(Ending.class)
+    void plansInFloatsOf8BitsAreRight(Ending ending) {
+        List<ProductPlan> plans = List.of(
+                new Fp8MatMul.Plan(WarpgroupMatMul.Tile.N192_PAIR, 1),
+                new Fp8MatMul.Plan(WarpgroupMatMul.Tile.N128, 2));
+        Tuned tuned = tune(Options.Device.SM_90, product(ending), plans, 2, 1, 1, 2);
+        assertThat(tuned.refusals()).isEmpty();
+        assertThat(tuned.tried()).extracting(Tried::plan).containsExactly(plans.get(1), plans.get(0));
+    }
+
     @Test
     void whatTheDeviceLacksIsNamed() {
         Tuned tuned = tune(
@@ -70,11 +82,11 @@ class ProductTunerTest {
     @Test
     void aDifferenceIsMoreThanRoundings() {
         float[] expected = {0, 1, -100};
-        assertThat(ProductTuner.difference(72, expected, new float[] {1e-3f, 1.005f, -100.5f}))
+        assertThat(ProductTuner.difference(72, ProductTuner.ROUNDING, expected, new float[] {1e-3f, 1.005f, -100.5f}))
                 .isNull();
-        assertThat(ProductTuner.difference(2, expected, new float[] {0, 1, -102}))
+        assertThat(ProductTuner.difference(2, ProductTuner.ROUNDING, expected, new float[] {0, 1, -102}))
                 .isEqualTo("gives -102.0 instead of -100.0 in column 0");
-        assertThat(ProductTuner.difference(72, expected, new float[] {0, Float.NaN, -100}))
+        assertThat(ProductTuner.difference(72, ProductTuner.ROUNDING, expected, new float[] {0, Float.NaN, -100}))
                 .contains("NaN");
     }
 }
