@@ -16,7 +16,7 @@ final class Barrier {
     /// Threads that must come; 0 while nobody is here.
     private int expected;
     private int arrived;
-    /// By warp, the lanes that have come.
+    /// By warp, the lanes that have come, since all of them did if it comes more than once.
     private final int[] lanes;
     /// The join of the clocks of those that have come.
     private final int[] clock;
@@ -69,11 +69,15 @@ final class Barrier {
                     "barrier %d is for %d threads here, while others wait in it for %d"
                             .formatted(id, threads, expected));
         }
+        if (lanes[warp.index] == warp.live) {
+            // It came before without waiting, and counts again.
+            lanes[warp.index] = 0;
+        }
         if ((lanes[warp.index] & mask) != 0) {
             throw warp.fault(
                     BARRIER,
                     lane,
-                    "%s arrive a second time at barrier %d, which is not complete"
+                    "%s arrive a second time at barrier %d, which is not complete, before the rest of their warp"
                             .formatted(Warp.lanes(lanes[warp.index] & mask), id));
         }
         lanes[warp.index] |= mask;
