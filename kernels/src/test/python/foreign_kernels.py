@@ -36,7 +36,7 @@ VERSION = "3.8.0"
 
 @triton.jit
 def matmul(a, b, c, m, n, k, TILE_M: tl.constexpr, TILE_N: tl.constexpr, TILE_K: tl.constexpr, B_ROWS: tl.constexpr):
-    """C = A B, rows one after the other; with B_ROWS, B is given as rows of columns (n x k)."""
+    """C = A B, rows one after the other, n and k multiples of 16; with B_ROWS, B is given as n x k."""
     rows = tl.program_id(0) * TILE_M + tl.arange(0, TILE_M)
     columns = tl.program_id(1) * TILE_N + tl.arange(0, TILE_N)
     sum = tl.zeros((TILE_M, TILE_N), tl.float32)
@@ -166,7 +166,8 @@ def clustered(a, b, c, m, n, k, TILE_M: gl.constexpr, TILE_N: gl.constexpr, TILE
 
 def write(folder, name, architecture, source, function, signature, constants, **options):
     arguments = function.arg_names
-    aligned = {(i,): [["tt.divisibility", 16]] for i, a in enumerate(arguments) if signature.get(a, "").startswith("*")}
+    multiples = [a for a in arguments if signature.get(a, "").startswith("*") or a in "nk" and signature.get(a) == "i32"]
+    aligned = {(arguments.index(a),): [["tt.divisibility", 16]] for a in multiples}
     kernel = triton.compile(
         source(
             fn=function,
