@@ -16,7 +16,7 @@ The operations and their keys:
 
     matmul              layout nt: [m, k] [n, k]^T, nn: [m, k] [k, n], tn: [k, m]^T [k, n];
                         epilogue none, bias, gelu (of the sum with the bias), gelu_gradient (the product is the
-                        gradient of GELU's result) or residual (added)
+                        gradient of GELU's result), residual (added) or accumulate (added to what is there, fp32)
     attention           batch, length, heads, kv_heads, head_size; causal; the flash and the cuDNN kernel
     attention_gradient  the same; of query, key and value
     layer_norm, rms_norm, add_layer_norm, add_rms_norm, layer_norm_gradient, rms_norm_gradient      rows, columns
@@ -75,6 +75,17 @@ def matmul(tensors, layout, m, n, k, epilogue="none"):
     out = tensors(m, n)
     if epilogue == "none":
         return {"mm": lambda: torch.mm(a, b, out=out)}
+    if epilogue == "accumulate":
+        total = tensors(m, n, dtype=torch.float32)
+
+        def accumulate():
+            return torch.addmm(total, a, b, out_dtype=torch.float32, out=total)
+
+        try:
+            accumulate()
+        except (RuntimeError, TypeError):  # a GPU and PyTorch 2.8 can: the product alone
+            return {"mm": lambda: torch.mm(a, b, out=out)}
+        return {"addmm": accumulate}
     if epilogue == "residual":
         residual = tensors(m, n)
         return {"addmm": lambda: torch.addmm(residual, a, b, out=out)}
@@ -273,6 +284,10 @@ OPERATIONS = {
 }  # fmt: skip
 
 
+def first_line(error):
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 class Clock:
     """Times calls on a device."""
 
@@ -309,7 +324,7 @@ class Clock:
                 for call in calls:
                     call()
         except RuntimeError as e:
-            print(f"not captured: {str(e).splitlines()[0]}", file=sys.stderr)
+            print(f"not captured: {first_line(e)}", file=sys.stderr)
             return lambda: [call() for call in calls]
         return graph.replay
 
@@ -336,8 +351,8 @@ def answer(clock, question):
     for way, calls in ways.items():
         try:
             times[way] = clock.times(calls, seconds / len(ways))
-        except RuntimeError as e:  # such as: no kernel of this backend for this shape
-            errors.append(f"{way}: {str(e).splitlines()[0]}")
+        except (RuntimeError, TypeError) as e:  # such as: no kernel of this backend for this shape
+            errors.append(f"{way}: {first_line(e)}")
     return {"times": times} if times else {"error": "; ".join(errors) or "no way to do it"}
 
 
@@ -356,9 +371,10 @@ def main():
         try:
             result = answer(clock, json.loads(line))
         except (KeyError, TypeError, ValueError, RuntimeError) as e:
-            result = {"error": f"{type(e).__name__}: {str(e).splitlines()[0] if str(e) else ''}"}
+            result = {"error": f"{type(e).__name__}: {first_line(e)}"}
         print(json.dumps(result), flush=True)
         if clock.cuda:
+            torch.cuda.synchronize()  # ends this process if the device does not work any more in it
             torch.cuda.empty_cache()
 
 

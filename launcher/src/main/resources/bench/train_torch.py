@@ -1,5 +1,6 @@
-# PyTorch's side of `quern bench train`: the same model, batches and optimiser, eager and compiled. Takes the sizes as
+# PyTorch's side of `quern bench train`: the same model, batches and optimiser, compiled and eager. Takes the sizes as
 # JSON, and prints a line of JSON for each way: {"way", "seconds": [of each step], "memory": bytes} or {"way", "error"}.
+import gc
 import json
 import sys
 import time
@@ -110,12 +111,14 @@ torch.set_float32_matmul_precision("high")
 if asked["threads"]:
     torch.set_num_threads(asked["threads"])
 print(json.dumps({"torch": torch.__version__}), flush=True)
-for way in ("eager", "compiled"):
-    if on_gpu:
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats(device)
+for way in ("compiled", "eager"):
     try:
+        if on_gpu:
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats(device)
         answer = measure(way == "compiled")
     except Exception as error:  # out of memory, no compiler: the other way may work
-        answer = {"error": str(error).strip().splitlines()[0]}
+        answer = {"error": (str(error).strip().splitlines() or [type(error).__name__])[0]}
     print(json.dumps({"way": way} | answer), flush=True)
+    torch.compiler.reset()  # what was compiled keeps its model
+    gc.collect()

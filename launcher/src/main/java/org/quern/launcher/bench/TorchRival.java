@@ -25,11 +25,16 @@ public final class TorchRival implements Rival, AutoCloseable {
     private static final String SCRIPT = "/python/bench_kernels.py";
     private static final int SECONDS_TO_END = 10;
 
+    private static final int MOST_STARTS = 3;
+
+    private final String python;
+    private final String device;
     private final String command;
-    private final Process process;
-    private final BufferedWriter questions;
-    private final BufferedReader answers;
     private final String version;
+    private Process process;
+    private BufferedWriter questions;
+    private BufferedReader answers;
+    private int starts;
 
     /// Starts it.
     ///
@@ -37,7 +42,15 @@ public final class TorchRival implements Rival, AutoCloseable {
     /// @param device `cuda:0` or `cpu`
     /// @throws GpuException if it cannot be started, or has no torch or no GPU
     public TorchRival(String python, String device) {
+        this.python = python;
+        this.device = device;
         command = python + " " + SCRIPT.substring(SCRIPT.lastIndexOf('/') + 1);
+        version = start();
+    }
+
+    /// @return PyTorch's version
+    private String start() {
+        starts++;
         try (InputStream script = KernelBenchmark.class.getResourceAsStream(SCRIPT)) {
             String text = new String(Objects.requireNonNull(script, SCRIPT).readAllBytes(), StandardCharsets.UTF_8);
             process = new ProcessBuilder(python, "-c", text, "--device", device)
@@ -49,8 +62,7 @@ public final class TorchRival implements Rival, AutoCloseable {
         }
         questions = process.outputWriter(StandardCharsets.UTF_8);
         answers = process.inputReader(StandardCharsets.UTF_8);
-        JsonNode hello = answer();
-        version = hello.path("torch").asString("of unknown version");
+        return answer().path("torch").asString("of unknown version");
     }
 
     @Override
@@ -70,14 +82,7 @@ public final class TorchRival implements Rival, AutoCloseable {
         }
         Map<String, Object> question = new LinkedHashMap<>(benchmark.question());
         question.put("seconds", seconds);
-        try {
-            questions.write(Json.MAPPER.writeValueAsString(question));
-            questions.newLine();
-            questions.flush();
-        } catch (IOException e) {
-            throw ended(e);
-        }
-        JsonNode answer = answer();
+        JsonNode answer = ask(Json.MAPPER.writeValueAsString(question));
         if (answer.has("error")) {
             throw new GpuException(answer.get("error").asString());
         }
@@ -90,23 +95,50 @@ public final class TorchRival implements Rival, AutoCloseable {
         return times;
     }
 
+    /// Once more where it ended, as it does after an answer that broke the device for it.
+    private JsonNode ask(String question) {
+        try {
+            return askOnce(question);
+        } catch (Ended e) {
+            if (starts == MOST_STARTS) {
+                throw e;
+            }
+            start();
+            return askOnce(question);
+        }
+    }
+
+    private JsonNode askOnce(String question) {
+        try {
+            questions.write(question);
+            questions.newLine();
+            questions.flush();
+        } catch (IOException e) {
+            throw new Ended(command, e);
+        }
+        return answer();
+    }
+
     private JsonNode answer() {
         try {
             String line = answers.readLine();
             if (line == null) {
-                throw ended(null);
+                throw new Ended(command, null);
             }
             return Json.MAPPER.readTree(line);
         } catch (IOException e) {
-            throw ended(e);
+            throw new Ended(command, e);
         } catch (JacksonException e) {
             throw new GpuException("%s printed no JSON: %s.".formatted(command, e.getOriginalMessage()), e);
         }
     }
 
-    private GpuException ended(IOException cause) {
-        return new GpuException(
-                command + " ended; what it printed is above. It needs torch, and a GPU that torch can use.", cause);
+    private static final class Ended extends GpuException {
+        private static final long serialVersionUID = 1L;
+
+        Ended(String command, IOException cause) {
+            super(command + " ended; what it printed is above. It needs torch, and a GPU that torch can use.", cause);
+        }
     }
 
     @Override

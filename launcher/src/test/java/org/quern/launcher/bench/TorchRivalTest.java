@@ -34,6 +34,7 @@ class TorchRivalTest {
     @Test
     void asksAndUnderstands() throws IOException {
         String python = python("""
+                test -e "${0%/*}/question" && exit 1
                 echo '{"torch": "2.13"}'
                 read -r question
                 printf '%s' "$question" > "${0%/*}/question"
@@ -58,6 +59,25 @@ class TorchRivalTest {
                     .isInstanceOf(GpuException.class)
                     .hasMessageContaining("ended");
         }
+    }
+
+    @Test
+    void startsAgainWhereTheDeviceFailed() throws IOException {
+        String python = python("""
+                echo x >> "${0%/*}/starts"
+                echo '{"torch": "2.13"}'
+                read -r question
+                echo '{"times": {"torch": [1.0]}}'
+                """);
+        try (TorchRival rival = new TorchRival(python, "cuda:0")) {
+            for (int i = 0; i < 3; i++) {
+                assertThat(rival.time(asking(Map.of("op", "gelu")), 1)).containsOnlyKeys("PyTorch");
+            }
+            assertThatThrownBy(() -> rival.time(asking(Map.of("op", "gelu")), 1))
+                    .isInstanceOf(GpuException.class)
+                    .hasMessageContaining("ended");
+        }
+        assertThat(folder.resolve("starts")).hasContent("x\nx\nx");
     }
 
     @Test
