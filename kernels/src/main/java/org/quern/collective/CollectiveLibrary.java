@@ -15,6 +15,7 @@ import java.lang.invoke.MethodHandle;
 import java.net.URL;
 import java.nio.file.Path;
 import java.util.Optional;
+import org.quern.gpu.IoReason;
 import org.quern.gpu.ShippedLibrary;
 
 /// The functions of `src/main/native/collective.h`, in the library that the build compiled.
@@ -44,7 +45,7 @@ final class CollectiveLibrary {
                 ShippedLibrary.use(resource, "quern-collective", FILE, file -> loaded[0] = new CollectiveLibrary(file));
                 instance = Optional.of(loaded[0]);
             } catch (IOException e) {
-                problem = "%s cannot be extracted: %s".formatted(FILE, e);
+                problem = "%s cannot be extracted: %s".formatted(FILE, IoReason.of(e));
             } catch (IllegalArgumentException e) {
                 problem = "%s cannot be loaded: %s".formatted(FILE, e.getMessage());
             }

@@ -16,8 +16,10 @@ import jcuda.LibUtils;
 /// Loads JCuda's native libraries.
 ///
 /// JCuda would extract each into the folder for temporary files, under a fixed name and without a lock, so that of
-/// several processes that start at once some die of half a library. Here [ShippedLibrary] extracts each, and JCuda is
-/// led there: what lies in the folder of its choice it loads without extracting. Libraries on `java.library.path` win.
+/// several processes that start at once some die of half a library. Here [ShippedLibrary] extracts each, and
+/// JCuda is
+/// led there: what lies in the folder of its choice it loads without extracting. Libraries on
+/// `java.library.path` win.
 public final class JCudaNatives {
     private static final String TEMPORARY = "java.io.tmpdir";
     private static final Object LOCK = new Object();
@@ -83,7 +85,7 @@ public final class JCudaNatives {
             ShippedLibrary.use(resource, platform, file, extracted -> initializeFrom(extracted.getParent(), owner));
             return LOADED;
         } catch (IOException e) {
-            return "%s cannot be extracted: %s".formatted(file, e);
+            return "%s cannot be extracted: %s".formatted(file, IoReason.of(e));
         } catch (GpuException e) {
             return e.getMessage();
         } catch (LinkageError e) {

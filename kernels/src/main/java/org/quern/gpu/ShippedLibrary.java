@@ -48,7 +48,7 @@ public final class ShippedLibrary {
             LOG.warn(
                     "{} cannot keep native libraries ({}): extracting {} for this process only. {} names another folder.",
                     CacheFolder.path(),
-                    e.toString(),
+                    IoReason.of(e),
                     file,
                     CacheFolder.VARIABLE);
             Path temporary = Files.createTempDirectory("quern-natives");

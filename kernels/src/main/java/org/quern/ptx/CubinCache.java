@@ -19,13 +19,14 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.quern.gpu.CacheFolder;
+import org.quern.gpu.IoReason;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /// Assembled modules on the disk, each in a file named by the hash of what it was made from.
 ///
-/// A file is the SHA-256 of the rest, then what each kernel needs, then the cubin. Several processes may use a folder
-/// at once: files appear whole. What the folder refuses is assembled each time.
+/// A file is the SHA-256 of the rest, then what each kernel needs, then the cubin. Several processes may
+/// use a folder at once: files appear whole. What the folder refuses is assembled each time.
 public final class CubinCache {
     private static final Logger LOG = LoggerFactory.getLogger(CubinCache.class);
     /// Changes when the files' format does, or what is asked of the assemblers.
@@ -82,7 +83,7 @@ public final class CubinCache {
         } catch (NoSuchFileException _) {
             return Optional.empty();
         } catch (IOException e) {
-            LOG.warn("{} of {} is not usable ({}): it is assembled again", file, kernel, e.toString());
+            LOG.warn("{} of {} is not usable ({}): it is assembled again", file, kernel, IoReason.of(e));
             return Optional.empty();
         }
     }
@@ -106,7 +107,7 @@ public final class CubinCache {
                 LOG.warn(
                         "{} cannot keep assembled kernels ({}): every start assembles them. {} names another folder.",
                         folder,
-                        e.toString(),
+                        IoReason.of(e),
                         CacheFolder.VARIABLE);
             }
         }

@@ -86,6 +86,7 @@ final class BenchGpuCommand implements Callable<Integer> {
         if (minutes <= 0) {
             throw new ParameterException(spec.commandLine(), "--minutes must be > 0: got " + minutes);
         }
+        device.preferGpu();
         if (device.isEmulated()) {
             throw new ParameterException(
                     spec.commandLine(), "--device: a GPU is measured, the emulator has no time: name cuda or cuda:N");

@@ -42,6 +42,13 @@ final class DeviceOption {
         this.name = Optional.of(name);
     }
 
+    /// For what makes no sense on the emulator: takes a GPU unless something else was asked for.
+    void preferGpu() {
+        if (name.isEmpty()) {
+            name = Optional.of("cuda");
+        }
+    }
+
     boolean isEmulated() {
         return name().equals(EMULATED);
     }

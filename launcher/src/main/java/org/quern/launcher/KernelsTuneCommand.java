@@ -81,6 +81,7 @@ final class KernelsTuneCommand implements Callable<Integer> {
             throw new ParameterException(
                     spec.commandLine(), "--provider: kernels of %s are tuned: got %s".formatted(PROVIDERS, providers));
         }
+        device.preferGpu();
         if (device.isEmulated()) {
             throw new ParameterException(
                     spec.commandLine(), "--device: kernels are tuned on a GPU, the emulator has no time: got emulated");

@@ -161,6 +161,9 @@ class KernelsCommandTest {
                 "kernels check --time-limit soon",
                 "bench",
                 "bench cuda",
+                "bench gpu",
+                "bench gpu --device emulated --output figures",
+                "bench gpu --minutes 0 --output figures",
                 "bench kernels --device cpu",
                 "bench kernels --device emulated --only nothing-has-this-name",
                 "bench kernels --device emulated --torch python",
@@ -171,7 +174,13 @@ class KernelsCommandTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"kernels check --device cuda", "bench kernels --device cuda:1"})
+    @ValueSource(
+            strings = {
+                "kernels check --device cuda",
+                "kernels tune",
+                "bench kernels --device cuda:1",
+                "bench gpu --output figures"
+            })
     void saysThatThereIsNoDriver(String line) {
         assumeThat(CudaDriver.isInstalled()).isFalse();
         assertThat(Main.run(line.split(" "))).isEqualTo(93);

@@ -121,17 +121,13 @@ final class GpuFigures {
         return sizes;
     }
 
-    /// Plans that were left out, and why.
-    List<String> refusedPlans() {
-        List<String> refused = new ArrayList<>();
+    /// Plans that were left out, by the reason.
+    Map<String, List<String>> refusedPlans() {
+        Map<String, List<String>> refused = new LinkedHashMap<>();
         for (JsonNode line : journal.lines(Stage.TUNE)) {
             line.path("refusals")
-                    .forEachEntry((plan, reason) -> refused.add("%s, %s, %s: %s"
-                            .formatted(
-                                    line.path("product").asString(""),
-                                    line.path("provider").asString(""),
-                                    plan,
-                                    reason.asString(""))));
+                    .forEachEntry((plan, reason) -> refused.computeIfAbsent(reason.asString(""), _ -> new ArrayList<>())
+                            .add("%s of %s".formatted(plan, line.path("product").asString(""))));
         }
         return refused;
     }

@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.quern.base.QuernException;
 import org.quern.kernels.bench.Ceilings;
 import org.quern.kernels.bench.ModelledTimes.Limit;
@@ -77,12 +78,18 @@ final class GpuReport {
     }
 
     private String versions() {
-        Optional<String> torch = List.of(Stage.PRODUCTS, Stage.ATTENTION, Stage.MEMORY).stream()
+        List<Stage> stages = List.of(Stage.PRODUCTS, Stage.ATTENTION, Stage.MEMORY);
+        return stages.stream()
                 .flatMap(stage -> figures.last(stage, "torch").stream())
-                .map(version -> version.asString(""))
-                .findFirst();
-        return torch.map("PyTorch %s; flash and cuDNN are its kernels, and its products those of cuBLAS"::formatted)
-                .orElse("nobody was compared: PyTorch did not start, as log.txt says");
+                .findFirst()
+                .map(version -> "PyTorch %s; flash and cuDNN are its kernels, and its products those of cuBLAS"
+                        .formatted(version.asString("")))
+                .orElse(
+                        stages.stream()
+                                        .anyMatch(
+                                                stage -> figures.ceilings(stage).isPresent())
+                                ? "nobody was compared: PyTorch did not start, as log.txt says"
+                                : "nothing was timed");
     }
 
     private void stages() {
@@ -123,10 +130,18 @@ final class GpuReport {
             line("");
             wrong.stream().limit(SHOWN).forEach(one -> line("- %s: %s", cell(one.name()), cell(one.message())));
         }
-        List<String> plans = figures.refusedPlans();
+        Map<String, List<String>> plans = figures.refusedPlans();
         if (!plans.isEmpty()) {
             line("%nPlans of products that are left out:%n");
-            plans.stream().limit(SHOWN).forEach(plan -> line("- %s", cell(plan)));
+            plans.entrySet().stream()
+                    .limit(SHOWN)
+                    .forEach(one -> line(
+                            "- %s: %s%s",
+                            cell(one.getKey()),
+                            cell(one.getValue().getFirst()),
+                            one.getValue().size() == 1
+                                    ? ""
+                                    : ", and %d others".formatted(one.getValue().size() - 1)));
         }
         for (Stage stage : Stage.values()) {
             journal.losses(stage).forEach((what, reason) -> line("%n%s was lost: %s.", cell(what), cell(reason)));
@@ -224,6 +239,9 @@ final class GpuReport {
     }
 
     private void training() {
+        if (Stream.of(Stage.values()).allMatch(stage -> figures.trained(stage).isEmpty())) {
+            return;
+        }
         line("%n#### Training%n");
         line("| | | tokens/s | memory | |");
         line("|---|---|--:|--:|---|");
