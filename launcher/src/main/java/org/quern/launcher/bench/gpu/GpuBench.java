@@ -396,6 +396,9 @@ public final class GpuBench {
                     "--seconds",
                     "" + TUNING_SECONDS,
                     "--json"));
+            if (provider(stage).equals("warpgroups") && !figures.wrongFamilies().contains("fp8")) {
+                arguments.addAll(List.of("--provider", "fp8"));
+            }
             except(over, arguments);
             return arguments;
         }

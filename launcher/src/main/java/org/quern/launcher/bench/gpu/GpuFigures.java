@@ -92,15 +92,15 @@ final class GpuFigures {
     /// The rows of a stage, in the order in which they were measured; of one that was measured again, the last.
     Collection<TimedKernel> kernels(Stage stage) {
         Map<String, TimedKernel> kernels = new LinkedHashMap<>();
-        Map<String, String> plans = wrongPlans();
+        List<WrongPlans> plans = wrongPlans();
         for (JsonNode line : journal.lines(stage)) {
             if (line.has("name")) {
                 TimedKernel kernel = TimedKernel.of(line);
                 Set<String> wrong = wrongWays(kernel.family());
                 kernel = kernel.without(who -> wrong.stream().anyMatch(who::startsWith), "is wrong in the check");
-                for (Map.Entry<String, String> plan : plans.entrySet()) {
-                    if (kernel.name().contains(plan.getKey())) {
-                        kernel = kernel.without(who -> who.startsWith(WGMMA), plan.getValue());
+                for (WrongPlans plan : plans) {
+                    if (kernel.name().contains(plan.sizes())) {
+                        kernel = kernel.without(who -> who.startsWith(plan.way()), plan.reason());
                     }
                 }
                 kernels.put(kernel.name(), kernel);
@@ -109,16 +109,20 @@ final class GpuFigures {
         return kernels.values();
     }
 
-    /// Sizes of products of which no plan gave the right result, and what was wrong.
-    private Map<String, String> wrongPlans() {
-        Map<String, String> sizes = new LinkedHashMap<>();
-        for (JsonNode line : journal.lines(Stage.TUNE)) {
-            if (!line.path("best").isObject()
-                    && !line.path("provider").asString("").equals("PTX")) {
-                sizes.put(line.path("sizes").asString(""), "no plan is right: " + line.path("refusals"));
-            }
-        }
-        return sizes;
+    /// Sizes of which no plan gave the right result.
+    ///
+    /// @param way the kernels, as they are called where they are timed
+    private record WrongPlans(String way, String sizes, String reason) {}
+
+    private List<WrongPlans> wrongPlans() {
+        Map<String, String> ways = Map.of("PTX", TimedKernel.QUERN, "WARPGROUPS", WGMMA, "FP8", FP8);
+        return journal.lines(Stage.TUNE).stream()
+                .filter(line -> !line.path("best").isObject())
+                .map(line -> new WrongPlans(
+                        ways.get(line.path("provider").asString("")),
+                        line.path("sizes").asString(""),
+                        "no plan is right: " + line.path("refusals")))
+                .toList();
     }
 
     /// Plans that were left out, by the reason.

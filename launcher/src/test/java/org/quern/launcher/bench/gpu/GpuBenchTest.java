@@ -37,6 +37,7 @@ class GpuBenchTest {
     private long now;
     private Set<String> wrong = Set.of();
     private Set<String> hanging = Set.of();
+    private String best = "{},'refusals':{}";
     private double row = 2;
     private String driver = "1";
 
@@ -73,7 +74,7 @@ class GpuBenchTest {
                                 .formatted(family, family, wrong.contains(family) ? "FAILED" : "OK"))
                         .toList();
             case "kernels tune" ->
-                List.of("{'product':'qkv','sizes':'nt 1x1x1','provider':'WARPGROUPS','best':{},'refusals':{}}");
+                List.of("{'product':'qkv','sizes':'nt 1x1x1','provider':'WARPGROUPS','best':" + best + "}");
             case "bench kernels" -> {
                 List<String> output = new ArrayList<>();
                 output.add("{'torch':'2.11','ceilings':{'bytes_per_second':3e12,'flop_per_second':8e14,"
@@ -247,6 +248,16 @@ class GpuBenchTest {
         assertThat(commands("bench", "kernels").getFirst()).contains("--without", "wgmma");
         assertThat(commands("kernels", "tune").getFirst()).contains("--provider", "ptx");
         assertThat(commands("bench", "train")).isEmpty();
+    }
+
+    @Test
+    void aProductWithoutARightPlanHasNoTimeByThoseKernels() throws Exception {
+        best = "null,'refusals':{'N256, k in 1':'gives 1 instead of 2'}";
+        assertThat(run(600)).isFalse();
+        assertThat(report())
+                .contains("- gives 1 instead of 2: N256, k in 1 of qkv")
+                .contains("| " + QKV + " | Quern | 3.000 ms |")
+                .contains("| " + LARGEST + " | wgmma | 1.500 ms |");
     }
 
     @Test
