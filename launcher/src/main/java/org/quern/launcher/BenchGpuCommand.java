@@ -105,6 +105,7 @@ final class BenchGpuCommand implements Callable<Integer> {
                 products());
         StageProcess program = new StageProcess(OwnProgram::command, output.resolve("log.txt"));
         Runtime.getRuntime().addShutdownHook(new Thread(program::stop));
+        importTorch();
         ModelledTimes models = new ModelledTimes();
         GpuBench bench = new GpuBench(
                 settings,
@@ -120,6 +121,18 @@ final class BenchGpuCommand implements Callable<Integer> {
         Terminal.error().status("");
         System.out.print(Files.readString(bench.report()));
         return (right ? ExitCode.OK : ExitCode.INTERNAL).code();
+    }
+
+    /// The first import on a machine reads gigabytes: it is over before anything is timed.
+    private void importTorch() {
+        try {
+            new ProcessBuilder(torch, "-c", "import torch")
+                    .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                    .redirectError(ProcessBuilder.Redirect.DISCARD)
+                    .start();
+        } catch (IOException _) {
+            // Where it is to be compared, it says why it cannot be.
+        }
     }
 
     /// What is left of it.

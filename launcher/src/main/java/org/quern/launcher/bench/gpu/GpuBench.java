@@ -35,8 +35,8 @@ public final class GpuBench {
     private static final String TUNED = "tuned.json";
     /// A stage's process is ended so long after the time at which it begins nothing more.
     private static final int GRACE_SECONDS = 8;
-    /// Longer than any kernel or library takes for one row.
-    private static final Duration SILENCE = Duration.ofSeconds(40);
+    /// Longer than PyTorch takes to start, and than any kernel or library for one row.
+    private static final Duration SILENCE = Duration.ofSeconds(60);
     /// Of one stage; then the device is not worth more of it.
     private static final int MOST_LOSSES = 3;
 
