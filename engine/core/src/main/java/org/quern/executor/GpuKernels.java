@@ -121,11 +121,12 @@ final class GpuKernels {
         for (int i = kernels.size() - 1; i >= 0; i--) {
             for (Node node : kernels.get(i).nodes) {
                 for (Node.Output output : node.outputs()) {
-                    if (output.value().state() && seen.add(output.value().name())) {
-                        Optional<GpuKernel> quantize =
-                                tensors.quantize(output.value().name());
-                        Bound changing = kernels.get(i);
-                        quantize.ifPresent(after -> kernels.set(kernels.indexOf(changing), changing.then(after)));
+                    String name = output.value().name();
+                    if (output.value().state() && seen.add(name)) {
+                        Optional<GpuKernel> quantize = tensors.quantize(name);
+                        if (quantize.isPresent()) {
+                            kernels.set(i, kernels.get(i).then(quantize.get()));
+                        }
                     }
                 }
             }

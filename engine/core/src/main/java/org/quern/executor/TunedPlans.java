@@ -192,7 +192,7 @@ public record TunedPlans(
     Optional<Row> nearest(KernelProvider provider, Shape shape) {
         return products.stream()
                 .filter(row -> row.provider == provider
-                        && withTokens(row.shape, 0).equals(withTokens(shape, 0))
+                        && layer(provider, row.shape).equals(layer(provider, shape))
                         && distance(row.shape, shape) <= Math.log(4))
                 .min(Comparator.comparingDouble(row -> distance(row.shape, shape)));
     }
@@ -206,9 +206,11 @@ public record TunedPlans(
         return shape.transposeA() ? shape.k() : shape.m();
     }
 
-    private static Shape withTokens(Shape shape, int tokens) {
+    /// A product, whatever its tokens. Floats of 8 bits are stored along k, however the layer has them.
+    private static Shape layer(KernelProvider provider, Shape shape) {
+        boolean transposeB = shape.transposeB() || provider == KernelProvider.FP8;
         return shape.transposeA()
-                ? new Shape(shape.m(), shape.n(), tokens, true, shape.transposeB())
-                : new Shape(tokens, shape.n(), shape.k(), false, shape.transposeB());
+                ? new Shape(shape.m(), shape.n(), 0, true, transposeB)
+                : new Shape(0, shape.n(), shape.k(), false, transposeB);
     }
 }

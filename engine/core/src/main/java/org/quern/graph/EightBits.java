@@ -10,10 +10,9 @@ import java.util.TreeSet;
 /// Products of linear layers in floats of 8 bits: gradients of what layers give in e5m2, all else in e4m3
 /// (Micikevicius et al., 2022).
 ///
-/// Tensor cores multiply such floats along rows only, so that a tensor may be needed as it is, transposed, or
-/// both. It
-/// is read once for both, before the first product that takes it, and products that take the same numbers share what
-/// it became. Parameters are not the graph's business: executors keep copies of them.
+/// Tensor cores multiply such floats along rows only, so that a tensor may be needed as it is, transposed, or both.
+/// It is read once for both, before the first product that takes it, and products that take the same numbers share
+/// what it became. Parameters are not the graph's business: executors keep copies of them.
 public final class EightBits {
     private final Graph graph;
     private final Copies copies;

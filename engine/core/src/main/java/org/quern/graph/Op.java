@@ -123,9 +123,8 @@ public sealed interface Op {
         }
     }
 
-    /// A [MatMul] of copies that [Quantize] makes, rows along k. Where an input is a parameter, the executor's
-    /// copy of
-    /// it is meant.
+    /// A [MatMul] of copies that [Quantize] makes, rows along k. Where an input is a parameter, the executor's copy
+    /// of it is meant.
     record QuantizedMatMul(MatMul product, int m, int n, int k) implements Op {
         @Override
         public List<Shape> outputShapes(List<Shape> inputs) {
@@ -666,9 +665,8 @@ public sealed interface Op {
         }
     }
 
-    /// Random numbers by which values are rounded to bf16: up with the probability of what is cut off. They
-    /// depend on
-    /// seed, tensor, step and element alone.
+    /// Random numbers by which values are rounded to bf16: up with the probability of what is cut off. They depend
+    /// on seed, tensor, step and element alone.
     ///
     /// @param tensor number of the tensor in the run, below 2^30
     record StochasticRounding(long seed, int tensor) {}

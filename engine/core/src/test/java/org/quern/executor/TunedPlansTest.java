@@ -42,6 +42,9 @@ class TunedPlansTest {
         assertThat(plans.warps(DEVICE, SHAPE)).isEqualTo(new MatMulPlan(MatMulPlan.Tile.SMALL, 7));
         assertThat(plans.warpgroups(DEVICE, SHAPE)).isEqualTo(new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.N64, 5));
         assertThat(plans.fp8(DEVICE, SHAPE)).isEqualTo(new Fp8MatMul.Plan(WarpgroupMatMul.Tile.N128, 3));
+        // Stored the other way round, the weights become the same.
+        assertThat(plans.fp8(DEVICE, OTHER)).isEqualTo(plans.fp8(DEVICE, SHAPE));
+        assertThat(plans.warpgroups(DEVICE, OTHER)).isEqualTo(WarpgroupMatMul.Plan.choose(DEVICE, OTHER));
     }
 
     @Test

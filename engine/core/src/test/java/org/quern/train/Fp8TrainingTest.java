@@ -21,10 +21,9 @@ class Fp8TrainingTest {
     private static final String GPT2 = "model={architecture: gpt2, " + SHAPE + "num_key_value_heads: 4}";
     private static final int STEPS = 12;
 
-    /// How far losses may be from those of brain floats, in percent. A product of rounded numbers is off by
-    /// about 3 %
-    /// of its terms, by chance up or down, and so are gradients; what that does to a loss that falls by a half is
-    /// seen, not derived.
+    /// How far losses may be from those of brain floats, in percent. A product of rounded numbers is off by about
+    /// 3 % of its terms, by chance up or down, and so are gradients; what that does to a loss that falls by a half
+    /// is seen, not derived.
     private static final double LOSS_BOUND = 2;
 
     @TempDir

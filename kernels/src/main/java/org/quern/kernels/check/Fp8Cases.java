@@ -49,6 +49,9 @@ final class Fp8Cases {
                 for (int rest = 1; rest <= 8; rest++) {
                     cases.add(quantize(type, copies, 4 + rest, 64 + rest, Numbers.NORMAL));
                 }
+                for (int rest = 1; rest < 4; rest++) {
+                    cases.add(quantize(type, copies, 4 + rest, 72, Numbers.NORMAL));
+                }
             }
             cases.add(quantize(type, Copies.PLAIN, 3, 16, Numbers.INFINITE));
             cases.add(quantize(type, Copies.BOTH, 3, 16, Numbers.NAN));

@@ -9,9 +9,8 @@ import org.quern.gpu.Launch.Dim;
 import org.quern.ptx.KernelVariant;
 
 /// Brain floats to floats of 8 bits, each square of [Fp8Matrix#BLOCK] rows and columns by a factor of its own: the
-/// largest power of two by which what is largest in it now stays finite. A square has one factor in the matrix
-/// and in its
-/// transpose, so that both are made by reading once.
+/// largest power of two by which what is largest in it now stays finite. A square has one factor in the matrix and
+/// in its transpose, so that both are made by reading once.
 public final class Quantize {
     private static final int WIDEST = 8;
     private static final int THREADS = 512;

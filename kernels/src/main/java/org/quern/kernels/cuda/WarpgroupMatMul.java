@@ -187,9 +187,8 @@ public final class WarpgroupMatMul implements GpuKernel {
             return new WarpgroupMatMul(library, this, shape, a, b, c, 1, epilogue, workspace);
         }
 
-        /// In multiply-adds of a multiprocessor: the products of all rounds, or the reads of all steps and the
-        /// writes
-        /// of C where these take longer; and the reduction.
+        /// In multiply-adds of a multiprocessor: the products of all rounds, or what all steps read and C takes where
+        /// that takes longer; and the reduction.
         private double cost(DeviceProperties device, Shape shape) {
             int steps = Math.ceilDiv(Math.ceilDiv(shape.k(), TILE_K), splits);
             long items = items(tile, splits, shape);

@@ -96,7 +96,7 @@ final class Survivors {
                     "quantize",
                     "add.u32 %t, %column, \\d+;",
                     "a bound within 8 columns, where the columns are a multiple of 8"),
-            missed("quantize", "add.u32 %i, %i, 256;", "the magnitudes of more than 256 blocks, with that kernel"),
+            same("quantize", "@%first st.shared.u32 ", "all lanes of a warp have the same number"),
             same("matmul", "and.b32 %t, %band, 1;", "another order of the tiles"),
             same("norm_gradient", "add.u32 %place, %place, ", "columns and their bound are multiples of 4"),
             missed(
