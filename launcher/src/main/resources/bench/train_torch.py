@@ -107,6 +107,20 @@ def measure(compiled):
     return {"seconds": seconds, "memory": memory}
 
 
+def measure_what_fits(compiled):
+    while True:
+        try:
+            return measure(compiled)
+        except torch.cuda.OutOfMemoryError:
+            if asked["micro_batch"] == 1:
+                raise
+        half = asked["micro_batch"] // 2
+        asked["micro_batch"] = next(size for size in range(half, 0, -1) if asked["global_batch"] % size == 0)
+        torch.compiler.reset()
+        gc.collect()
+        torch.cuda.empty_cache()
+
+
 torch.set_float32_matmul_precision("high")
 if asked["threads"]:
     torch.set_num_threads(asked["threads"])
@@ -116,7 +130,7 @@ for way in ("compiled", "eager"):
         if on_gpu:
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats(device)
-        answer = measure(way == "compiled")
+        answer = measure_what_fits(way == "compiled")
     except Exception as error:  # out of memory, no compiler: the other way may work
         answer = {"error": (str(error).strip().splitlines() or [type(error).__name__])[0]}
     print(json.dumps({"way": way} | answer), flush=True)
