@@ -1,6 +1,6 @@
 <#include "gelu.ftl">
 <#--
-The epilogue of a matrix product, for matmul.sm_80.ptx and matmul_reduce.sm_80.ptx: what becomes of sums of products.
+The epilogue of a matrix product, for matmul.sm_80.ptx, matmul_reduce.sm_80.ptx and matmul_end.ftl: what becomes of sums of products.
 A thread finishes `width` neighbours of a row at a time. %x0, ... are their sums and then C's elements; %bias0, ... is
 added (bf16, gelu); %e0, ... comes from `extra`, or goes there (gelu). `extra` has C's type. GELU and its gradient work on
 sums that are rounded first, as they are where operations of their own compute them.
@@ -33,24 +33,24 @@ sums that are rounded first, as they are where operations of their own compute t
 </#if>
 </#macro>
 
-<#-- Turns number i of %x, %bias and %e into C's element, and extra's. -->
-<#macro finish i>
+<#-- Turns a sum, number i, its bias and %e's number i into C's element, and extra's. -->
+<#macro finish i x="%x" + i bias="%bias" + i e="%e" + i>
 <#if epilogue == "bf16">
-    fma.rn.f32 %x${i}, %x${i}, %alpha, %bias${i};
-    add.f32 %x${i}, %x${i}, %e${i};
+    fma.rn.f32 ${x}, ${x}, %alpha, ${bias};
+    add.f32 ${x}, ${x}, ${e};
 <#elseif epilogue == "f32">
-    fma.rn.f32 %x${i}, %x${i}, %alpha, %e${i};
+    fma.rn.f32 ${x}, ${x}, %alpha, ${e};
 <#elseif epilogue == "gelu">
-    fma.rn.f32 %e${i}, %x${i}, %alpha, %bias${i};
-<@round "%e" + i/>
-<@gelu "%e" + i, "%squared", "%sigmoid"/>
-    mul.f32 %x${i}, %e${i}, %sigmoid;
+    fma.rn.f32 ${e}, ${x}, %alpha, ${bias};
+<@round e/>
+<@gelu e, "%squared", "%sigmoid"/>
+    mul.f32 ${x}, ${e}, %sigmoid;
 <#else>
-    mul.f32 %x${i}, %x${i}, %alpha;
-<@round "%x" + i/>
-<@gelu "%e" + i, "%squared", "%sigmoid"/>
-<@gelu_slope "%e" + i, "%squared", "%sigmoid"/>
-    mul.f32 %x${i}, %x${i}, %squared;
+    mul.f32 ${x}, ${x}, %alpha;
+<@round x/>
+<@gelu e, "%squared", "%sigmoid"/>
+<@gelu_slope e, "%squared", "%sigmoid"/>
+    mul.f32 ${x}, ${x}, %squared;
 </#if>
 </#macro>
 

@@ -100,8 +100,9 @@ public final class ModelledTimes {
                 What the kernels do for the sizes of training, counted on the emulator (tiles and steps of small launches, times
                 their number), and the time that the busiest part of the device needs for it at these rates. Where tensor cores wait while
                 a tile is finished: products, and then what that takes of issue slots, special functions or shared memory. Nothing here was
-                measured: there is no latency in it, and of caches only the rate of the L2 (H100: arXiv:2402.13499). Products by the
-                plan that is chosen without a table, with the multiprocessors that the last round of tiles leaves idle.
+                measured: there is no latency in it, and of caches only the rate of the L2 (H100: arXiv:2402.13499). What tensor maps
+                move, tiles of C among it, goes on beside products, and counts for the L2 cache and device memory alone. Products by
+                the plan that is chosen without a table, with the multiprocessors that the last round of tiles leaves idle.
 
                 """);
         for (DeviceRates rates : List.of(DeviceRates.A100, DeviceRates.H100)) {

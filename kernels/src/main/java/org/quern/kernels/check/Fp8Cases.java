@@ -68,9 +68,10 @@ final class Fp8Cases {
                 for (Finish finish : List.of(Finish.RESIDUAL, Finish.GELU, Finish.GELU_GRADIENT, Finish.ACCUMULATE)) {
                     cases.add(product(255, 2 * tile.n() - 8, depth, way, finish, Layout.BY_8)
                             .gridsFor(1));
-                    cases.add(product(129, tile.n() + 29, 129, way, finish, Layout.BY_1));
+                    cases.add(product(129, tile.n() + 29, 129, way, finish, Layout.BY_1)
+                            .gridsFor(1));
                     // More than a band of tiles.
-                    cases.add(product(1029, 7, 1, way, finish, Layout.BY_8));
+                    cases.add(product(1029, 7, 1, way, finish, Layout.BY_8).gridsFor(1));
                 }
             }
             Way same = new Way.Bytes(new Fp8MatMul.Plan(tile, 1), Fp8.E4M3, Fp8.E4M3);

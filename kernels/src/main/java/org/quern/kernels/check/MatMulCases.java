@@ -241,8 +241,13 @@ public final class MatMulCases {
                     for (Finish finish :
                             List.of(Finish.RESIDUAL, Finish.GELU, Finish.GELU_GRADIENT, Finish.ACCUMULATE)) {
                         walks.add(new Setup(wide, way, finish, Layout.BY_8, Layout.BY_8).of(finish));
-                        setups.add(new Setup(byElements, way, finish, Layout.BY_8, Layout.BY_1).of(finish));
-                        setups.add(new Setup(thin, way, finish, Layout.BY_8, Layout.BY_8).of(finish));
+                        walks.add(new Setup(byElements, way, finish, Layout.BY_8, Layout.BY_1).of(finish));
+                        walks.add(new Setup(thin, way, finish, Layout.BY_8, Layout.BY_8).of(finish));
+                    }
+                    // Nothing but the sums, and one slab of the last tiles.
+                    Shape sums = new Shape(260, tile.n() + 24, 9, transposeA, transposeB);
+                    for (Finish finish : List.of(Finish.STORE, Finish.F32)) {
+                        walks.add(new Setup(sums, way, finish, Layout.BY_8, Layout.BY_8, true, 1));
                     }
                 }
             }
@@ -257,6 +262,9 @@ public final class MatMulCases {
         // More than two rounds of stages.
         Way deep = new Way.Warpgroups(new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.TURNS_PAIR, 1));
         walks.add(new Setup(nt(300, 72, 689), deep, Finish.STORE, Layout.BY_8, Layout.BY_8));
+        walks.add(new Setup(nt(300, 72, 689), deep, Finish.ACCUMULATE, Layout.BY_8, Layout.BY_8));
+        Way pair = new Way.Warpgroups(new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.N256_PAIR, 1));
+        walks.add(new Setup(nt(300, 520, 65), pair, Finish.IN_PLACE_RESIDUAL, Layout.BY_8, Layout.BY_8).random());
         return Stream.concat(
                 walks.stream().map(setup -> setup.toCase().gridsFor(1)),
                 setups.stream().map(Setup::toCase));

@@ -191,6 +191,8 @@ public final class Fp8MatMul {
                 tile.stages(),
                 "blocks",
                 tile.blocks(),
+                "buffers",
+                tile.buffers(),
                 "transpose_a",
                 false,
                 "transpose_b",

@@ -413,7 +413,7 @@ public final class MatMul implements GpuKernel {
         checkBuffer(shape, "the workspace", workspace, bytes, ACCESS_BYTES);
     }
 
-    private static int elementBytes(Epilogue epilogue) {
+    static int elementBytes(Epilogue epilogue) {
         return epilogue instanceof Epilogue.StoreF32 ? Float.BYTES : Short.BYTES;
     }
 

@@ -18,15 +18,19 @@ import org.quern.kernels.cuda.MatMul.Shape;
 import org.quern.ptx.KernelVariant;
 
 /// [MatMul] for compute capability 9.0: products of warpgroups from tiles that tensor maps copy. The same sizes,
-/// epilogues and results, up to the order of sums, if addresses and strides of A and B are multiples of 16 bytes.
+/// epilogues and results, up to the order of sums, if addresses and strides of A and B are multiples of 16 bytes. Where
+/// those of C and of what is read or written beside it are, too, these move through tensor maps, else element by
+/// element.
 public final class WarpgroupMatMul implements GpuKernel {
     private static final int TILE_K = 64;
     private static final int THREADS = 384;
     /// Rows or columns of a box of a matrix whose rows are not along k.
     private static final int BOX = 64;
-    /// Each warp's part of the epilogue, and a stage's two mbarriers.
-    private static final int AREA_BYTES = 16 * 160;
+    /// What a warp stores of C at a time: 16 rows of 128 bytes.
+    private static final int SLAB_ROWS = 16;
+    private static final int SLAB_WIDTH = 128;
     private static final int WARPS = 8;
+    /// A stage's two mbarriers.
     private static final int BARRIER_BYTES = 16;
     private static final int ALIGNMENT = 16;
 
@@ -41,23 +45,26 @@ public final class WarpgroupMatMul implements GpuKernel {
     /// share those of B. Parts of 64 rows are computed in turns by two warpgroups, one of which multiplies while
     /// the other finishes what it multiplied.
     public enum Tile {
-        N256(128, 256, 4, 1),
-        N128(128, 128, 6, 1),
-        N64(128, 64, 8, 1),
-        N256_PAIR(128, 256, 4, 2),
-        N192_PAIR(128, 192, 5, 2),
-        TURNS_PAIR(64, 256, 5, 2);
+        N256(128, 256, 4, 1, 2),
+        N128(128, 128, 6, 1, 2),
+        N64(128, 64, 8, 1, 2),
+        N256_PAIR(128, 256, 4, 2, 2),
+        N192_PAIR(128, 192, 5, 2, 1),
+        TURNS_PAIR(64, 256, 5, 2, 1);
 
         private final int m;
         private final int n;
         private final int stages;
         private final int blocks;
+        /// What a warp may have of C in shared memory, in slabs: two where there is room.
+        private final int buffers;
 
-        Tile(int m, int n, int stages, int blocks) {
+        Tile(int m, int n, int stages, int blocks, int buffers) {
             this.m = m;
             this.n = n;
             this.stages = stages;
             this.blocks = blocks;
+            this.buffers = buffers;
         }
 
         public int m() {
@@ -76,13 +83,22 @@ public final class WarpgroupMatMul implements GpuKernel {
             return blocks;
         }
 
+        int buffers() {
+            return buffers;
+        }
+
+        /// Whether a warpgroup has a tile of its own.
+        private boolean turns() {
+            return m == 64;
+        }
+
         /// What a block's step along k reads of the second-level cache: of B, which the cluster shares, its part.
         private int stepBytes() {
             return (m + n / blocks) * TILE_K * Short.BYTES;
         }
 
         int sharedBytes() {
-            return stages * ((m + n) * TILE_K * Short.BYTES + BARRIER_BYTES) + WARPS * AREA_BYTES;
+            return stages * ((m + n) * TILE_K * Short.BYTES + BARRIER_BYTES) + WARPS * buffers * SLAB_ROWS * SLAB_WIDTH;
         }
     }
 
@@ -90,7 +106,7 @@ public final class WarpgroupMatMul implements GpuKernel {
     public record Plan(Tile tile, int splits) implements ProductPlan {
         /// k that start and end of an item are taken to last, if they are not beside another's products: an
         /// estimate.
-        private static final int OVERHEAD = 192;
+        private static final int OVERHEAD = 96;
 
         /// Multiply-adds that a multiprocessor does while the second-level cache moves a byte of its: 2048 a clock
         /// against 36 bytes, at which a published product by the tile of N256 read it (LOG.md).
@@ -170,7 +186,7 @@ public final class WarpgroupMatMul implements GpuKernel {
 
         @Override
         public boolean overlaps() {
-            return tile.m == 64;
+            return tile.turns();
         }
 
         /// C = epilogue(op(A) op(B)), as [MatMul] has it.
@@ -285,9 +301,19 @@ public final class WarpgroupMatMul implements GpuKernel {
                     "%s: a product has at most %,d tiles: it needs %,d".formatted(shape, Integer.MAX_VALUE, items));
         }
         Matrix extra = epilogue.extra() == null ? MatMul.NONE : epilogue.extra();
+        int bytes = MatMul.elementBytes(epilogue);
+        long splitBytes = MatMulPlan.partBytes(shape.m(), shape.n());
+        boolean mapped = takes(c, bytes) && takes(extra, bytes);
+        // Rows that are not aligned go element by element, and nobody looks at these maps.
+        TensorMap mapOfC = mapped ? mapOfC(shape, c, bytes, splits, splitBytes) : operands.a;
+        int rows = epilogue instanceof Epilogue.Gelu ? SLAB_ROWS : tile.m;
+        TensorMap mapOfExtra = mapped && epilogue.extra() != null ? mapOfExtra(shape, extra, bytes, rows) : operands.a;
         List<Object> arguments = new ArrayList<>(List.of(
                 operands.a,
                 operands.b,
+                mapOfC,
+                mapOfExtra,
+                mapped ? 1 : 0,
                 c.memory(),
                 shape.m(),
                 shape.n(),
@@ -299,7 +325,7 @@ public final class WarpgroupMatMul implements GpuKernel {
                 extra.stride(),
                 splits,
                 steps,
-                MatMulPlan.partBytes(shape.m(), shape.n())));
+                splitBytes));
         arguments.addAll(operands.scales);
         return library.dependent(new Launch(
                 library.function(operands.variant.apply(MatMul.name(epilogue)), "matmul"),
@@ -334,9 +360,40 @@ public final class WarpgroupMatMul implements GpuKernel {
                 TensorMap.Swizzle.BYTES_128);
     }
 
+    /// C of all splits, in slabs.
+    private static TensorMap mapOfC(Shape shape, Matrix c, int bytes, int splits, long splitBytes) {
+        return new TensorMap(
+                element(bytes),
+                c.memory().address(),
+                List.of((long) shape.n(), (long) shape.m(), (long) splits),
+                List.of((long) c.stride() * bytes, splitBytes),
+                List.of(SLAB_WIDTH / bytes, SLAB_ROWS, 1),
+                TensorMap.Swizzle.BYTES_128);
+    }
+
+    private static TensorMap mapOfExtra(Shape shape, Matrix extra, int bytes, int rows) {
+        return TensorMap.matrix(
+                element(bytes),
+                extra.memory(),
+                shape.m(),
+                shape.n(),
+                (long) extra.stride() * bytes,
+                rows,
+                SLAB_WIDTH / bytes,
+                TensorMap.Swizzle.BYTES_128);
+    }
+
+    private static TensorMap.Element element(int bytes) {
+        return bytes == Float.BYTES ? TensorMap.Element.FLOAT32 : TensorMap.Element.BFLOAT16;
+    }
+
     /// Whether a matrix is aligned as the kernels need A and B to be.
     public static boolean takes(Matrix matrix) {
-        return (matrix.memory().address() | (long) matrix.stride() * Short.BYTES) % ALIGNMENT == 0;
+        return takes(matrix, Short.BYTES);
+    }
+
+    private static boolean takes(Matrix matrix, int elementBytes) {
+        return (matrix.memory().address() | (long) matrix.stride() * elementBytes) % ALIGNMENT == 0;
     }
 
     private static void checkAligned(Shape shape, String name, Matrix matrix) {
@@ -381,6 +438,8 @@ public final class WarpgroupMatMul implements GpuKernel {
                 tile.stages,
                 "blocks",
                 tile.blocks,
+                "buffers",
+                tile.buffers,
                 "transpose_a",
                 transposeA,
                 "transpose_b",

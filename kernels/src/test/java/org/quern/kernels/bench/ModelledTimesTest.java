@@ -65,7 +65,7 @@ class ModelledTimesTest {
                 .usingRecursiveComparison()
                 .ignoringFields("instructions", "idealSectors")
                 .isEqualTo(expected);
-        assertThat(actual.instructions()).isCloseTo(expected.instructions(), withinPercentage(0.5));
+        assertThat(actual.instructions()).isCloseTo(expected.instructions(), withinPercentage(1));
         assertThat(actual.idealSectors()).isCloseTo(expected.idealSectors(), withinPercentage(0.1));
     }
 

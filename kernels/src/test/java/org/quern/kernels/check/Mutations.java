@@ -156,12 +156,12 @@ final class Mutations {
             add(found, Kind.OFFSET, kernel, match, incremented(whole, "\\+\\s*(\\d+)\\s*]", 128));
             add(found, Kind.OFFSET, kernel, match, whole.replaceFirst("\\{(%?\\w+), (%?\\w+)", "{$2, $1"));
             add(found, Kind.ARRIVAL, kernel, match, whole.replaceFirst("\\.multicast::cluster(.*),[^,]*;$", "$1;"));
-        } else if (opcode.startsWith("cp.async.wait")) {
+        } else if (opcode.matches("cp\\.async\\.(bulk\\.)?wait_.*")) {
             add(found, Kind.WAIT, kernel, match, "");
-            if (opcode.equals("cp.async.wait_group")) {
+            if (opcode.contains("wait_group")) {
                 add(found, Kind.WAIT, kernel, match, incremented(whole, "(\\d+)\\s*;", 1));
             }
-        } else if (opcode.equals("cp.async.commit_group")) {
+        } else if (opcode.matches("cp\\.async\\.(bulk\\.)?commit_group")) {
             add(found, Kind.COMMIT, kernel, match, "");
         } else if (opcode.startsWith("fence") || opcode.startsWith("membar")) {
             add(found, Kind.FENCE, kernel, match, "");
@@ -183,6 +183,9 @@ final class Mutations {
                     kernel,
                     match,
                     whole.contains(".trans") ? whole.replace(".trans", "") : whole.replace(".shared", ".trans.shared"));
+        } else if (opcode.startsWith("stmatrix")) {
+            add(found, Kind.OFFSET, kernel, match, incremented(whole, "\\+\\s*(\\d+)\\s*]", 16));
+            add(found, Kind.FRAGMENT, kernel, match, swapped(whole, 0));
         } else if (opcode.startsWith("mma.")) {
             IntStream.range(1, 3).forEach(vector -> add(found, Kind.FRAGMENT, kernel, match, swapped(whole, vector)));
         } else if (opcode.startsWith("shfl.")) {
