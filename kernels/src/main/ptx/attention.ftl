@@ -9,9 +9,13 @@
   and + 8, columns 2 (lane % 4) and + 8; of 16 x 8 accumulators 4 floats: rows lane / 4 and + 8, columns
   2 (lane % 4) and + 1. Accumulators of m16 x n8 tiles are numbered 4 (m n8_tiles + n) + i.
 -->
-<#assign row_bytes = 2 * head_size>
-<#assign chunks = head_size / 8>
-<#assign head_steps = head_size / 16>
+<@columns_are head_size/>
+<#-- How many columns tiles have. -->
+<#macro columns_are count>
+<#assign row_bytes = 2 * count>
+<#assign chunks = count / 8>
+<#assign head_steps = count / 16>
+</#macro>
 <#assign swizzle_mask = min(chunks, 8) - 1>
 <#assign minus_infinity = "0fFF800000">
 <#assign swizzle_shift = log2(8 / min(chunks, 8))>

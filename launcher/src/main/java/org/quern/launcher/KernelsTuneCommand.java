@@ -8,6 +8,7 @@ import java.util.concurrent.Callable;
 import org.quern.base.ExitCode;
 import org.quern.executor.KernelProvider;
 import org.quern.executor.TunedPlans;
+import org.quern.kernels.bench.AttentionTraining;
 import org.quern.kernels.bench.BenchmarkCatalog;
 import org.quern.kernels.bench.Product;
 import org.quern.kernels.bench.ProductTuner;
@@ -19,12 +20,13 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/// `quern kernels tune`: measures how a device multiplies fastest.
+/// `quern kernels tune`: measures how a device multiplies fastest, and which form of attention's gradient is faster.
 @Command(
         name = "tune",
         description = {
             "Times matrix products of GPT-2 124M, 1.5B and Llama 8B by all plans that may be the fastest (kernel, tile, "
-                    + "parts of k), and writes a table that training on this device then goes by.",
+                    + "parts of k), then gradients of attention in both forms, and writes a table that training on this "
+                    + "device then goes by.",
             "Plans whose result differs from the plain kernels' by more than roundings are named and left out. What is in "
                     + "the table of the same kernels and driver is not measured again: a command that was stopped goes on."
         })
@@ -89,8 +91,12 @@ final class KernelsTuneCommand implements Callable<Integer> {
         List<Product> products = BenchmarkCatalog.products().stream()
                 .filter(product -> only.matches(product.name()))
                 .toList();
-        if (products.isEmpty()) {
-            throw new ParameterException(spec.commandLine(), "--only: no product has %s in its name".formatted(only));
+        List<AttentionTraining> attentions = BenchmarkCatalog.attentions().stream()
+                .filter(attention -> only.matches(attention.backward()))
+                .toList();
+        if (products.isEmpty() && attentions.isEmpty()) {
+            throw new ParameterException(
+                    spec.commandLine(), "--only: no product or attention has %s in its name".formatted(only));
         }
         try (KernelDevice kernels = device.open();
                 ProductTuner tuner = new ProductTuner(kernels, seconds)) {
@@ -98,6 +104,7 @@ final class KernelsTuneCommand implements Callable<Integer> {
             boolean right = new KernelTuning(kernels, header, tuner, this::print, this::line)
                     .run(
                             products,
+                            attentions,
                             providers,
                             output.orElseGet(() -> TunedPlans.file(header.device())),
                             Duration.ofMillis((long) (minutes * 60_000)));

@@ -13,13 +13,16 @@ import org.junit.jupiter.api.io.TempDir;
 import org.quern.executor.KernelProvider;
 import org.quern.executor.TunedPlans;
 import org.quern.gpu.EmulatedGpu;
+import org.quern.kernels.bench.AttentionTraining;
 import org.quern.kernels.bench.Product;
 import org.quern.kernels.bench.Product.Ending;
 import org.quern.kernels.bench.ProductTuner;
 import org.quern.kernels.bench.Timing;
+import org.quern.kernels.cuda.Attention;
 import org.quern.kernels.cuda.KernelDevice;
 import org.quern.kernels.cuda.LoadedKernels;
 import org.quern.kernels.cuda.MatMul.Shape;
+import org.quern.kernels.cuda.WarpgroupAttention.Gradient;
 import org.quern.ptx.emulator.Options;
 
 class KernelTuningTest {
@@ -33,6 +36,10 @@ class KernelTuningTest {
     private final List<KernelTuning.Result> results = new ArrayList<>();
 
     private boolean run(String driver, Duration limit, Product... products) {
+        return run(driver, limit, List.of(), products);
+    }
+
+    private boolean run(String driver, Duration limit, List<AttentionTraining> attentions, Product... products) {
         EmulatedGpu gpu = new EmulatedGpu(Options.DEFAULT.withDevice(Options.Device.SM_90));
         lines.clear();
         results.clear();
@@ -50,7 +57,7 @@ class KernelTuningTest {
                     "2026-01-01",
                     "quern kernels tune");
             return new KernelTuning(device, header, tuner, lines::add, results::add)
-                    .run(List.of(products), KernelsTuneCommand.PROVIDERS, table(), limit);
+                    .run(List.of(products), attentions, KernelsTuneCommand.PROVIDERS, table(), limit);
         }
     }
 
@@ -62,6 +69,26 @@ class KernelTuningTest {
         return lines.stream()
                 .filter(line -> line.startsWith("| first") || line.startsWith("| second"))
                 .toList();
+    }
+
+    @Test
+    void timesBothFormsOfAGradient() {
+        Attention.Shape shape = new Attention.Shape(1, 128, 1, 1, 64, 0);
+        List<AttentionTraining> attentions = List.of(new AttentionTraining("third", shape));
+        run("1", Duration.ZERO, attentions);
+        assertThat(lines).last().isEqualTo("to do   1 products or gradients: the same command goes on with them");
+        assertThat(run("1", Duration.ofHours(1), attentions)).isTrue();
+        assertThat(TunedPlans.read(table()).row(shape)).hasValueSatisfying(row -> {
+            assertThat(row.gradient()).isEqualTo(Gradient.FUSED); // the clock of this test gives less each time
+            assertThat(row.otherSeconds()).isGreaterThan(row.seconds());
+        });
+        assertThat(lines).anyMatch(line -> line.startsWith("| third 1x128, 1 heads of 64 | fused | "));
+        String before = lines.toString();
+        run("1", Duration.ofHours(1), attentions);
+        assertThat(lines).as("what is in the table").hasToString(before);
+        assertThat(results)
+                .extracting(KernelTuning.Result::product)
+                .containsExactly("attention backward third 1x128, 1 heads of 64");
     }
 
     @Test
@@ -96,7 +123,7 @@ class KernelTuningTest {
     void beginsNothingAfterItsTime() {
         assertThat(run("1", Duration.ZERO, FIRST, SECOND)).isTrue();
         assertThat(rows()).isEmpty();
-        assertThat(lines).last().isEqualTo("to do   6 products: the same command goes on with them");
+        assertThat(lines).last().isEqualTo("to do   6 products or gradients: the same command goes on with them");
         assertThat(table()).doesNotExist();
     }
 

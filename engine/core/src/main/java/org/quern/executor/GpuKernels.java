@@ -500,7 +500,7 @@ final class GpuKernels {
             case Op.EmbeddingGradient _ -> Embedding.workspaceBytes(rows(node, 1), columns(node, 1));
             case Op.RmsNormGradient() -> RmsNorm.workspaceBytes(rows(node, 0), columns(node, 0), multiprocessors);
             case Op.LayerNormGradient() -> LayerNorm.workspaceBytes(rows(node, 0), columns(node, 0), multiprocessors);
-            case Op.AttentionGradient(Op.Attention op) -> Attention.Backward.workspaceBytes(shape(node, op));
+            case Op.AttentionGradient(Op.Attention op) -> matMuls.attentionWorkspaceBytes(device, shape(node, op));
             case Op.CachedAttention op -> CachedAttention.workspaceBytes(device, shape(node, op), capacity(node));
             case Op.LinearCrossEntropy _, Op.LinearCrossEntropyGradient _ ->
                 GpuLoss.scratchBytes(node, device, matMuls);

@@ -44,6 +44,8 @@ interface MatMuls {
     }
 
     /// Its gradient, as [Attention.Backward] has it.
+    ///
+    /// @param workspace at least [#attentionWorkspaceBytes]
     default GpuKernel attentionGradient(
             KernelLibrary library,
             DeviceMemory qkv,
@@ -55,6 +57,11 @@ interface MatMuls {
             DeviceMemory workspace,
             Attention.Shape shape) {
         return new Attention.Backward(library, qkv, starts, out, lse, dOut, dQkv, workspace, shape);
+    }
+
+    /// The scratch that [#attentionGradient] needs.
+    default long attentionWorkspaceBytes(DeviceProperties device, Attention.Shape shape) {
+        return Attention.Backward.workspaceBytes(shape);
     }
 
     long workspaceBytes(DeviceProperties device, Shape shape);

@@ -17,17 +17,19 @@ import org.quern.base.Json;
 import org.quern.base.QuernException;
 import org.quern.gpu.CacheFolder;
 import org.quern.gpu.DeviceProperties;
+import org.quern.kernels.cuda.Attention;
 import org.quern.kernels.cuda.Fp8MatMul;
 import org.quern.kernels.cuda.MatMul.Shape;
 import org.quern.kernels.cuda.MatMulPlan;
 import org.quern.kernels.cuda.ProductPlan;
 import org.quern.kernels.cuda.ProductPlans;
+import org.quern.kernels.cuda.WarpgroupAttention.Gradient;
 import org.quern.kernels.cuda.WarpgroupMatMul;
 import tools.jackson.core.JacksonException;
 
-/// How matrix products are computed on a device, as measured there by `quern kernels tune`: a table of JSON for a
-/// device, the user's own in the [cache][CacheFolder], else the one that comes along. For products that are
-/// not in it, the kernels' models choose.
+/// How matrix products and the gradient of attention are computed on a device, as measured there by `quern kernels
+/// tune`: a table of JSON for a device, the user's own in the [cache][CacheFolder], else the one that comes along.
+/// For what is not in it, the kernels' models choose.
 ///
 /// A table decides in which order sums are added: with another one, a run goes on with other last bits.
 ///
@@ -45,9 +47,10 @@ public record TunedPlans(
         String date,
         String command,
         String kernels,
-        List<Row> products)
+        List<Row> products,
+        List<AttentionRow> attentions)
         implements ProductPlans {
-    private static final TunedPlans NONE = new TunedPlans("", 0, "", "", "", "", "", List.of());
+    private static final TunedPlans NONE = new TunedPlans("", 0, "", "", "", "", "", List.of(), List.of());
     private static final Map<String, TunedPlans> TABLES = new ConcurrentHashMap<>();
 
     /// A product and its fastest plan.
@@ -74,6 +77,15 @@ public record TunedPlans(
             }
         }
     }
+
+    /// The gradient of an attention in its faster form.
+    ///
+    /// @param use of the attention that was timed
+    /// @param seconds of a launch, the median
+    /// @param spread of its rounds, a part of the median
+    /// @param otherSeconds of the other form; 0 if it did not run
+    public record AttentionRow(
+            String use, Attention.Shape shape, Gradient gradient, double seconds, double spread, double otherSeconds) {}
 
     /// The table of a device; an empty one if there is none.
     ///
@@ -144,7 +156,23 @@ public record TunedPlans(
         List<Row> rows = new ArrayList<>(products);
         rows.removeIf(other -> other.provider == row.provider && other.shape.equals(row.shape));
         rows.add(row);
-        return new TunedPlans(device, multiprocessors, driver, quern, newDate, command, kernels, rows);
+        return new TunedPlans(device, multiprocessors, driver, quern, newDate, command, kernels, rows, attentions);
+    }
+
+    /// With a row for another attention.
+    public TunedPlans with(AttentionRow row, String newDate) {
+        List<AttentionRow> rows = new ArrayList<>(attentions);
+        rows.add(row);
+        return new TunedPlans(device, multiprocessors, driver, quern, newDate, command, kernels, products, rows);
+    }
+
+    public Optional<AttentionRow> row(Attention.Shape shape) {
+        return attentions.stream().filter(row -> row.shape.equals(shape)).findFirst();
+    }
+
+    /// The form of the gradient of attention: the table's, else that of the kernels' model.
+    Gradient attentionGradient(DeviceProperties properties, Attention.Shape shape) {
+        return row(shape).map(AttentionRow::gradient).orElseGet(() -> Gradient.choose(properties, shape));
     }
 
     public Optional<Row> row(KernelProvider provider, Shape shape) {

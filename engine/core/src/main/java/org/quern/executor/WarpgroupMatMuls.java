@@ -10,6 +10,7 @@ import org.quern.kernels.cuda.MatMul.Epilogue;
 import org.quern.kernels.cuda.MatMul.Matrix;
 import org.quern.kernels.cuda.MatMul.Shape;
 import org.quern.kernels.cuda.WarpgroupAttention;
+import org.quern.kernels.cuda.WarpgroupAttention.Gradient;
 import org.quern.kernels.cuda.WarpgroupMatMul;
 import org.quern.kernels.cuda.WarpgroupMatMul.Plan;
 
@@ -67,8 +68,19 @@ class WarpgroupMatMuls implements MatMuls {
             DeviceMemory workspace,
             Attention.Shape shape) {
         return WarpgroupAttention.HEAD_DIMS.contains(shape.headDim())
-                ? new WarpgroupAttention.Backward(library, qkv, starts, out, lse, dOut, dQkv, workspace, shape)
+                ? gradient(library.device(), shape).bind(library, qkv, starts, out, lse, dOut, dQkv, workspace, shape)
                 : MatMuls.super.attentionGradient(library, qkv, starts, out, lse, dOut, dQkv, workspace, shape);
+    }
+
+    @Override
+    public long attentionWorkspaceBytes(DeviceProperties device, Attention.Shape shape) {
+        return WarpgroupAttention.HEAD_DIMS.contains(shape.headDim())
+                ? gradient(device, shape).workspaceBytes(device, shape)
+                : MatMuls.super.attentionWorkspaceBytes(device, shape);
+    }
+
+    private static Gradient gradient(DeviceProperties device, Attention.Shape shape) {
+        return TunedPlans.of(device).attentionGradient(device, shape);
     }
 
     @Override

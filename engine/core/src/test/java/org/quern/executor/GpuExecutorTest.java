@@ -12,6 +12,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.quern.gpu.DeviceMemory;
 import org.quern.gpu.DeviceProperties;
 import org.quern.gpu.EmulatedGpu;
+import org.quern.gpu.ExampleDevices;
 import org.quern.gpu.GpuException;
 import org.quern.gpu.GpuStream;
 import org.quern.graph.DType;
@@ -27,6 +28,7 @@ import org.quern.kernels.cuda.MatMul.Epilogue;
 import org.quern.kernels.cuda.MatMul.Matrix;
 import org.quern.kernels.cuda.MatMulPlan;
 import org.quern.kernels.cuda.ProgrammaticKernels;
+import org.quern.kernels.cuda.WarpgroupAttention;
 import org.quern.ptx.emulator.Options;
 
 /// The emulated GPU, with lowering, schedule, memory plan and epilogues, against the reference in double precision.
@@ -132,6 +134,20 @@ class GpuExecutorTest {
     @MethodSource("cases")
     void computesTheSameWithWarpgroups(OpCases.Case op) {
         computes(op, KernelProvider.WARPGROUPS.matMuls(), Options.Device.SM_90, ProgrammaticKernels::new);
+    }
+
+    /// Of as many heads as it takes to be chosen.
+    @Test
+    void computesTheSameWithTheFusedGradientOfAttention() {
+        int length = 128;
+        Attention.Shape shape = new Attention.Shape(2, length, 48, 48, 64, 0);
+        DeviceProperties device = ExampleDevices.of("sm_90").orElseThrow();
+        MatMuls warpgroups = KernelProvider.WARPGROUPS.matMuls();
+        assertThat(WarpgroupAttention.Gradient.choose(device, shape)).isEqualTo(WarpgroupAttention.Gradient.FUSED);
+        assertThat(warpgroups.attentionWorkspaceBytes(device, shape))
+                .isEqualTo(WarpgroupAttention.Gradient.FUSED.workspaceBytes(device, shape));
+        OpCases.Case op = OpCases.attention("", new Op.Heads(48, 48, 64), length, 0, i -> i % length / 70 * 70);
+        computes(op, warpgroups, Options.Device.SM_90, ProgrammaticKernels::new);
     }
 
     private static void computes(OpCases.Case op, MatMuls matMuls) {

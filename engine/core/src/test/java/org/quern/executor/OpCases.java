@@ -190,7 +190,8 @@ final class OpCases {
         return graph.add("y", new Op.RmsNorm(1e-3), x, parameter(graph, "norm", 6));
     }
 
-    private static Case attention(String name, Op.Heads heads, int length, int window, IntToDoubleFunction start) {
+    /// Of two sequences.
+    static Case attention(String name, Op.Heads heads, int length, int window, IntToDoubleFunction start) {
         return of(
                 name,
                 graph -> graph.add(

@@ -9,11 +9,14 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.quern.base.QuernException;
+import org.quern.executor.TunedPlans.AttentionRow;
 import org.quern.gpu.DeviceProperties;
 import org.quern.gpu.ExampleDevices;
+import org.quern.kernels.cuda.Attention;
 import org.quern.kernels.cuda.Fp8MatMul;
 import org.quern.kernels.cuda.MatMul.Shape;
 import org.quern.kernels.cuda.MatMulPlan;
+import org.quern.kernels.cuda.WarpgroupAttention.Gradient;
 import org.quern.kernels.cuda.WarpgroupMatMul;
 
 class TunedPlansTest {
@@ -30,7 +33,15 @@ class TunedPlansTest {
 
     private static TunedPlans table(TunedPlans.Row... rows) {
         return new TunedPlans(
-                DEVICE.name(), DEVICE.multiprocessors(), "driver", "0", "2026-01-01", "quern", "hash", List.of(rows));
+                DEVICE.name(),
+                DEVICE.multiprocessors(),
+                "driver",
+                "0",
+                "2026-01-01",
+                "quern",
+                "hash",
+                List.of(rows),
+                List.of());
     }
 
     @Test
@@ -90,8 +101,24 @@ class TunedPlansTest {
     }
 
     @Test
+    void theFasterFormOfAGradientIsTaken() {
+        Attention.Shape shape = new Attention.Shape(64, 1024, 12, 12, 64, 0);
+        Attention.Shape longer = new Attention.Shape(1, 16_384, 12, 12, 64, 0);
+        assertThat(table().attentionGradient(DEVICE, shape)).isEqualTo(Gradient.FUSED);
+        assertThat(table().attentionGradient(DEVICE, longer)).isEqualTo(Gradient.TWO_KERNELS);
+        TunedPlans plans = table().with(row(shape, Gradient.TWO_KERNELS), "2026-02-02");
+        assertThat(plans.attentionGradient(DEVICE, shape)).isEqualTo(Gradient.TWO_KERNELS);
+        assertThat(plans.date()).isEqualTo("2026-02-02");
+    }
+
+    private static AttentionRow row(Attention.Shape shape, Gradient gradient) {
+        return new AttentionRow("test", shape, gradient, 1e-4, 0.01, 2e-4);
+    }
+
+    @Test
     void isReadAsItWasWritten() throws Exception {
-        TunedPlans plans = table(row(KernelProvider.WARPGROUPS, SHAPE, "N256", 1));
+        TunedPlans plans = table(row(KernelProvider.WARPGROUPS, SHAPE, "N256", 1))
+                .with(row(new Attention.Shape(1, 300, 4, 2, 64, 17), Gradient.FUSED), "2026-02-02");
         Path file = folder.resolve("tuned/device.json");
         plans.write(file);
         plans.write(file);

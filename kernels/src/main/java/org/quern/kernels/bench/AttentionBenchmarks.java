@@ -5,12 +5,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.quern.gpu.DeviceMemory;
+import org.quern.kernels.bench.KernelBenchmark.Setup;
 import org.quern.kernels.cuda.Attention;
 import org.quern.kernels.cuda.Attention.Shape;
 import org.quern.kernels.cuda.CachedAttention;
+import org.quern.kernels.cuda.FusedAttentionGradient;
 import org.quern.kernels.cuda.GpuKernel;
 import org.quern.kernels.cuda.KernelLibrary;
 import org.quern.kernels.cuda.WarpgroupAttention;
+import org.quern.kernels.cuda.WarpgroupAttention.Gradient;
 
 /// Causal attention, forward and backward, and attention of one new token over a cache.
 final class AttentionBenchmarks {
@@ -18,29 +21,24 @@ final class AttentionBenchmarks {
     /// Products of queries and keys, and of weights and values, at 2 operations a pair.
     private static final double FORWARD_FLOP = 4;
     /// Five products instead of two.
-    private static final double BACKWARD_FLOP = 10;
+    static final double BACKWARD_FLOP = 10;
 
     private AttentionBenchmarks() {}
 
-    /// Attention of training.
-    ///
-    /// @param use in a model; or empty
-    record Training(String use, Shape shape) {}
-
-    static final List<Training> TRAININGS = List.of(
-            new Training("gpt2-124m", new Shape(64, 1024, 12, 12, 64, 0)),
+    static final List<AttentionTraining> TRAININGS = List.of(
+            new AttentionTraining("gpt2-124m", new Shape(64, 1024, 12, 12, 64, 0)),
             // 16,384 tokens of 2048 columns, as FlashAttention is usually measured.
-            new Training("", new Shape(16, 1024, 32, 32, 64, 0)),
-            new Training("", new Shape(4, 4096, 32, 32, 64, 0)),
-            new Training("", new Shape(1, 16_384, 32, 32, 64, 0)),
-            new Training("", new Shape(16, 1024, 16, 16, 128, 0)),
-            new Training("", new Shape(4, 4096, 16, 16, 128, 0)),
-            new Training("", new Shape(1, 16_384, 16, 16, 128, 0)),
-            new Training("llama-8b", new Shape(1, 8192, 32, 8, 128, 0)));
+            new AttentionTraining("", new Shape(16, 1024, 32, 32, 64, 0)),
+            new AttentionTraining("", new Shape(4, 4096, 32, 32, 64, 0)),
+            new AttentionTraining("", new Shape(1, 16_384, 32, 32, 64, 0)),
+            new AttentionTraining("", new Shape(16, 1024, 16, 16, 128, 0)),
+            new AttentionTraining("", new Shape(4, 4096, 16, 16, 128, 0)),
+            new AttentionTraining("", new Shape(1, 16_384, 16, 16, 128, 0)),
+            new AttentionTraining("llama-8b", new Shape(1, 8192, 32, 8, 128, 0)));
 
     static List<KernelBenchmark> benchmarks() {
         return Stream.of(
-                        TRAININGS.stream().flatMap(one -> training(one.use, one.shape)),
+                        TRAININGS.stream().flatMap(one -> training(one.use(), one.shape())),
                         Stream.of(
                                 decoding("gpt2-124m", new Shape(64, 1, 12, 12, 64, 0), 1024),
                                 decoding("llama-8b", new Shape(16, 1, 32, 8, 128, 0), 8192)))
@@ -65,13 +63,8 @@ final class AttentionBenchmarks {
         long lse = rows * shape.heads();
         double pairs = rows * (shape.length() + 1) / 2.0;
         double work = pairs * shape.heads() * shape.headDim();
-        String sizes = "%s%dx%d, %s heads of %d"
-                .formatted(
-                        use.isEmpty() ? "" : use + " ",
-                        shape.sequences(),
-                        shape.length(),
-                        heads(shape),
-                        shape.headDim());
+        AttentionTraining training = new AttentionTraining(use, shape);
+        String sizes = training.name();
         Map<String, Object> question = Map.of(
                 "batch", shape.sequences(),
                 "length", shape.length(),
@@ -102,16 +95,39 @@ final class AttentionBenchmarks {
                                         shape)),
                         question("attention", question)),
                 new KernelBenchmark(
-                        "attention backward " + sizes,
+                        training.backward(),
                         FAMILY,
-                        BACKWARD_FLOP * work,
+                        training.backwardFlop(),
                         2.0 * (2 * fused + 2 * out) + 4.0 * lse,
-                        (kernels, memory) -> gradient(kernels, memory, shape, Attention.Backward::new),
+                        (kernels, memory) -> gradient(
+                                kernels,
+                                memory,
+                                shape,
+                                Attention.Backward.workspaceBytes(shape),
+                                Attention.Backward::new),
                         Map.of(
                                 "wgmma",
-                                (kernels, memory) ->
-                                        gradient(kernels, memory, shape, WarpgroupAttention.Backward::new)),
+                                gradient(Gradient.TWO_KERNELS, shape),
+                                "wgmma fused",
+                                gradient(Gradient.FUSED, shape)),
                         question("attention_gradient", question)));
+    }
+
+    /// The backward pass by warpgroups.
+    static Setup gradient(Gradient form, Shape shape) {
+        return (kernels, memory) ->
+                gradient(kernels, memory, shape, form.workspaceBytes(kernels.device(), shape), form::bind);
+    }
+
+    /// The fused one by a plan.
+    static Setup gradient(FusedAttentionGradient.Plan plan, Shape shape) {
+        return (kernels, memory) -> gradient(
+                kernels,
+                memory,
+                shape,
+                plan.workspaceBytes(shape),
+                (library, qkv, starts, out, lse, dOut, dQkv, workspace, all) ->
+                        new FusedAttentionGradient(library, qkv, starts, out, lse, dOut, dQkv, workspace, all, plan));
     }
 
     /// Makes a kernel of the backward pass.
@@ -129,7 +145,8 @@ final class AttentionBenchmarks {
                 Shape shape);
     }
 
-    private static GpuKernel gradient(KernelLibrary kernels, BenchmarkMemory memory, Shape shape, Backward kernel) {
+    private static GpuKernel gradient(
+            KernelLibrary kernels, BenchmarkMemory memory, Shape shape, long workspaceBytes, Backward kernel) {
         long rows = (long) shape.sequences() * shape.length();
         long out = rows * shape.heads() * shape.headDim();
         long fused = rows * (shape.heads() + 2 * shape.keyValueHeads()) * shape.headDim();
@@ -146,7 +163,7 @@ final class AttentionBenchmarks {
                 sums,
                 memory.bf16(out, 1),
                 memory.output(2 * fused),
-                memory.output(Attention.Backward.workspaceBytes(shape)),
+                memory.output(workspaceBytes),
                 shape);
     }
 

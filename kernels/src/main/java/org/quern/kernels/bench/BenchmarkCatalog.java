@@ -39,6 +39,11 @@ public final class BenchmarkCatalog {
         return MatMulBenchmarks.products();
     }
 
+    /// Attention of training, GPT-2 124M's first.
+    public static List<AttentionTraining> attentions() {
+        return AttentionBenchmarks.TRAININGS;
+    }
+
     /// A product large enough for the device's best.
     public static KernelBenchmark largestProduct(ProductPlans plans) {
         return MatMulBenchmarks.benchmark(MatMulBenchmarks.square(LARGEST), plans);

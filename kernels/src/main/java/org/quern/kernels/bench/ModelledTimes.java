@@ -17,6 +17,7 @@ import org.quern.kernels.cuda.Fp8Matrix;
 import org.quern.kernels.cuda.MatMul.Shape;
 import org.quern.kernels.cuda.MatMulPlan;
 import org.quern.kernels.cuda.ProductPlan;
+import org.quern.kernels.cuda.WarpgroupAttention.Gradient;
 import org.quern.kernels.cuda.WarpgroupMatMul;
 import org.quern.ptx.emulator.Options;
 
@@ -58,6 +59,7 @@ public final class ModelledTimes {
     private record Key(Side side, Object what) {}
 
     private final Map<Key, KernelCounts> counted = new HashMap<>();
+    private final FusedCounts fused = new FusedCounts();
 
     /// The part of a device that is busiest, and how long.
     public record Limit(String part, double seconds) {
@@ -78,13 +80,13 @@ public final class ModelledTimes {
                 return Optional.of(Limit.of(seconds(side, side.plan(product.shape()), product)));
             }
         }
-        for (AttentionBenchmarks.Training training : AttentionBenchmarks.TRAININGS) {
+        for (AttentionTraining training : AttentionBenchmarks.TRAININGS) {
             List<KernelBenchmark> passes = AttentionBenchmarks.training(training.use(), training.shape())
                     .toList();
             for (int pass = 0; pass < passes.size(); pass++) {
                 if (passes.get(pass).name().equals(benchmark)) {
-                    return Optional.of(Limit.of(counts(side, training.shape(), pass)
-                            .modelledSeconds(side.rates, passes.get(pass).bytes(), 1)));
+                    return Optional.of(Limit.of(seconds(
+                            side, training.shape(), pass, passes.get(pass).bytes())));
                 }
             }
         }
@@ -120,6 +122,18 @@ public final class ModelledTimes {
                 """);
         ModelledTimes modelled = new ModelledTimes();
         modelled.lines().forEach(line -> text.append(line).append('\n'));
+        text.append("""
+
+                ### Forms of attention's gradient
+
+                By two kernels, and fused, with its scratch and with the multiprocessors that are left without a head. What the L2 cache
+                does not hold of Q, dOut and sums of dQ until the next tile of keys needs it is moved through device memory.
+
+                | kernel | two kernels | limited by | TFLOP/s | fused | limited by | TFLOP/s | scratch |
+                |---|--:|---|--:|--:|---|--:|--:|
+                """);
+        AttentionBenchmarks.TRAININGS.forEach(
+                training -> text.append(modelled.forms(training)).append('\n'));
         text.append("""
 
                 ### Tiles of warpgroups
@@ -175,7 +189,7 @@ public final class ModelledTimes {
         for (Product product : BenchmarkCatalog.products()) {
             lines.add(line(product));
         }
-        for (AttentionBenchmarks.Training training : AttentionBenchmarks.TRAININGS) {
+        for (AttentionTraining training : AttentionBenchmarks.TRAININGS) {
             for (int pass = 0; pass < 2; pass++) {
                 lines.add(line(training, pass));
             }
@@ -265,18 +279,46 @@ public final class ModelledTimes {
     }
 
     /// @param pass 0 forward, 1 backward
-    String line(AttentionBenchmarks.Training training, int pass) {
+    String line(AttentionTraining training, int pass) {
         KernelBenchmark benchmark = AttentionBenchmarks.training(training.use(), training.shape())
                 .toList()
                 .get(pass);
         StringBuilder text = new StringBuilder("| " + benchmark.name());
         for (Side side : Side.values()) {
             text.append(columns(
-                    "",
-                    counts(side, training.shape(), pass).modelledSeconds(side.rates, benchmark.bytes(), 1),
+                    isFused(side, training.shape(), pass) ? "fused: " : "",
+                    seconds(side, training.shape(), pass, benchmark.bytes()),
                     benchmark.flop()));
         }
         return text.append(" |").toString();
+    }
+
+    /// The forms of the gradient of attention.
+    String forms(AttentionTraining training) {
+        Attention.Shape shape = training.shape();
+        KernelBenchmark benchmark =
+                AttentionBenchmarks.training(training.use(), shape).toList().getLast();
+        Side side = Side.WARPGROUPS;
+        return "| %s%s%s%s |"
+                .formatted(
+                        benchmark.name(),
+                        columns(
+                                "",
+                                counts(side, shape, 1).modelledSeconds(side.rates, benchmark.bytes(), 1),
+                                benchmark.flop()),
+                        columns("", fused.seconds(shape, benchmark.bytes()), benchmark.flop()),
+                        " | %.0f MB".formatted(Gradient.FUSED.workspaceBytes(side.device, shape) / 1e6));
+    }
+
+    private static boolean isFused(Side side, Attention.Shape shape, int pass) {
+        return side == Side.WARPGROUPS && pass == 1 && Gradient.choose(side.device, shape) == Gradient.FUSED;
+    }
+
+    /// @param bytes that must move through the device's memory
+    private Map<String, Double> seconds(Side side, Attention.Shape shape, int pass, double bytes) {
+        return isFused(side, shape, pass)
+                ? fused.seconds(shape, bytes)
+                : counts(side, shape, pass).modelledSeconds(side.rates, bytes, 1);
     }
 
     private static String columns(String plan, Map<String, Double> seconds, double flop) {

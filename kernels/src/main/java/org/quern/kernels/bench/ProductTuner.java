@@ -5,9 +5,11 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BiConsumer;
 import org.quern.gpu.DeviceArena;
 import org.quern.gpu.GpuException;
 import org.quern.gpu.GpuStream;
@@ -19,6 +21,7 @@ import org.quern.kernels.cuda.MatMul.Epilogue;
 import org.quern.kernels.cuda.MatMul.Matrix;
 import org.quern.kernels.cuda.MatMulPlan;
 import org.quern.kernels.cuda.ProductPlan;
+import org.quern.kernels.cuda.WarpgroupAttention.Gradient;
 
 /// Finds by which plan a product is fastest: those that are right are timed shortly, and the best of them for
 /// longer.
@@ -102,6 +105,23 @@ public final class ProductTuner implements AutoCloseable {
         finalists.replaceAll(one -> new Tried(one.plan(), stopwatch.time(product.by(one.plan()), seconds)));
         finalists.sort(Comparator.comparingDouble(one -> one.timing().median()));
         return new Tuned(product, List.copyOf(tried), refusals);
+    }
+
+    /// The forms of the gradient of an attention, by the median of their times.
+    ///
+    /// @param refusals takes why a form could not be timed
+    /// @throws GpuException if the device stopped working
+    public Map<Gradient, Timing> tune(AttentionTraining training, BiConsumer<Gradient, GpuException> refusals) {
+        Map<Gradient, Timing> times = new EnumMap<>(Gradient.class);
+        for (Gradient form : Gradient.values()) {
+            try {
+                times.put(form, stopwatch.time(AttentionBenchmarks.gradient(form, training.shape()), seconds));
+            } catch (GpuException e) {
+                refusals.accept(form, e);
+                device.gpu().synchronize(); // fails if the device does not work any more
+            }
+        }
+        return times;
     }
 
     /// The kernels that every device has, and whose cases `quern kernels check` proves.

@@ -7,6 +7,7 @@ import org.quern.gpu.DeviceMemory;
 import org.quern.kernels.cuda.Attention;
 import org.quern.kernels.cuda.Attention.Shape;
 import org.quern.kernels.cuda.CachedAttention;
+import org.quern.kernels.cuda.FusedAttentionGradient;
 import org.quern.kernels.cuda.GpuKernel;
 import org.quern.kernels.cuda.KernelLibrary;
 import org.quern.kernels.cuda.WarpgroupAttention;
@@ -62,13 +63,30 @@ public final class AttentionCases {
         KernelCase backwardByWarpgroups() {
             return new KernelCase(
                     "attention backward by warpgroups " + this,
-                    device -> AttentionCases.backward(device, this, WarpgroupAttention.Backward::new));
+                    device -> AttentionCases.backward(
+                            device, this, Attention.Backward.workspaceBytes(shape), WarpgroupAttention.Backward::new));
+        }
+
+        /// @param blocks that take the heads
+        /// @param chunk queries at a time
+        KernelCase fused(int blocks, int chunk) {
+            int heads = shape.sequences() * shape.keyValueHeads();
+            FusedAttentionGradient.Plan plan = new FusedAttentionGradient.Plan(Math.min(blocks, heads), chunk);
+            return new KernelCase(
+                    "fused attention gradient of %s, %d blocks, chunks of %d".formatted(this, blocks, chunk),
+                    device -> AttentionCases.backward(
+                            device,
+                            this,
+                            plan.workspaceBytes(shape),
+                            (library, qkv, starts, out, lse, dOut, dQkv, workspace, all) -> new FusedAttentionGradient(
+                                    library, qkv, starts, out, lse, dOut, dQkv, workspace, all, plan)));
         }
 
         KernelCase backward() {
             return new KernelCase(
                     "attention backward " + this,
-                    device -> AttentionCases.backward(device, this, Attention.Backward::new));
+                    device -> AttentionCases.backward(
+                            device, this, Attention.Backward.workspaceBytes(shape), Attention.Backward::new));
         }
 
         @Override
@@ -154,7 +172,8 @@ public final class AttentionCases {
                         setup(1, 65, 1, 1, headDim, 0, Documents.TOKENS),
                         setup(1, 640, 1, 1, headDim, 0, Documents.NONE),
                         new Setup(new Shape(1, 70, 1, 1, headDim, 0), Documents.NONE, 4.5)))
-                .flatMap(setup -> Stream.of(setup.warpgroups(), setup.backwardByWarpgroups()));
+                .flatMap(setup -> Stream.of(
+                        setup.warpgroups(), setup.backwardByWarpgroups(), setup.fused(1, 256), setup.fused(2, 128)));
     }
 
     /// The same on long sequences.
@@ -164,7 +183,8 @@ public final class AttentionCases {
                         setup(1, 1025, 4, 2, headDim, 0, Documents.MIXED),
                         setup(2, 1000, 2, 2, headDim, 300, Documents.NONE),
                         setup(1, 2048, 1, 1, headDim, 0, Documents.NONE)))
-                .flatMap(setup -> Stream.of(setup.warpgroups(), setup.backwardByWarpgroups()));
+                .flatMap(setup -> Stream.of(
+                        setup.warpgroups(), setup.backwardByWarpgroups(), setup.fused(1, 1024), setup.fused(3, 384)));
     }
 
     private static Stream<KernelCase> decodes() {
@@ -430,7 +450,7 @@ public final class AttentionCases {
                 Shape shape);
     }
 
-    private static void backward(CheckDevice device, Setup setup, Backward gradient) {
+    private static void backward(CheckDevice device, Setup setup, long workspaceBytes, Backward gradient) {
         Shape shape = setup.shape;
         int headDim = shape.headDim();
         int count = rows(shape) * shape.heads();
@@ -490,7 +510,7 @@ public final class AttentionCases {
                 device.f32(lse),
                 device.bf16(dOut),
                 dQkv,
-                device.output(Attention.Backward.workspaceBytes(shape)),
+                device.output(workspaceBytes),
                 shape);
         device.run(kernel);
         float[] actual = device.readBf16(dQkv);

@@ -3,6 +3,7 @@ package org.quern.kernels.cuda;
 import java.util.List;
 import java.util.stream.Stream;
 import org.quern.gpu.DeviceMemory;
+import org.quern.gpu.DeviceProperties;
 import org.quern.gpu.GpuException;
 import org.quern.gpu.GpuStream;
 import org.quern.gpu.Launch;
@@ -29,7 +30,7 @@ public final class WarpgroupAttention {
 
     private WarpgroupAttention() {}
 
-    private static void check(Shape shape) {
+    static void check(Shape shape) {
         if (!HEAD_DIMS.contains(shape.headDim())) {
             throw new GpuException(
                     "attention by warpgroups: headDim must be one of %s: got %d".formatted(HEAD_DIMS, shape.headDim()));
@@ -39,7 +40,7 @@ public final class WarpgroupAttention {
     /// Sequences of rows of heads, in boxes of 64 columns.
     ///
     /// @param heads of a row
-    private static TensorMap map(DeviceMemory memory, Shape shape, int heads, int boxRows) {
+    static TensorMap map(DeviceMemory memory, Shape shape, int heads, int boxRows) {
         long width = (long) heads * shape.headDim();
         return new TensorMap(
                 TensorMap.Element.BFLOAT16,
@@ -50,7 +51,7 @@ public final class WarpgroupAttention {
                 TensorMap.Swizzle.BYTES_128);
     }
 
-    private static int fusedHeads(Shape shape) {
+    static int fusedHeads(Shape shape) {
         return shape.heads() + 2 * shape.keyValueHeads();
     }
 
@@ -61,7 +62,8 @@ public final class WarpgroupAttention {
     /// All that ship.
     public static List<KernelVariant> variants() {
         return HEAD_DIMS.stream()
-                .flatMap(headDim -> Stream.of(forward(headDim), backward(headDim)))
+                .flatMap(headDim ->
+                        Stream.of(forward(headDim), backward(headDim), FusedAttentionGradient.variant(headDim)))
                 .toList();
     }
 
@@ -116,6 +118,65 @@ public final class WarpgroupAttention {
         @Override
         public void launch(GpuStream stream) {
             stream.launch(launch);
+        }
+    }
+
+    /// How its gradient is computed. Both are deterministic, and differ in the order of sums.
+    public enum Gradient {
+        /// [Backward]: seven products of tiles.
+        TWO_KERNELS,
+        /// [FusedAttentionGradient]: five, by whole heads of keys.
+        FUSED;
+
+        /// The one that is expected to be faster, if nobody measured. Five products take less time than seven
+        /// unless too many multiprocessors are without a head of keys, or dK and dV of heads of 128 are stored
+        /// and loaded for several chunks. Nor shall it take more scratch than what it gives.
+        public static Gradient choose(DeviceProperties device, Shape shape) {
+            long heads = (long) shape.sequences() * shape.keyValueHeads();
+            long places = Math.ceilDiv(heads, (long) device.multiprocessors()) * device.multiprocessors();
+            FusedAttentionGradient.Plan plan = FusedAttentionGradient.Plan.of(device, shape);
+            boolean stays = shape.headDim() <= 64 || plan.chunk() >= shape.length();
+            return 5 * places < 7 * heads && stays && plan.workspaceBytes(shape) <= shape.fusedBytes()
+                    ? FUSED
+                    : TWO_KERNELS;
+        }
+
+        /// The scratch that it needs.
+        public long workspaceBytes(DeviceProperties device, Shape shape) {
+            return switch (this) {
+                case TWO_KERNELS -> Attention.Backward.workspaceBytes(shape);
+                case FUSED -> FusedAttentionGradient.Plan.of(device, shape).workspaceBytes(shape);
+            };
+        }
+
+        /// Makes the kernel, as [Backward] does.
+        ///
+        /// @param workspace [#workspaceBytes] bytes
+        public GpuKernel bind(
+                KernelLibrary library,
+                DeviceMemory qkv,
+                DeviceMemory starts,
+                DeviceMemory out,
+                DeviceMemory lse,
+                DeviceMemory dOut,
+                DeviceMemory dQkv,
+                DeviceMemory workspace,
+                Shape shape) {
+            return switch (this) {
+                case TWO_KERNELS -> new Backward(library, qkv, starts, out, lse, dOut, dQkv, workspace, shape);
+                case FUSED ->
+                    new FusedAttentionGradient(
+                            library,
+                            qkv,
+                            starts,
+                            out,
+                            lse,
+                            dOut,
+                            dQkv,
+                            workspace,
+                            shape,
+                            FusedAttentionGradient.Plan.of(library.device(), shape));
+            };
         }
     }
 

@@ -77,15 +77,15 @@ final class Survivors {
                     "mul.wide.u32 %from, %(ldc|ld_extra), |add.u32 %u, %k, 31;",
                     "by elements what could go in pieces of 16 bytes, or a tile of zeros more, with the same results"),
             same(
-                    "attention_(for|back)ward",
-                    "or.b64 (value|stage_columns)_matrix, wide, 0x400000400[24]000000;",
+                    "attention_(forward|backward|gradient)",
+                    "or.b64 (value_matrix|stage_columns_matrix|own_columns), wide, 0x400000400[24]000000;",
                     "the distance of boxes, of which a head of 64 has one"),
             missed(
                     "attention_forward",
                     "mad.lo.u32 first_seen, group, 64, first;",
                     "a document that begins where a tile of keys ends one behind a warpgroup's first query"),
             same(
-                    "matmul|attention_(for|back)ward",
+                    "matmul|attention_(forward|backward|gradient)",
                     "or.b64 (%desc_[ab]0, %desc_[ab]0|\\w+_matrix, wide), 0x4000004000010000;",
                     "the leading offset of a swizzled matrix with its rows along k, which has no meaning"),
             same(
