@@ -7,10 +7,10 @@ import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.function.Consumer;
 import org.quern.ptx.emulator.Emulator;
+import org.quern.ptx.emulator.LaunchConfiguration;
 import org.quern.ptx.emulator.Options;
 import org.quern.ptx.emulator.Statistics;
 import org.quern.ptx.emulator.Trace;
-import org.quern.ptx.syntax.PtxModule;
 
 /// A GPU that exists in the JVM: PTX runs in an [Emulator], which checks every access.
 ///
@@ -236,15 +236,9 @@ public final class EmulatedGpu extends OwningGpu {
             lost = true;
             enter();
         }
-        PtxModule module = function.module();
-        Statistics statistics = emulator.launch(
-                module,
-                function.entry(),
-                launch.grid(),
-                launch.block(),
-                launch.sharedBytes(),
-                arguments,
-                launch.isProgrammatic());
+        LaunchConfiguration configuration =
+                new LaunchConfiguration(launch.grid(), launch.block(), launch.sharedBytes(), launch.isProgrammatic());
+        Statistics statistics = emulator.launch(function.module(), function.entry(), configuration, arguments);
         instructions += statistics.instructionCount();
         observer.accept(statistics);
     }

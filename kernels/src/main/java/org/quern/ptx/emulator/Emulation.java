@@ -75,8 +75,8 @@ public final class Emulation {
                 }
                 at += parameter.bytes();
             }
-            Statistics statistics =
-                    emulator.launch(module, entry, launch.grid, launch.block, launch.sharedBytes, arguments);
+            LaunchConfiguration configuration = new LaunchConfiguration(launch.grid, launch.block, launch.sharedBytes);
+            Statistics statistics = emulator.launch(module, entry, configuration, arguments);
             return new Emulation(emulator, launch, addresses, statistics);
         } catch (EmulatorFault fault) {
             throw new GpuException(explain(fault, launch.ptx), fault);

@@ -139,47 +139,28 @@ public final class Emulator {
         return programs.get(entry);
     }
 
-    /// Runs a kernel when all before it is done.
+    /// Runs a kernel.
     ///
-    /// @param sharedBytes dynamic shared memory
     /// @param arguments of the kernel, each at the next offset that its alignment divides
     /// @throws EmulatorFault if the kernel or the launch breaks a rule
     public Statistics launch(
-            PtxModule module, Entry entry, Dim grid, Dim block, int sharedBytes, MemorySegment arguments) {
-        return launch(module, entry, grid, block, sharedBytes, arguments, false);
-    }
-
-    /// Runs a kernel.
-    ///
-    /// @param programmatic whether it may begin while the launch before it still runs. It then has to execute
-    ///     `griddepcontrol.wait` before it touches what that launch does, or those further back as far as they
-    ///     were launched so, or the one before them. When they execute `griddepcontrol.launch_dependents` is
-    ///     no matter: before it has waited, nothing of theirs need be done.
-    /// @throws EmulatorFault if the kernel or the launch breaks a rule
-    public Statistics launch(
-            PtxModule module,
-            Entry entry,
-            Dim grid,
-            Dim block,
-            int sharedBytes,
-            MemorySegment arguments,
-            boolean programmatic) {
+            PtxModule module, Entry entry, LaunchConfiguration configuration, MemorySegment arguments) {
         Program program = program(module, entry);
-        check(program, entry, grid, block, sharedBytes, arguments, programmatic);
+        check(program, entry, configuration, arguments);
         if (epoch > Access.MAX_EPOCH / 2) {
             memory.forgetAccesses();
             unfinished.clear();
             shared = null;
             epoch = 1;
         }
-        if (!programmatic) {
+        if (!configuration.programmatic()) {
             unfinished.clear();
         }
         int firstEpoch = epoch;
         int blocks = (int) program.cluster.count();
-        int actors = blocks * program.actors((int) ((block.count() + 31) / 32));
+        int actors = blocks * program.actors(configuration.warps());
         int start = options.device().sharedBytesReserved();
-        int end = start + program.sharedBytes(sharedBytes);
+        int end = start + program.sharedBytes(configuration.sharedBytes());
         if (shared == null || shared.length != blocks || !shared[0].fits(end, actors)) {
             shared = new SharedMemory[blocks];
             Arrays.setAll(shared, _ -> new SharedMemory(start, end, actors));
@@ -187,15 +168,12 @@ public final class Emulator {
         Execution execution = new Execution(
                 program,
                 options,
-                grid,
-                program.cluster,
-                block,
-                sharedBytes,
+                configuration,
                 memory,
                 new ConstantSpace("parameter", arguments),
                 epoch,
                 random.split(),
-                programmatic ? Optional.of(unfinished) : Optional.empty(),
+                configuration.programmatic() ? Optional.of(unfinished) : Optional.empty(),
                 trace);
         if (trace != null) {
             trace.begin(program.name, execution.warps);
@@ -213,17 +191,12 @@ public final class Emulator {
         return Statistics.of(program, execution.counters);
     }
 
-    private void check(
-            Program program,
-            Entry entry,
-            Dim grid,
-            Dim block,
-            int sharedBytes,
-            MemorySegment arguments,
-            boolean programmatic) {
+    private void check(Program program, Entry entry, LaunchConfiguration configuration, MemorySegment arguments) {
         Options.Device device = options.device();
+        Dim grid = configuration.grid();
+        Dim block = configuration.block();
         List<String> wrong = new ArrayList<>();
-        if (programmatic && device.architecture() < LEAST_PROGRAMMATIC) {
+        if (configuration.programmatic() && device.architecture() < LEAST_PROGRAMMATIC) {
             wrong.add("programmatic launches need an sm_%d or later: the device is an sm_%d"
                     .formatted(LEAST_PROGRAMMATIC, device.architecture()));
         }
@@ -234,8 +207,8 @@ public final class Emulator {
         if (grid.y() > Launch.MOST_BLOCKS_YZ || grid.z() > Launch.MOST_BLOCKS_YZ) {
             wrong.add("a grid may have %,d blocks in y and z: got %s".formatted(Launch.MOST_BLOCKS_YZ, grid));
         }
-        long bytes = (long) program.staticSharedBytes + sharedBytes;
-        if (sharedBytes < 0 || bytes > device.sharedBytesPerBlock()) {
+        long bytes = (long) program.staticSharedBytes + configuration.sharedBytes();
+        if (configuration.sharedBytes() < 0 || bytes > device.sharedBytesPerBlock()) {
             wrong.add("a block may have %,d bytes of shared memory: got %,d, of which the kernel's variables take %,d"
                     .formatted(device.sharedBytesPerBlock(), bytes, program.staticSharedBytes));
         }
@@ -258,7 +231,7 @@ public final class Emulator {
             wrong.add(
                     ".reqnctapercluster wants a grid of whole clusters of %s blocks: got %s".formatted(cluster, grid));
         }
-        long actors = cluster.count() * program.actors((int) ((block.count() + 31) / 32));
+        long actors = cluster.count() * program.actors(configuration.warps());
         if (actors > Access.MOST_ACTORS) {
             wrong.add("the emulator takes at most %d warps and warpgroups that multiply in a cluster: got %d"
                     .formatted(Access.MOST_ACTORS, actors));

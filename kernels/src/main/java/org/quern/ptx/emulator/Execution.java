@@ -60,10 +60,7 @@ final class Execution {
     Execution(
             Program program,
             Options options,
-            Dim grid,
-            Dim cluster,
-            Dim block,
-            int dynamicSharedBytes,
+            LaunchConfiguration configuration,
             GlobalMemory memory,
             ConstantSpace parameters,
             int firstEpoch,
@@ -72,14 +69,14 @@ final class Execution {
             Trace trace) {
         this.program = program;
         this.options = options;
-        this.grid = grid;
-        this.cluster = cluster;
-        this.block = block;
-        this.dynamicSharedBytes = dynamicSharedBytes;
+        grid = configuration.grid();
+        cluster = program.cluster;
+        block = configuration.block();
+        dynamicSharedBytes = configuration.sharedBytes();
         this.parameters = parameters;
         this.random = random;
         this.trace = trace;
-        warps = (int) ((block.count() + 31) / 32);
+        warps = configuration.warps();
         actors = program.actors(warps) * (int) cluster.count();
         epoch = firstEpoch;
         launchLimit = Access.limit(firstEpoch);

@@ -138,7 +138,11 @@ final class Bench {
         String target = hopper ? ".version 8.1\n.target sm_90a" : ".version 8.0\n.target sm_80";
         PtxModule module = PtxParser.parse(module(target, declarations, directives, body, arguments.length));
         MemorySegment segment = MemorySegment.ofArray(arguments.length == 0 ? new long[1] : arguments);
-        return emulator.launch(module, module.entries().getFirst(), grid, block, sharedBytes, segment, programmatic);
+        return emulator.launch(
+                module,
+                module.entries().getFirst(),
+                new LaunchConfiguration(grid, block, sharedBytes, programmatic),
+                segment);
     }
 
     /// Runs a snippet that must fault.

@@ -160,7 +160,7 @@ class ForeignKernelsTest {
                 at += parameter.bytes();
             }
             Dim block = Dim.of(entry.directives().get("reqntid").getFirst());
-            emulator.launch(module, entry, grid, block, sharedBytes, memory);
+            emulator.launch(module, entry, new LaunchConfiguration(grid, block, sharedBytes), memory);
         }
 
         void expectFloats(long address, double[] expected, double tolerance) {

@@ -53,9 +53,7 @@ class LaunchTest {
         assertThatThrownBy(() -> bench.emulator.launch(
                         module,
                         module.entries().getFirst(),
-                        new Dim(1, 65_536, 1),
-                        Dim.of(1),
-                        0,
+                        new LaunchConfiguration(new Dim(1, 65_536, 1), Dim.of(1), 0),
                         MemorySegment.ofArray(new long[0])))
                 .hasMessageContaining("65,535 blocks in y and z");
     }
@@ -66,9 +64,7 @@ class LaunchTest {
         assertThatThrownBy(() -> bench.emulator.launch(
                         module,
                         module.entries().getFirst(),
-                        Dim.of(1),
-                        Dim.of(1),
-                        0,
+                        new LaunchConfiguration(Dim.of(1), Dim.of(1), 0),
                         MemorySegment.ofArray(new long[2])))
                 .hasMessageContaining("the parameters take 24 bytes: got 16");
     }
@@ -104,7 +100,8 @@ class LaunchTest {
                 """);
         long out = bench.output(18);
         MemorySegment arguments = MemorySegment.ofArray(new int[] {(int) out, (int) (out >>> 32), 7, 8, 1, 2, 3, 4, 9});
-        bench.emulator.launch(module, module.entries().getFirst(), Dim.of(1), Dim.of(1), 0, arguments);
+        bench.emulator.launch(
+                module, module.entries().getFirst(), new LaunchConfiguration(Dim.of(1), Dim.of(1), 0), arguments);
         assertThat(bench.readInts(out, 4)).containsExactly(7, 8, 3, 4);
     }
 

@@ -34,10 +34,7 @@ final class Snippet {
         Execution execution = new Execution(
                 program,
                 Options.DEFAULT,
-                Dim.of(1),
-                Dim.of(1),
-                Dim.of(32),
-                0,
+                new LaunchConfiguration(Dim.of(1), Dim.of(32), 0),
                 null,
                 null,
                 1,
