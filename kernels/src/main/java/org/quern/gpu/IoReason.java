@@ -11,9 +11,8 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 
-/// Why reading or writing failed, in the words of people: the messages of many of Java's exceptions are no
-/// more than a
-/// file's name.
+/// Why reading or writing failed, in the words of people: the messages of many of Java's exceptions are no more
+/// than a file's name.
 public final class IoReason {
     private IoReason() {}
 

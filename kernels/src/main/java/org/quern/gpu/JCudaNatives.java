@@ -15,10 +15,9 @@ import jcuda.LibUtils;
 
 /// Loads JCuda's native libraries.
 ///
-/// JCuda would extract each into the folder for temporary files, under a fixed name and without a lock, so that of
-/// several processes that start at once some die of half a library. Here [ShippedLibrary] extracts each, and
-/// JCuda is
-/// led there: what lies in the folder of its choice it loads without extracting. Libraries on
+/// JCuda would extract each into the folder for temporary files, under a fixed name and without a lock, so that
+/// of several processes that start at once some die of half a library. Here [ShippedLibrary] extracts each, and
+/// JCuda is led there: what lies in the folder of its choice it loads without extracting. Libraries on
 /// `java.library.path` win.
 public final class JCudaNatives {
     private static final String TEMPORARY = "java.io.tmpdir";

@@ -11,8 +11,8 @@ import java.util.Set;
 /// statistics, losses and whatever is a state stay fp32.
 ///
 /// Where an operation takes bf16 but the input is an fp32 state, a parameter, it reads the parameter's working
-/// copy:
-/// the bf16 values that the optimiser writes beside the fp32 ones. [#workingCopies] says which states need one.
+/// copy: the bf16 values that the optimiser writes beside the fp32 ones. [#workingCopies] says which states
+/// need one.
 public final class MixedPrecision {
     /// The most logits of a chunk: 256 MiB. The gradient of the hidden states, [rows, C], needs a few thousand
     /// rows to have tiles for all multiprocessors.

@@ -14,8 +14,7 @@ import org.quern.kernels.bench.LaunchTrace.Op;
 import org.quern.kernels.bench.LaunchTrace.Step;
 
 /// The clocks that a multiprocessor needs for what warps ran, if memory answers any number of requests, each
-/// after the
-/// same time: less than the memory's own time, or the kernel keeps too little on its way.
+/// after the same time: less than the memory's own time, or the kernel keeps too little on its way.
 ///
 /// Four schedulers issue an instruction a clock, of a warp whose registers are ready, in the order of the program; a
 /// block begins when another has ended. Special functions, accesses and shuffles take their units' time. The

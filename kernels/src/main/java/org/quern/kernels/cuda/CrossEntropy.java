@@ -14,8 +14,7 @@ public final class CrossEntropy {
     private static final int VECTOR = 8;
     private static final int MAX_THREADS = 1024;
     /// Of rows of which the first-level cache holds two: a multiprocessor has two, and reads one from memory
-    /// while it
-    /// computes the other.
+    /// while it computes the other.
     private static final int SHORT_ROW_THREADS = 512;
     private static final int SHORT_ROW_BYTES = 112 * 1024;
 

@@ -10,21 +10,20 @@
 /// registers to the lane. Global and shared memory know for each word (for each byte, where threads share a
 /// word) who wrote and who read it last. Two accesses, one of them a write, must be ordered: in a warp by
 /// program order of one lane or `bar.warp.sync`, in a block by barriers, by strong accesses with fences, or by
-/// acquire and release; between blocks by the latter, and in a cluster by its barrier. Threads that store the same
-/// word to shared memory, as compilers let all of a block do, need no order, nor do lanes that store the same word to
-/// global memory. Everything of one launch
-/// happens before the next. Fences and strong accesses are taken to have the scope of the whole device,
-/// whatever they say. Of global memory that several warps have read, only the latest time is known: a block
-/// that overwrites it after barriers of some of its warps may fault without need.
+/// acquire and release; between blocks by the latter, and in a cluster by its barrier. Threads that store the
+/// same word to shared memory, as compilers let all of a block do, need no order, nor do lanes that store the
+/// same word to global memory. Everything of one launch happens before the next. Fences and strong accesses are
+/// taken to have the scope of the whole device, whatever they say. Of global memory that several warps have
+/// read, only the latest time is known: a block that overwrites it after barriers of some of its warps may
+/// fault without need.
 ///
 /// **Clusters.** Blocks reach each other's shared memory by addresses of `mapa`, which `.shared::cta` does not
 /// take, not even those of the own block. Who does must know that the other block has begun, by the cluster's
 /// barrier or what follows it, and the other block must know before its end that this is done. A barrier that
 /// is arrived at with `.relaxed` tells that a block has begun, and what a fence released: that of
 /// `fence.mbarrier_init`, which mbarriers there are. What threads of one block tell those of another through an
-/// mbarrier is in the
-/// scope of the cluster on both sides. Copies with `.multicast::cluster` are a copy for each block, which end
-/// by themselves.
+/// mbarrier is in the scope of the cluster on both sides. Copies with `.multicast::cluster` are a copy for each
+/// block, which end by themselves.
 ///
 /// **Asynchronous copies** are done at once, when somebody waits, or by chance. In all three cases nobody may
 /// touch their target before the thread that issued them has waited, and other threads need a barrier after
@@ -44,9 +43,8 @@
 ///
 /// **Numbers.** Arithmetic is that of IEEE 754 with the rounding that the instruction names; matrix products
 /// are summed in double precision, and rounded once where they are added to the accumulator. How hardware cuts
-/// off sums
-/// is nowhere said; of floats of 8 bits it is known to keep about 14 bits on an H100, which the emulator does not
-/// model.
+/// off sums is nowhere said; of floats of 8 bits it is known to keep about 14 bits on an H100, which the
+/// emulator does not model.
 ///
 /// [org.quern.ptx.emulator.Statistics] counts what decides speed on hardware: instructions, FLOP, bank
 /// conflicts, sectors of global memory, for the whole launch and for every line.
