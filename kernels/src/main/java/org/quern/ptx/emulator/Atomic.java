@@ -1,12 +1,10 @@
 package org.quern.ptx.emulator;
 
-import org.quern.ptx.syntax.PtxType;
 import org.quern.ptx.syntax.StateSpace;
 
 /// `atom` and `red`: lanes in order, each reads, computes and writes as one.
 final class Atomic extends MemoryOperation {
-    private final String operation;
-    private final PtxType type;
+    private final Combination combination;
     /// [RegisterLayout#SINK] if the old value is not wanted.
     private final int destination;
     private final int operand;
@@ -19,40 +17,19 @@ final class Atomic extends MemoryOperation {
             StateSpace space,
             boolean ofCluster,
             AddressOperand address,
-            String operation,
-            PtxType type,
+            Combination combination,
             int destination,
             int operand,
             int replacement,
             boolean acquires,
             boolean releases) {
-        super(space, ofCluster, address, type.bytes());
-        this.operation = operation;
-        this.type = type;
+        super(space, ofCluster, address, combination.type().bytes());
+        this.combination = combination;
         this.destination = destination;
         this.operand = operand;
         this.replacement = replacement;
         this.acquires = acquires;
         this.releases = releases;
-    }
-
-    /// Whether there is such an operation of such a type.
-    static boolean exists(String operation, PtxType type) {
-        return switch (operation) {
-            case "and", "or", "xor", "exch", "cas" -> type == PtxType.B32 || type == PtxType.B64;
-            case "add" ->
-                switch (type) {
-                    case U32, S32, U64, F32, F64 -> true;
-                    default -> false;
-                };
-            case "inc", "dec" -> type == PtxType.U32;
-            case "min", "max" ->
-                switch (type) {
-                    case U32, S32, U64, S64 -> true;
-                    default -> false;
-                };
-            default -> false;
-        };
     }
 
     @Override
@@ -63,7 +40,7 @@ final class Atomic extends MemoryOperation {
         } else {
             registers.requireWord(warp, operand, mask);
         }
-        if (operation.equals("cas")) {
+        if (combination.operation().equals("cas")) {
             if (size == 8) {
                 registers.requireLong(warp, replacement, mask);
             } else {
@@ -104,54 +81,16 @@ final class Atomic extends MemoryOperation {
     private void update(Registers registers, int lane, int[] data, int word) {
         if (size == 8) {
             long old = data[word] & 0xffffffffL | (long) data[word + 1] << 32;
-            long value = combine(old, registers.longs[operand * 32 + lane], registers.longs[replacement * 32 + lane]);
+            long value =
+                    combination.of(old, registers.longs[operand * 32 + lane], registers.longs[replacement * 32 + lane]);
             data[word] = (int) value;
             data[word + 1] = (int) (value >>> 32);
             registers.longs[destination * 32 + lane] = old;
         } else {
             int old = data[word];
-            data[word] = combine(old, registers.words[operand * 32 + lane], registers.words[replacement * 32 + lane]);
+            data[word] =
+                    combination.of(old, registers.words[operand * 32 + lane], registers.words[replacement * 32 + lane]);
             registers.words[destination * 32 + lane] = old;
         }
-    }
-
-    private int combine(int old, int value, int replacement) {
-        return switch (operation) {
-            case "and" -> old & value;
-            case "or" -> old | value;
-            case "xor" -> old ^ value;
-            case "exch" -> value;
-            case "cas" -> old == value ? replacement : old;
-            case "add" ->
-                type == PtxType.F32
-                        ? Float.floatToRawIntBits(Float.intBitsToFloat(old) + Float.intBitsToFloat(value))
-                        : old + value;
-            case "inc" -> Integer.compareUnsigned(old, value) >= 0 ? 0 : old + 1;
-            case "dec" -> old == 0 || Integer.compareUnsigned(old, value) > 0 ? value : old - 1;
-            case "min" ->
-                type == PtxType.S32 ? Math.min(old, value) : Integer.compareUnsigned(old, value) < 0 ? old : value;
-            case "max" ->
-                type == PtxType.S32 ? Math.max(old, value) : Integer.compareUnsigned(old, value) > 0 ? old : value;
-            default -> throw new AssertionError(operation);
-        };
-    }
-
-    private long combine(long old, long value, long replacement) {
-        return switch (operation) {
-            case "and" -> old & value;
-            case "or" -> old | value;
-            case "xor" -> old ^ value;
-            case "exch" -> value;
-            case "cas" -> old == value ? replacement : old;
-            case "add" ->
-                type == PtxType.F64
-                        ? Double.doubleToRawLongBits(Double.longBitsToDouble(old) + Double.longBitsToDouble(value))
-                        : old + value;
-            case "min" ->
-                type == PtxType.S64 ? Math.min(old, value) : Long.compareUnsigned(old, value) < 0 ? old : value;
-            case "max" ->
-                type == PtxType.S64 ? Math.max(old, value) : Long.compareUnsigned(old, value) > 0 ? old : value;
-            default -> throw new AssertionError(operation);
-        };
     }
 }

@@ -32,7 +32,7 @@ final class BulkCopies {
         for (int address : chunks.shared()) {
             block.shared.beginBulkWrite(warp, lane, address);
         }
-        BulkCopy copy = new BulkCopy(warp, lane, chunks, BulkCopy.Change.REPLACE, barrier, 0);
+        BulkCopy copy = new BulkCopy(warp, lane, chunks, null, barrier, 0);
         pending.add(copy);
         if (now()) {
             land(copy, warp, lane);
@@ -68,7 +68,9 @@ final class BulkCopies {
     }
 
     /// Starts a copy from shared memory.
-    void store(Warp warp, int lane, Chunks chunks, BulkCopy.Change change) {
+    ///
+    /// @param change what becomes of the target; null if it is replaced
+    void store(Warp warp, int lane, Chunks chunks, Combination change) {
         for (int address : chunks.shared()) {
             block.shared.requireReadable(warp, lane, address, Chunks.BYTES, 0);
             block.shared.hold(address, Chunks.BYTES, warp.at);

@@ -2,19 +2,13 @@ package org.quern.ptx.emulator;
 
 /// A bulk copy that was issued, from then until somebody has waited for it.
 final class BulkCopy {
-    /// What becomes of the target.
-    enum Change {
-        REPLACE,
-        ADD_F32,
-        ADD_BF16
-    }
-
     /// Who issued it.
     final Warp warp;
     final int lane;
     final int instruction;
     final Chunks chunks;
-    final Change change;
+    /// What becomes of the target; null if it is replaced.
+    private final Combination change;
     /// What its end is told to; null for copies to global memory.
     final MBarrier barrier;
     /// Of its lane's bulk groups, for copies to global memory.
@@ -26,7 +20,7 @@ final class BulkCopy {
     private boolean hasWritten;
     private boolean released;
 
-    BulkCopy(Warp warp, int lane, Chunks chunks, Change change, MBarrier barrier, int group) {
+    BulkCopy(Warp warp, int lane, Chunks chunks, Combination change, MBarrier barrier, int group) {
         this.warp = warp;
         this.lane = lane;
         this.chunks = chunks;
@@ -138,29 +132,35 @@ final class BulkCopy {
     }
 
     private void write(int at, long address, int from, int to) {
-        int size = change == Change.ADD_F32 ? 4 : change == Change.ADD_BF16 ? 2 : piece(address, from, to);
+        int size = change == null ? piece(address, from, to) : change.type().bytes();
         GlobalSpace global = warp.block.execution.global;
+        int[] staging = warp.staging;
         for (int offset = from; offset < to; offset += size) {
             warp.addresses[lane] = address + offset;
-            int value = values[at + (offset >> 2)] >>> 8 * (offset & 3);
-            if (change != Change.REPLACE) {
-                global.load(warp, 1 << lane, size, Access.ASYNC | Access.STRONG);
-                warp.staging[lane] = sum(warp.staging[lane], value);
-                global.store(warp, 1 << lane, size, Access.ASYNC | Access.STRONG);
-            } else {
-                warp.staging[lane] = value;
+            int first = at + (offset >> 2);
+            int value = values[first] >>> 8 * (offset & 3);
+            if (change == null) {
+                staging[lane] = value;
                 for (int i = 1; i < size >> 2; i++) {
-                    warp.staging[i * 32 + lane] = values[at + (offset >> 2) + i];
+                    staging[i * 32 + lane] = values[first + i];
                 }
                 global.store(warp, 1 << lane, size, Access.ASYNC);
+                continue;
             }
+            global.load(warp, 1 << lane, size, Access.ASYNC | Access.STRONG);
+            if (size == 8) {
+                long sum = change.of(join(staging[lane], staging[32 + lane]), join(value, values[first + 1]), 0);
+                staging[lane] = (int) sum;
+                staging[32 + lane] = (int) (sum >>> 32);
+            } else {
+                staging[lane] = change.of(staging[lane], value, 0);
+            }
+            global.store(warp, 1 << lane, size, Access.ASYNC | Access.STRONG);
         }
     }
 
-    private int sum(int a, int b) {
-        return change == Change.ADD_F32
-                ? Float.floatToRawIntBits(Float.intBitsToFloat(a) + Float.intBitsToFloat(b))
-                : BrainFloats.round(BrainFloats.toFloat(a) + (double) BrainFloats.toFloat(b));
+    private static long join(int low, int high) {
+        return low & 0xffffffffL | (long) high << 32;
     }
 
     /// Lets messages and the race detector see the instruction that issued the copy.

@@ -6,6 +6,8 @@ import static org.quern.ptx.emulator.EmulatorFault.Kind.OUT_OF_BOUNDS;
 import static org.quern.ptx.emulator.EmulatorFault.Kind.TRAP;
 
 import java.util.List;
+import java.util.Set;
+import java.util.regex.Pattern;
 import org.quern.gpu.TensorMap;
 import org.quern.ptx.syntax.Operand;
 import org.quern.ptx.syntax.PtxType;
@@ -14,6 +16,29 @@ import org.quern.ptx.syntax.Statement.Instruction;
 
 /// Decodes `cp.async.bulk` and `cp.reduce.async.bulk`, of lines of bytes and of boxes of tensors.
 final class BulkCopyDecoder {
+    private static final Set<String> KNOWN = Set.of(
+            "reduce",
+            "async",
+            "bulk",
+            "prefetch",
+            "tensor",
+            "tile",
+            "commit_group",
+            "wait_group",
+            "read",
+            "global",
+            "shared::cta",
+            "shared::cluster",
+            "bulk_group",
+            "mbarrier::complete_tx::bytes",
+            "multicast::cluster",
+            "noftz",
+            "L2",
+            "L2::cache_hint");
+    private static final Pattern DIMENSIONS = Pattern.compile("[1-5]d");
+    /// What a reduction does.
+    private static final List<String> OPERATIONS = List.of("add", "min", "max", "inc", "dec", "and", "or", "xor");
+
     private final Instruction instruction;
     private final RegisterLayout layout;
     private final List<Operand> operands;
@@ -25,9 +50,13 @@ final class BulkCopyDecoder {
         tensor = instruction.has("tensor");
         List<Operand> all = instruction.operands();
         operands = instruction.has("L2::cache_hint") ? all.subList(0, all.size() - 1) : all;
-        for (String unknown : List.of("im2col", "tile::gather4", "tile::scatter4")) {
-            if (instruction.has(unknown)) {
-                throw layout.unsupported(instruction, "the emulator does not know ." + unknown);
+        List<String> modifiers = instruction.modifiers();
+        for (String modifier : modifiers) {
+            boolean known = KNOWN.contains(modifier)
+                    || OPERATIONS.contains(modifier)
+                    || tensor && DIMENSIONS.matcher(modifier).matches();
+            if (!known && !(reduces() && modifier.equals(modifiers.getLast()))) {
+                throw layout.unsupported(instruction, "the emulator does not know ." + modifier);
             }
         }
     }
@@ -54,6 +83,10 @@ final class BulkCopyDecoder {
             return decoder.load();
         }
         throw layout.unsupported(instruction, "the emulator does not know this form");
+    }
+
+    private boolean reduces() {
+        return instruction.has("reduce");
     }
 
     private AddressOperand address(int operand) {
@@ -129,37 +162,59 @@ final class BulkCopyDecoder {
     }
 
     private Operation store() {
-        boolean reduces = instruction.has("reduce");
         int count = tensor ? 2 : 3;
         Decoder.require(instruction, layout, instruction.operands().size(), operands.size() == count);
-        if (reduces && !instruction.has("add")) {
-            throw layout.unsupported(instruction, "the emulator knows .add only");
-        }
         Source source = tensor ? box(address(1), 0) : line(address(1), address(0), 2);
-        PtxType type = reduces && !tensor ? Decoder.type(instruction, layout) : null;
-        if (type != null && type != PtxType.F32 && type != PtxType.BF16) {
-            throw layout.unsupported(instruction, "the emulator adds .f32 and .bf16");
+        String operation = reduces() ? operation() : null;
+        // A line's elements are named by the instruction, those of a tensor by its map.
+        Combination lines = reduces() && !tensor ? new Combination(operation, Decoder.type(instruction, layout)) : null;
+        if (lines != null && !lines.isReduction()) {
+            throw layout.unsupported(
+                    instruction,
+                    ".%s has no type .%s".formatted(operation, lines.type().text()));
         }
         return (warp, mask) -> {
             for (int rest = mask; rest != 0; rest &= rest - 1) {
                 int lane = Integer.numberOfTrailingZeros(rest);
                 Chunks chunks = source.chunks(warp, lane);
-                BulkCopy.Change change = !reduces
-                        ? BulkCopy.Change.REPLACE
-                        : type == PtxType.BF16 || type == null && source.adds(warp, lane) == TensorMap.Element.BFLOAT16
-                                ? BulkCopy.Change.ADD_BF16
-                                : BulkCopy.Change.ADD_F32;
+                Combination change = operation == null || !tensor
+                        ? lines
+                        : ofTensor(warp, lane, operation, source.element(warp, lane));
                 warp.block.bulk.store(warp, lane, chunks, change);
             }
         };
+    }
+
+    private String operation() {
+        return OPERATIONS.stream()
+                .filter(instruction::has)
+                .findFirst()
+                .orElseThrow(() -> layout.unsupported(instruction, "the emulator does not know this reduction"));
+    }
+
+    private static Combination ofTensor(Warp warp, int lane, String operation, TensorMap.Element element) {
+        boolean logic = List.of("and", "or", "xor").contains(operation);
+        Combination change = new Combination(
+                operation,
+                switch (element) {
+                    case UINT8 -> PtxType.U8;
+                    case UINT16 -> PtxType.U16;
+                    case UINT32 -> logic ? PtxType.B32 : PtxType.U32;
+                    case BFLOAT16 -> PtxType.BF16;
+                    case FLOAT32 -> PtxType.F32;
+                });
+        if (!change.isReduction()) {
+            throw warp.fault(TRAP, lane, "there is no .%s for a tensor of %s".formatted(operation, element));
+        }
+        return change;
     }
 
     /// What a lane copies.
     private interface Source {
         Chunks chunks(Warp warp, int lane);
 
-        /// The elements that a reduction adds to, where the instruction does not say it.
-        default TensorMap.Element adds(Warp warp, int lane) {
+        /// What a tensor is made of.
+        default TensorMap.Element element(Warp warp, int lane) {
             throw new IllegalStateException("a line has no elements");
         }
     }
@@ -225,7 +280,7 @@ final class BulkCopyDecoder {
             }
 
             @Override
-            public TensorMap.Element adds(Warp warp, int lane) {
+            public TensorMap.Element element(Warp warp, int lane) {
                 return map(warp, lane).element();
             }
 

@@ -1,6 +1,6 @@
 package org.quern.ptx.emulator;
 
-import static org.quern.ptx.emulator.EmulatorFault.Kind.TRAP;
+import static org.quern.ptx.emulator.EmulatorFault.Kind.UNSUPPORTED;
 
 /// A matrix in shared memory as `wgmma` describes it, in pieces of 16 bytes.
 ///
@@ -19,7 +19,11 @@ record MatrixDescriptor(int start, int leading, int stride, int span) {
 
     static MatrixDescriptor decode(Warp warp, long bits) {
         if ((bits >>> 49 & 7) != 0) {
-            throw warp.fault(TRAP, 0, "the emulator knows matrix descriptors of base offset 0 only: got " + bits);
+            throw warp.fault(
+                    UNSUPPORTED,
+                    0,
+                    "the emulator knows matrix descriptors of base offset 0 only: %#x has %d"
+                            .formatted(bits, bits >>> 49 & 7));
         }
         int span = switch ((int) (bits >>> 62)) {
             case 0 -> UNIT;

@@ -73,7 +73,8 @@ final class MatrixProductDecoder {
         boolean inRegisters = known && operands.get(1) instanceof Operand.Vector;
         // What is contiguous is said of matrices in shared memory, and of those alone whose elements have 16 bits.
         boolean hasMajors = known && a.bytes() == 2;
-        Decoder.require(instruction, layout, hasMajors ? inRegisters ? 7 : 8 : 6, known);
+        // A form that nobody knows has no number of operands.
+        Decoder.require(instruction, layout, known ? hasMajors ? inRegisters ? 7 : 8 : 6 : operands.size(), known);
         int columns = Integer.parseInt(shape.group(1));
         if (columns % 8 != 0 || columns < 8 || columns > 256) {
             throw layout.unsupported(instruction, "N is a multiple of 8 from 8 to 256");

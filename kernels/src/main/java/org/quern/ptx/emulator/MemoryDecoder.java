@@ -1,6 +1,5 @@
 package org.quern.ptx.emulator;
 
-import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import org.quern.ptx.syntax.Operand;
@@ -187,7 +186,8 @@ final class MemoryDecoder {
                 .orElseThrow(() -> layout.unsupported(instruction, "the emulator does not know this operation"));
         requireKnown(Set.of("relaxed", "acquire", "release", "acq_rel", operation));
         PtxType type = Decoder.type(instruction, layout);
-        if (!Atomic.exists(operation, type)) {
+        Combination combination = new Combination(operation, type);
+        if (!combination.isAtomic()) {
             throw layout.unsupported(instruction, ".%s has no type .%s".formatted(operation, type.text()));
         }
         boolean swap = operation.equals("cas");
@@ -197,8 +197,7 @@ final class MemoryDecoder {
                 space(),
                 ofCluster(),
                 address(first),
-                operation,
-                type,
+                combination,
                 reduction ? RegisterLayout.SINK : layout.destination(instruction, operands.getFirst(), type),
                 layout.source(instruction, operands.get(first + 1), type),
                 swap ? layout.source(instruction, operands.get(first + 2), type) : RegisterLayout.SINK,
@@ -351,7 +350,9 @@ final class MemoryDecoder {
     private Operation policy() {
         int destination = layout.destination(instruction, operands.getFirst(), PtxType.B64);
         return (warp, mask) -> {
-            Arrays.fill(warp.registers.longs, destination * 32, destination * 32 + 32, 0);
+            for (int rest = mask; rest != 0; rest &= rest - 1) {
+                warp.registers.longs[destination * 32 + Integer.numberOfTrailingZeros(rest)] = 0;
+            }
             warp.registers.longsDefined[destination] |= mask;
         };
     }

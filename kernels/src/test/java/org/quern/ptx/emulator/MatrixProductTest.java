@@ -10,6 +10,7 @@ import static org.quern.ptx.emulator.EmulatorFault.Kind.UNDEFINED_MEMORY;
 import static org.quern.ptx.emulator.EmulatorFault.Kind.UNDEFINED_REGISTER;
 import static org.quern.ptx.emulator.EmulatorFault.Kind.UNSUPPORTED;
 
+import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -231,7 +232,8 @@ class MatrixProductTest {
         return image;
     }
 
-    /// Row 16 w + t / 4 + 8 (r % 2) of warp w and k 4 (t % 4) + 16 (r / 2) on to r10 and so on, from rows of 64 bytes
+    /// Row 16 w + t / 4 + 8 (r % 2) of warp w and k 4 (t % 4) + 16 (r / 2) on to r10 and so on, from rows of
+    /// 64 bytes
     /// that the swizzle of 64 bytes turned.
     private static String fragmentsOfBytes() {
         StringBuilder text = new StringBuilder("""
@@ -439,5 +441,14 @@ class MatrixProductTest {
         fault(bench(), UNSUPPORTED, product.replace("k16.f32.bf16.bf16", "k32.f32.e4m3.e4m3"));
         fault(bench(), UNSUPPORTED, product.replace("k16.f32.bf16.bf16", "k32.f32.bf16.bf16"));
         fault(bench(), UNSUPPORTED, product.replace("acc7}", "acc7, acc8}"));
+        for (String other : List.of("k16.f16.f16.f16", "k32.s32.s8.s8", "k256.s32.b1.b1.and.popc")) {
+            assertThat(fault(bench(), UNSUPPORTED, product.replace("k16.f32.bf16.bf16", other)))
+                    .hasMessageContaining(other + ": the emulator does not know this form of the instruction");
+        }
+        assertThat(fault(
+                        bench(),
+                        UNSUPPORTED,
+                        product.replace("wgmma.mma", "or.b64 rd3, rd3, 0x2000000000000;\nwgmma.mma")))
+                .hasMessageContaining("base offset 0 only: 0x4002");
     }
 }

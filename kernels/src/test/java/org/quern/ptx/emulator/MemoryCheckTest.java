@@ -314,4 +314,14 @@ class MemoryCheckTest {
                         ld.global.L2::cache_hint.u32 r0, [a0], rd1; prefetch.global.L2 [a0]; nanosleep.u32 20;
                         """, memory);
     }
+
+    @Test
+    void policiesAreOfTheLanesThatMakeThem() {
+        long out = bench.output(32 * 8);
+        bench.run("""
+                mov.u64 rd1, 7; setp.lt.u32 p0, tid, 3; @p0 createpolicy.fractional.L2::evict_last.b64 rd1, 1.0;
+                mad.wide.u32 rd0, tid, 8, a0; st.global.u64 [rd0], rd1;
+                """, out);
+        assertThat(bench.readInts(out, 64)[6]).isEqualTo(7);
+    }
 }
