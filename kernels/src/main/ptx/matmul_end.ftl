@@ -57,7 +57,7 @@ conflicts.
 <#local boxes = min(boxes_of_stage, slabs - first)>
 <@find_barriers/>
 produce_extra_${i}:
-    mbarrier.try_wait.parity${clustered?then(".acquire.cluster", "")}.shared::cta.b64 %wait, [%empty], %parity;
+    mbarrier.try_wait.parity${clustered?then(".acquire.cluster", "")}.shared::cta.b64 %wait, [%empty], %parity; // only the own block gets it
     @!%wait bra produce_extra_${i};
     mbarrier.arrive.expect_tx.shared::cta.b64 _, [%full], ${boxes * extra_bytes};
     mad.lo.u32 %a_at, %stage, ${stage_bytes}, %base;

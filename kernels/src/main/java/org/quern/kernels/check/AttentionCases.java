@@ -144,8 +144,11 @@ public final class AttentionCases {
                 setup(1, 129, 2, 1, 128, 0, Documents.MIXED),
                 setup(1, 130, 1, 1, 128, 0, Documents.LAST),
                 setup(1, 200, 1, 1, 128, 100, Documents.NONE),
+                setup(2, 128, 2, 2, 32, 0, Documents.NONE),
                 setup(1, 65, 1, 1, 32, 0, Documents.TOKENS),
+                setup(2, 128, 2, 2, 64, 0, Documents.NONE),
                 setup(1, 65, 1, 1, 64, 0, Documents.TOKENS),
+                setup(2, 128, 2, 2, 128, 0, Documents.NONE),
                 setup(1, 65, 1, 1, 128, 0, Documents.TOKENS));
         Shape large = new Shape(1, 129, 2, 1, 16, 0);
         Shape larger = new Shape(1, 70, 1, 1, 128, 0);

@@ -34,7 +34,7 @@ public final class EmbeddingCases {
                                 // anywhere.
                                 gradient(97, 4, width, 0, accumulate),
                                 gradient(2100, 3, width, 0, accumulate),
-                                gradient(2100, 300, width, 0.5, accumulate))));
+                                gradient(2069, 300, width, 0.5, accumulate))));
         Stream<KernelCase> ropes = Stream.of(false, true)
                 .flatMap(backwards -> Stream.of(false, true)
                         .flatMap(accumulate -> Stream.of(

@@ -71,7 +71,8 @@ final class Fp8Cases {
                     cases.add(product(129, tile.n() + 29, 129, way, finish, Layout.BY_1)
                             .gridsFor(1));
                     // More than a band of tiles.
-                    cases.add(product(1029, 7, 1, way, finish, Layout.BY_8).gridsFor(1));
+                    int k = 128 * MatMulCases.shiftingTiles(tile, finish) - 127;
+                    cases.add(product(1029, 7, k, way, finish, Layout.BY_8).gridsFor(1));
                 }
             }
             Way same = new Way.Bytes(new Fp8MatMul.Plan(tile, 1), Fp8.E4M3, Fp8.E4M3);

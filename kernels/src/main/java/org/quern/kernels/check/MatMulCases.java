@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.quern.gpu.DeviceMemory;
 import org.quern.kernels.cuda.Fp8MatMul;
@@ -224,6 +225,23 @@ public final class MatMulCases {
         return setups.stream().map(Setup::toCase);
     }
 
+    /// As few tiles of k as let every item of a block begin with another stage than the one before, until all
+    /// have been
+    /// first: what the end of a tile reads takes stages, too.
+    static int shiftingTiles(WarpgroupMatMul.Tile tile, Finish finish) {
+        int slabs = tile.n() * (finish.isFloat() ? Float.BYTES : Short.BYTES) / 128;
+        int slabsOfStage = Math.min((tile.m() + tile.n()) / tile.m(), slabs);
+        int ends = finish == Finish.GELU ? 0 : Math.ceilDiv(slabs, slabsOfStage);
+        return IntStream.iterate(1, tiles -> tiles + 1)
+                .filter(tiles -> gcd(tiles + ends, tile.stages()) == 1)
+                .findFirst()
+                .orElseThrow();
+    }
+
+    private static int gcd(int a, int b) {
+        return b == 0 ? a : gcd(b, a % b);
+    }
+
     /// The kernels of warpgroups: every one with whole tiles and tails, several items a block and more k tiles than
     /// stages, wide and narrow results; splits.
     public static Stream<KernelCase> warpgroupCases() {
@@ -236,10 +254,11 @@ public final class MatMulCases {
                     int depth = (tile.stages() + 1) * 64 - 15;
                     Shape wide = new Shape(255, 2 * tile.n() - 8, depth, transposeA, transposeB);
                     Shape byElements = new Shape(129, tile.n() + 29, 65, transposeA, transposeB);
-                    // More than a band of tiles.
-                    Shape thin = new Shape(1029, 7, 1, transposeA, transposeB);
                     for (Finish finish :
                             List.of(Finish.RESIDUAL, Finish.GELU, Finish.GELU_GRADIENT, Finish.ACCUMULATE)) {
+                        // More than a band of tiles.
+                        int k = 64 * shiftingTiles(tile, finish) - 63;
+                        Shape thin = new Shape(1029, 7, k, transposeA, transposeB);
                         walks.add(new Setup(wide, way, finish, Layout.BY_8, Layout.BY_8).of(finish));
                         walks.add(new Setup(byElements, way, finish, Layout.BY_8, Layout.BY_1).of(finish));
                         walks.add(new Setup(thin, way, finish, Layout.BY_8, Layout.BY_8).of(finish));

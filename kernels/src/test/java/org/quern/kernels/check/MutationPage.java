@@ -28,9 +28,10 @@ final class MutationPage {
             missing, no end) or a result is wrong. The kinds of faults:
 
             %s
-            Of each template up to %d variants are looked at, spread evenly over those that ship. In each, every barrier,
-            wait, commit, fence and zero-filling copy gets its fault, and %d places of each other kind, drawn by chance
-            with seed %d. (Kernels for sm_80 have no fence: what blocks tell each other goes from launch to launch.)
+            Of each template up to %d variants are looked at, of one for sm_90a up to %d, spread evenly over those that ship.
+            In each, every barrier, wait, arrival, commit, fence, descriptor and zero-filling copy gets its fault, and %d
+            places of each other kind, drawn by chance with seed %d. (Kernels for sm_80 have no fence: what blocks tell each
+            other goes from launch to launch.)
             A cell says how many faults were found of how many. Faults that make no difference to any input are
             equivalent; the score, which a test keeps at 95 %% or more, is that of the others. As of %s, by
 
@@ -117,13 +118,13 @@ final class MutationPage {
     }
 
     /// Joins what was added, also by earlier runs.
-    static void write(int variants, int sample, long seed) throws IOException {
+    static void write(int variants, int warpgroupVariants, int sample, long seed) throws IOException {
         StringBuilder kinds = new StringBuilder();
         for (Kind kind : Kind.values()) {
             kinds.append("- %s: %s%n".formatted(kind.title(), kind.meaning()));
         }
-        StringBuilder rows =
-                new StringBuilder(HEAD.formatted(kinds, variants, sample, seed, LocalDate.now(ZoneOffset.UTC)));
+        StringBuilder rows = new StringBuilder(
+                HEAD.formatted(kinds, variants, warpgroupVariants, sample, seed, LocalDate.now(ZoneOffset.UTC)));
         rows.append("| template | variants | %s | all | equivalent | score |%n"
                 .formatted(Stream.of(Kind.values()).map(Kind::title).collect(Collectors.joining(" | "))));
         rows.append("|---".repeat(Kind.values().length + 5)).append("|\n");

@@ -31,6 +31,8 @@ class MutationTest {
     private static final String TEMPLATES = System.getProperty("mutations.templates", ".*");
     /// Of a template.
     private static final int VARIANTS = 4;
+    /// Of one for warpgroups.
+    private static final int WARPGROUP_VARIANTS = 12;
     /// Faults of a kind in a variant, where all would be many.
     private static final int SAMPLE = 25;
 
@@ -63,10 +65,12 @@ class MutationTest {
     @ParameterizedTest
     @MethodSource("templates")
     void faultsAreFound(String template) throws IOException {
-        List<KernelVariant> variants = chosen(judges.variants().stream()
-                .filter(variant -> variant.file().equals(template) && isWanted(variant))
-                .sorted(Comparator.comparing(KernelVariant::name))
-                .toList());
+        List<KernelVariant> variants = chosen(
+                judges.variants().stream()
+                        .filter(variant -> variant.file().equals(template) && isWanted(variant))
+                        .sorted(Comparator.comparing(KernelVariant::name))
+                        .toList(),
+                template.endsWith(".sm_90a") ? WARPGROUP_VARIANTS : VARIANTS);
         List<Mutation> all = new ArrayList<>();
         List<Mutation> survivors = new ArrayList<>();
         for (KernelVariant variant : variants) {
@@ -85,7 +89,7 @@ class MutationTest {
 
     @AfterAll
     void write() throws IOException {
-        MutationPage.write(VARIANTS, SAMPLE, SEED);
+        MutationPage.write(VARIANTS, WARPGROUP_VARIANTS, SAMPLE, SEED);
     }
 
     private static List<Mutation> planted(String kernel) {
@@ -101,8 +105,8 @@ class MutationTest {
     }
 
     /// Evenly spread over the variants of a file.
-    private static List<KernelVariant> chosen(List<KernelVariant> variants) {
-        int count = Math.min(VARIANTS, variants.size());
+    private static List<KernelVariant> chosen(List<KernelVariant> variants, int most) {
+        int count = Math.min(most, variants.size());
         return IntStream.range(0, count)
                 .mapToObj(i -> variants.get(i * variants.size() / count))
                 .toList();

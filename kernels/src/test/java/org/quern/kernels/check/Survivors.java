@@ -21,7 +21,10 @@ final class Survivors {
                     "cross_entropy",
                     "mad.lo.u32 %index, %threads, 8, %index;|mul.wide.u32 %offset, %index, 2;",
                     "behind pairs of vectors there is at most one, and what would follow it is not used"),
-            same("norm", "add.u64 %xa, %xa, \\d+;", "of a sum, x is read in the first pass only"),
+            same(
+                    "norm",
+                    "add.u64 %(xa|brancha), %(xa|brancha), \\d+;|add.u32 %shared1, %shared0, \\d+;",
+                    "of a sum, x and what is added are read in the first pass only; norms of one sum have one place for it"),
             same("sampling", "shr.s32 %t, %t, 31;", "a shift by 32 is one by 31: both fill the register with the sign"),
             same("sampling", "shfl.sync.\\w+.b32 %high, %high, .* // 0 in", "a number of tokens has no upper word"),
             same("sampling", ".* // an id, not needed", "a draw needs the key of the likeliest token alone"),
@@ -48,7 +51,8 @@ final class Survivors {
                     "the rows were read by operations of the whole warp, which no lane runs ahead of"),
             same(
                     "attention_.*",
-                    "mad.wide.u32 (pointer|keys|values|queries|offset), (\\w+_)?step, 1,|add.s32 (load_row|copy_row|row), ",
+                    "mad.wide.u32 (pointer|keys|values|queries|offset), (\\w+_)?step, 1,|add.s32 (load_row|copy_row|row), "
+                            + "|mul.lo.u32 step, out_step,",
                     "the last of a series of advances, whose result is not used"),
             same(
                     "attention_.*",
@@ -58,11 +62,12 @@ final class Survivors {
             missed("attention_backward", "add.u32 row, row, \\d+;", "sequences of more than 8,192 tokens, a slow case"),
             missed(
                     "attention_.*",
-                    "sub.s32 seen, |add.s32 (key_first|column), ",
+                    "sub.s32 seen, |add.[su]32 (key_first|column), ",
                     "the edge of a window or a document at one place of a tile, which the cases of that head size lack"),
             missed(
                     "attention_.*",
-                    "cp.async.cg|xor.b32 address, target,|sub.u32 copy_row,|shl.b64 offset, at,|mad.wide.u32 out, row,|@more ",
+                    "cp.async.cg|xor.b32 address, target,|sub.u32 copy_row,|shl.b64 offset, at,|mad.wide.u32 out, row,|@more |"
+                            + "sub.u32 left,",
                     "keys that end within a tile, fill more of them or are split over blocks, at one head size"),
             same(
                     "matmul",
@@ -96,8 +101,33 @@ final class Survivors {
                     "quantize",
                     "add.u32 %t, %column, \\d+;",
                     "a bound within 8 columns, where the columns are a multiple of 8"),
-            same("quantize", "@%first st.shared.u32 ", "all lanes of a warp have the same number"),
+            same(
+                    "quantize|norm(_gradient)?|reduction|sampling",
+                    "@%first st.shared.u32 |@%p st.shared.(f32 \\[%slot|u64 \\[%t\\], %best|v2.u64 \\[%t\\], \\{%sum, %w)",
+                    "all lanes of a warp have the same number"),
+            missed("embedding_gradient", "add.u32 %i, %i, 1024;", "an id with rows in more than 1,024 ranges"),
             same("matmul", "and.b32 %t, %band, 1;", "another order of the tiles"),
+            same(
+                    "matmul",
+                    "or.b64 %desc_a0, %desc_a0, 0x4000004002000000;",
+                    "the distance of boxes, of which a product's 64 rows of A have one"),
+            same("matmul", "add.u32 %own_barrier, ", "another barrier, which nobody else uses"),
+            same(
+                    "matmul",
+                    "@%first_lane cp.async.bulk.wait_group.read 0; // the next item",
+                    "where a warp has one slab, or stores two of each piece of C, the next item waits for the first one itself"),
+            same(
+                    "matmul",
+                    "mbarrier.try_wait.parity.acquire.cluster.*// only the own block",
+                    "only what the own block's consumers have read is written"),
+            same(
+                    "matmul",
+                    "@%leader mbarrier.arrive.release.cluster.shared::cluster.b64 _, \\[%extra_empty[1-9]\\];",
+                    "what was read is told by the arrival before, for which producers wait first"),
+            missed(
+                    "matmul",
+                    "@%leader mbarrier.arrive.* _, \\[%extra_empty",
+                    "all other threads arrive instead of one, an odd number: the phase ends too early, but nothing comes in between"),
             same("norm_gradient", "add.u32 %place, %place, ", "columns and their bound are multiples of 4"),
             missed(
                     "matmul",
