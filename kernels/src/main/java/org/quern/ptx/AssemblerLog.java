@@ -19,9 +19,9 @@ final class AssemblerLog {
     private static final Pattern USED = Pattern.compile("Used (\\d+) registers(.*)");
     private static final Pattern SHARED = Pattern.compile("(\\d+) bytes smem");
     private static final Pattern CONSTANT = Pattern.compile("(\\d+) bytes cmem");
-    /// The assembler changed the kernel so that it is slow: setmaxnreg ignored (7508), wgmma in sequence (7512, 7514),
-    /// a wait (7517) or a fence (7519) put in.
-    private static final Pattern DAMAGE = Pattern.compile(".*C75(?:08|12|14|17|19)\\b.*");
+    /// The assembler changed the kernel so that it is slow: setmaxnreg ignored (7508), wgmma in sequence (7512, 7514,
+    /// 7515), a wait (7517) or a fence (7519) put in, and whatever else it has numbers for from version to version.
+    private static final Pattern DAMAGE = Pattern.compile(".*(?:\\(C75\\d\\d\\)|Potential Performance Loss).*");
 
     private AssemblerLog() {}
 

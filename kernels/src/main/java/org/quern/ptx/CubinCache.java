@@ -30,7 +30,7 @@ import org.slf4j.LoggerFactory;
 public final class CubinCache {
     private static final Logger LOG = LoggerFactory.getLogger(CubinCache.class);
     /// Changes when the files' format does, or what is asked of the assemblers.
-    private static final String FORMAT = "1";
+    private static final String FORMAT = "2";
 
     private static final int HASH_BYTES = 32;
 

@@ -12,6 +12,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.quern.gpu.GpuException;
 
 class AssemblerTest {
@@ -88,15 +89,20 @@ class AssemblerTest {
                         "file: crowded spills registers on sm_80 with .*: \\d+ bytes stored, \\d+ loaded a thread");
     }
 
-    @Test
-    void takesSlowCodeForAnError() {
-        String log = """
-                ptxas info    : (C7512) Potential Performance Loss: wgmma.mma_async instructions are serialized due to \
-                insufficient register resources in function 'attention'
-                """;
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "(C7508) Potential Performance Loss: 'setmaxnreg' ignored to maintain compatibility across compilation units",
+                "(C7512) Potential Performance Loss: wgmma.mma_async instructions are serialized due to insufficient register"
+                        + " resources in function 'attention'",
+                "(C7515) Potential Performance Loss: wgmma.mma_async instructions are serialized due to non wgmma"
+                        + " instructions defining accumulator registers of a wgmma in the function 'attention'"
+            })
+    void takesSlowCodeForAnError(String damage) {
+        String log = "ptxas info    : " + damage + "\n";
         assertThatThrownBy(() -> AssemblerLog.usage("attention.sm_90a", "sm_90a", "ptxas 13.0.88", log))
                 .hasMessageStartingWith("attention.sm_90a assembled for sm_90a with ptxas 13.0.88 would be slow:\n")
-                .hasMessageContaining("C7512");
+                .hasMessageContaining(damage);
     }
 
     @Test
