@@ -7,23 +7,26 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Duration;
-import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.quern.base.ExitCode;
 import org.quern.base.Json;
 import org.quern.executor.TunedPlans;
 import org.quern.kernels.bench.BenchmarkCatalog;
 import org.quern.kernels.bench.KernelBenchmark;
+import org.quern.kernels.bench.MemoryBoundTimes;
 import org.quern.kernels.bench.ModelledTimes;
-import org.quern.kernels.bench.Product;
-import org.quern.kernels.cuda.MatMul.Shape;
 import org.quern.kernels.cuda.ProductPlans;
+import org.quern.kernels.cuda.WarpgroupAttention.Gradient;
 import org.quern.launcher.bench.gpu.GpuBench;
+import org.quern.launcher.bench.gpu.Settings;
 import org.quern.launcher.bench.gpu.StageProcess;
+import org.quern.ptx.CubinCache;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -93,7 +96,7 @@ final class BenchGpuCommand implements Callable<Integer> {
         }
         DeviceHeader header = device.header(spec);
         Files.createDirectories(output);
-        GpuBench.Settings settings = new GpuBench.Settings(
+        Settings settings = new Settings(
                 header.id(),
                 header.architecture(),
                 Optional.of(torch),
@@ -102,11 +105,19 @@ final class BenchGpuCommand implements Callable<Integer> {
                 BenchmarkCatalog.benchmarks(ProductPlans.MODELLED).stream()
                         .map(KernelBenchmark::name)
                         .toList(),
-                products());
-        StageProcess program = new StageProcess(OwnProgram::command, output.resolve("log.txt"));
+                KernelTuning.tasks(
+                                BenchmarkCatalog.products(),
+                                BenchmarkCatalog.attentions(),
+                                KernelsTuneCommand.PROVIDERS,
+                                List.of(Gradient.values()))
+                        .stream()
+                        .map(TuningTask::name)
+                        .toList());
+        StageProcess program = new StageProcess(OwnProgram::owned, output.resolve("log.txt"));
         Runtime.getRuntime().addShutdownHook(new Thread(program::stop));
         importTorch();
-        ModelledTimes models = new ModelledTimes();
+        ModelledTimes products = new ModelledTimes();
+        MemoryBoundTimes others = new MemoryBoundTimes(CubinCache.standard());
         GpuBench bench = new GpuBench(
                 settings,
                 output,
@@ -114,7 +125,9 @@ final class BenchGpuCommand implements Callable<Integer> {
                 program,
                 time(),
                 System::nanoTime,
-                models::limit,
+                name -> Stream.of(products.limits(name), others.limits(name))
+                        .flatMap(limits -> limits.entrySet().stream())
+                        .collect(Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue)),
                 Terminal.error()::print,
                 Terminal.error()::status);
         boolean right = bench.run();
@@ -148,14 +161,5 @@ final class BenchGpuCommand implements Callable<Integer> {
             Files.copy(Objects.requireNonNull(in, CONFIG), copy, StandardCopyOption.REPLACE_EXISTING);
         }
         return copy;
-    }
-
-    /// Of those with the same sizes the first.
-    private static List<String> products() {
-        Set<Shape> seen = new HashSet<>();
-        return BenchmarkCatalog.products().stream()
-                .filter(product -> seen.add(product.shape()))
-                .map(Product::name)
-                .toList();
     }
 }

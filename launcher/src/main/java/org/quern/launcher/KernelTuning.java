@@ -6,12 +6,10 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
-import java.util.Comparator;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.HexFormat;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -19,23 +17,20 @@ import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.quern.executor.KernelProvider;
 import org.quern.executor.TunedPlans;
-import org.quern.executor.TunedPlans.AttentionRow;
 import org.quern.gpu.DeviceProperties;
 import org.quern.kernels.bench.AttentionTraining;
 import org.quern.kernels.bench.Product;
 import org.quern.kernels.bench.ProductTuner;
-import org.quern.kernels.bench.ProductTuner.Tuned;
-import org.quern.kernels.bench.Timing;
 import org.quern.kernels.cuda.Fp8MatMul;
+import org.quern.kernels.cuda.FusedAttentionGradient;
 import org.quern.kernels.cuda.KernelDevice;
 import org.quern.kernels.cuda.LoadedKernels;
 import org.quern.kernels.cuda.MatMul;
 import org.quern.kernels.cuda.MatMul.Shape;
-import org.quern.kernels.cuda.MatMulPlan;
-import org.quern.kernels.cuda.ProductPlan;
 import org.quern.kernels.cuda.WarpgroupAttention;
 import org.quern.kernels.cuda.WarpgroupAttention.Gradient;
 import org.quern.kernels.cuda.WarpgroupMatMul;
+import org.quern.launcher.TuningTask.Found;
 import org.quern.ptx.PtxTemplate;
 
 /// Fills a device's table of plans, and prints its rows. The table is written after each.
@@ -45,6 +40,7 @@ final class KernelTuning {
     private final ProductTuner tuner;
     private final Consumer<String> out;
     private final Consumer<Result> results;
+    private TunedPlans plans;
 
     /// @param out takes lines of Markdown
     /// @param results takes what becomes of each product and attention, as it comes
@@ -74,151 +70,93 @@ final class KernelTuning {
             Optional<? extends Record> best,
             Map<String, String> refusals) {}
 
-    /// A product by the kernels of a provider.
-    private record Task(Product product, KernelProvider provider) {}
-
-    /// Measures what the table does not have yet, products first.
+    /// What can be tuned, what pays most first: the gradient of the first attention, then products, each shape once,
+    /// by the first of the providers, then the other gradients, then products by the other providers.
     ///
-    /// @param attentions whose gradients are timed, if the providers include warpgroups
-    /// @param providers whose kernels are tuned, those that the device can run; the first of all products first
-    /// @param limit nothing is begun after it
-    /// @return whether all plans gave the right result
-    boolean run(
+    /// @param forms of gradients that may be taken
+    static List<TuningTask<?>> tasks(
             List<Product> products,
             List<AttentionTraining> attentions,
             List<KernelProvider> providers,
-            Path file,
-            Duration limit) {
-        long end = System.nanoTime() + limit.toNanos();
-        List<Task> tasks = tasks(products, providers);
-        TunedPlans plans = begin(file);
-        out.accept(header + "\n");
-        out.accept("| product | kernels | fastest plan | time | spread | TFLOP/s | plan without a table |");
-        out.accept("|---|---|---|--:|--:|--:|--:|");
-        boolean right = true;
-        int left = 0;
-        for (int i = 0; i < tasks.size(); i++) {
-            Task task = tasks.get(i);
-            Optional<TunedPlans.Row> row = plans.row(task.provider, task.product.shape());
-            if (row.isEmpty() && System.nanoTime() > end) {
-                left++;
-                continue;
+            List<Gradient> forms) {
+        Set<Shape> seen = new HashSet<>();
+        List<Product> shapes =
+                products.stream().filter(product -> seen.add(product.shape())).toList();
+        List<TuningTask<?>> tasks = new ArrayList<>();
+        for (KernelProvider provider : providers) {
+            shapes.stream()
+                    .filter(product -> provider != KernelProvider.FP8 || product.mayBeInBytes())
+                    .forEach(product -> tasks.add(new ProductTuning(product, provider)));
+            if (provider == KernelProvider.WARPGROUPS) {
+                attentions.forEach(attention -> tasks.add(new GradientTuning(attention, forms)));
             }
-            Map<String, String> refusals = Map.of();
-            if (row.isEmpty()) {
+        }
+        tasks.stream().filter(GradientTuning.class::isInstance).findFirst().ifPresent(first -> {
+            tasks.remove(first);
+            tasks.addFirst(first);
+        });
+        return tasks;
+    }
+
+    /// Measures what the table does not have yet and the device can run.
+    ///
+    /// @param limit nothing is begun after it
+    /// @return whether all plans gave the right result
+    boolean run(List<TuningTask<?>> all, Path file, Duration limit) {
+        boolean warpgroups =
+                WarpgroupMatMul.variants().stream().allMatch(variant -> LoadedKernels.runs(variant, device()));
+        List<TuningTask<?>> tasks = all.stream()
+                .filter(task -> warpgroups || !task.provider().needsWarpgroups())
+                .toList();
+        long end = System.nanoTime() + limit.toNanos();
+        plans = begin(file);
+        out.accept(header + "\n");
+        out.accept(TuningTask.HEAD);
+        int left = 0;
+        boolean right = true;
+        for (int i = 0; i < tasks.size(); i++) {
+            TuningTask<?> task = tasks.get(i);
+            if (task.known(plans).isEmpty() && System.nanoTime() > end) {
+                left++;
+            } else {
                 Terminal.error()
                         .status("%s %d/%d  %s"
-                                .formatted(
-                                        ProgressDisplay.bar(i, tasks.size()), i + 1, tasks.size(), task.product.use()));
-                Tuned tuned = tuner.tune(task.product, candidates(task));
-                Terminal.error().status("");
-                right &= tuned.refusals().isEmpty();
-                tuned.refusals()
-                        .forEach((plan, reason) -> Terminal.error()
-                                .print("%s, %s: left out: %s".formatted(task.product.use(), plan, reason)));
-                row = row(task, tuned);
-                if (row.isPresent()) {
-                    plans = plans.with(row.get(), header.date());
-                    plans.write(file);
-                }
-                refusals = tuned.refusals();
+                                .formatted(ProgressDisplay.bar(i, tasks.size()), i + 1, tasks.size(), task.name()));
+                right &= take(task, file);
             }
-            results.accept(new Result(task.product.name(), task.product.sizes(), task.provider, row, refusals));
-            row.ifPresent(found -> out.accept(line(task, found)));
         }
-        if (providers.contains(KernelProvider.WARPGROUPS) && runsWarpgroups()) {
-            left += attentions(attentions, plans, file, end);
-        }
+        Terminal.error().status("");
         out.accept("\ntable   " + file);
         if (left > 0) {
-            out.accept("to do   %d products or gradients: the same command goes on with them".formatted(left));
+            out.accept("to do   %d: the same command goes on with them".formatted(left));
         }
         return right;
     }
 
-    /// @return how many were not begun
-    private int attentions(List<AttentionTraining> attentions, TunedPlans plans, Path file, long end) {
-        out.accept("\n| gradient of attention | fastest form | time | spread | TFLOP/s | the other form |");
-        out.accept("|---|---|--:|--:|--:|--:|");
-        int left = 0;
-        for (AttentionTraining attention : attentions) {
-            Optional<AttentionRow> row = plans.row(attention.shape());
-            if (row.isEmpty() && System.nanoTime() > end) {
-                left++;
-                continue;
-            }
-            Map<String, String> refusals = new LinkedHashMap<>();
-            if (row.isEmpty()) {
-                row = row(
-                        attention,
-                        tuner.tune(attention, (form, reason) -> refusals.put(name(form), reason.getMessage())));
-                refusals.forEach((form, reason) ->
-                        Terminal.error().print("%s, %s: left out: %s".formatted(attention.backward(), form, reason)));
-                if (row.isPresent()) {
-                    plans = plans.with(row.get(), header.date());
-                    plans.write(file);
-                }
-            }
-            results.accept(
-                    new Result(attention.backward(), attention.name(), KernelProvider.WARPGROUPS, row, refusals));
-            row.ifPresent(found -> out.accept(line(attention, found)));
-        }
-        return left;
+    /// @return whether all plans gave the right result
+    private <R extends Record> boolean take(TuningTask<R> task, Path file) {
+        Found<R> found = task.known(plans)
+                .map(row -> new Found<>(Optional.of(row), Map.of()))
+                .orElseGet(() -> measure(task, file));
+        results.accept(new Result(task.name(), task.sizes(), task.provider(), found.row(), found.refusals()));
+        found.row().ifPresent(row -> out.accept(task.line(row, device())));
+        return found.refusals().isEmpty();
     }
 
-    private static Optional<AttentionRow> row(AttentionTraining attention, Map<Gradient, Timing> times) {
-        return times.entrySet().stream()
-                .min(Comparator.comparingDouble(entry -> entry.getValue().median()))
-                .map(best -> new AttentionRow(
-                        attention.use(),
-                        attention.shape(),
-                        best.getKey(),
-                        best.getValue().median(),
-                        best.getValue().spread(),
-                        times.entrySet().stream()
-                                .filter(other -> other.getKey() != best.getKey())
-                                .mapToDouble(other -> other.getValue().median())
-                                .findAny()
-                                .orElse(0)));
+    private <R extends Record> Found<R> measure(TuningTask<R> task, Path file) {
+        Found<R> found = task.measure(tuner, device());
+        found.refusals()
+                .forEach((plan, reason) ->
+                        Terminal.error().print("%s, %s: left out: %s".formatted(task.name(), plan, reason)));
+        found.row().ifPresent(row -> {
+            plans = task.into(plans, row, header.date());
+            plans.write(file);
+        });
+        return found;
     }
 
-    private static String name(Gradient form) {
-        return form.name().toLowerCase(Locale.ROOT).replace('_', ' ');
-    }
-
-    private static String line(AttentionTraining attention, AttentionRow row) {
-        return "| %s | %s | %s | %.1f %% | %s | %s |"
-                .formatted(
-                        attention.name(),
-                        name(row.gradient()),
-                        TimingTable.time(row.seconds()),
-                        100 * row.spread(),
-                        TimingTable.digits(attention.backwardFlop() / row.seconds() / 1e12),
-                        slower(row.otherSeconds(), row.seconds()));
-    }
-
-    /// By how much something is slower than the fastest.
-    private static String slower(double seconds, double fastest) {
-        return seconds == 0 ? "did not run" : "%+.1f %%".formatted(100 * (seconds / fastest - 1));
-    }
-
-    private boolean runsWarpgroups() {
-        DeviceProperties properties = kernels.gpu().properties();
-        return WarpgroupMatMul.variants().stream().allMatch(variant -> LoadedKernels.runs(variant, properties));
-    }
-
-    /// Each shape once a provider.
-    private List<Task> tasks(List<Product> products, List<KernelProvider> providers) {
-        boolean warpgroups = runsWarpgroups();
-        Set<Shape> seen = new HashSet<>();
-        List<Product> shapes =
-                products.stream().filter(product -> seen.add(product.shape())).toList();
-        return providers.stream()
-                .filter(provider -> !provider.needsWarpgroups() || warpgroups)
-                .flatMap(provider -> shapes.stream()
-                        .filter(product -> provider != KernelProvider.FP8 || product.mayBeInBytes())
-                        .map(product -> new Task(product, provider)))
-                .toList();
+    private DeviceProperties device() {
+        return kernels.library().device();
     }
 
     /// The table that is there, if it was measured with the same kernels and driver.
@@ -257,7 +195,8 @@ final class KernelTuning {
                             MatMul.variants(),
                             WarpgroupMatMul.variants(),
                             Fp8MatMul.variants(),
-                            WarpgroupAttention.variants())
+                            WarpgroupAttention.variants(),
+                            FusedAttentionGradient.variants())
                     .flatMap(List::stream)
                     .map(PtxTemplate::expand)
                     .forEach(text -> digest.update(text.getBytes(StandardCharsets.UTF_8)));
@@ -265,51 +204,5 @@ final class KernelTuning {
         } catch (NoSuchAlgorithmException e) {
             throw new AssertionError(e);
         }
-    }
-
-    private List<? extends ProductPlan> candidates(Task task) {
-        DeviceProperties properties = kernels.library().device();
-        Shape shape = task.product.shape();
-        return switch (task.provider) {
-            case PTX -> MatMulPlan.candidates(properties, shape);
-            case WARPGROUPS -> WarpgroupMatMul.Plan.candidates(properties, shape);
-            case FP8 -> Fp8MatMul.Plan.candidates(properties, shape.m(), shape.n(), shape.k());
-            case LIBRARY -> throw new IllegalArgumentException("cuBLAS chooses for itself");
-        };
-    }
-
-    /// Of the fastest plan; empty if none is right.
-    private Optional<TunedPlans.Row> row(Task task, Tuned tuned) {
-        ProductPlan model = candidates(task).getFirst();
-        return tuned.tried().stream()
-                .findFirst()
-                .map(best -> new TunedPlans.Row(
-                        task.product.use(),
-                        task.provider,
-                        task.product.shape(),
-                        best.plan().tileName(),
-                        best.plan().splits(),
-                        best.timing().median(),
-                        best.timing().spread(),
-                        tuned.tried().stream()
-                                .filter(one -> one.plan().equals(model))
-                                .findFirst()
-                                .map(one -> one.timing().median())
-                                .orElse(0.0),
-                        tuned.tried().size()));
-    }
-
-    private static String line(Task task, TunedPlans.Row row) {
-        return "| %s, %s | %s | %s, k in %d | %s | %.1f %% | %s | %s |"
-                .formatted(
-                        task.product.use(),
-                        task.product.shape(),
-                        row.provider().name().toLowerCase(Locale.ROOT),
-                        row.tile(),
-                        row.splits(),
-                        TimingTable.time(row.seconds()),
-                        100 * row.spread(),
-                        TimingTable.digits(task.product.flop() / row.seconds() / 1e12),
-                        slower(row.modelSeconds(), row.seconds()));
     }
 }

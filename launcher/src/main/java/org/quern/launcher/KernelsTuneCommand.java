@@ -8,11 +8,10 @@ import java.util.concurrent.Callable;
 import org.quern.base.ExitCode;
 import org.quern.executor.KernelProvider;
 import org.quern.executor.TunedPlans;
-import org.quern.kernels.bench.AttentionTraining;
 import org.quern.kernels.bench.BenchmarkCatalog;
-import org.quern.kernels.bench.Product;
 import org.quern.kernels.bench.ProductTuner;
 import org.quern.kernels.cuda.KernelDevice;
+import org.quern.kernels.cuda.WarpgroupAttention.Gradient;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -25,7 +24,7 @@ import picocli.CommandLine.Spec;
         name = "tune",
         description = {
             "Times matrix products of GPT-2 124M, 1.5B and Llama 8B by all plans that may be the fastest (kernel, tile, "
-                    + "parts of k), then gradients of attention in both forms, and writes a table that training on this "
+                    + "parts of k), and gradients of attention in both forms, and writes a table that training on this "
                     + "device then goes by.",
             "Plans whose result differs from the plain kernels' by more than roundings are named and left out. What is in "
                     + "the table of the same kernels and driver is not measured again: a command that was stopped goes on."
@@ -47,6 +46,14 @@ final class KernelsTuneCommand implements Callable<Integer> {
             description = "Kernels to tune, by their name in kernels.provider; all that the device can run by default."
                     + " May be repeated.")
     private List<KernelProvider> providers = PROVIDERS;
+
+    @Option(
+            names = "--gradient",
+            paramLabel = "FORM",
+            description =
+                    "Forms of attention's gradient that may be taken: two_kernels, fused; both by default. One that"
+                            + " is left out is not trained with where the table goes. May be repeated.")
+    private List<Gradient> gradients = List.of(Gradient.values());
 
     @Option(
             names = "--minutes",
@@ -88,26 +95,21 @@ final class KernelsTuneCommand implements Callable<Integer> {
             throw new ParameterException(
                     spec.commandLine(), "--device: kernels are tuned on a GPU, the emulator has no time: got emulated");
         }
-        List<Product> products = BenchmarkCatalog.products().stream()
-                .filter(product -> only.matches(product.name()))
-                .toList();
-        List<AttentionTraining> attentions = BenchmarkCatalog.attentions().stream()
-                .filter(attention -> only.matches(attention.backward()))
-                .toList();
-        if (products.isEmpty() && attentions.isEmpty()) {
+        List<TuningTask<?>> tasks =
+                KernelTuning.tasks(BenchmarkCatalog.products(), BenchmarkCatalog.attentions(), providers, gradients)
+                        .stream()
+                        .filter(task -> only.matches(task.name()))
+                        .toList();
+        if (tasks.isEmpty()) {
             throw new ParameterException(
-                    spec.commandLine(), "--only: no product or attention has %s in its name".formatted(only));
+                    spec.commandLine(), "--only: no product or gradient has %s in its name".formatted(only));
         }
         try (KernelDevice kernels = device.open();
                 ProductTuner tuner = new ProductTuner(kernels, seconds)) {
             DeviceHeader header = DeviceHeader.of(device.name(), kernels.gpu().properties(), spec);
             boolean right = new KernelTuning(kernels, header, tuner, this::print, this::line)
-                    .run(
-                            products,
-                            attentions,
-                            providers,
-                            output.orElseGet(() -> TunedPlans.file(header.device())),
-                            Duration.ofMillis((long) (minutes * 60_000)));
+                    .run(tasks, output.orElseGet(() -> TunedPlans.file(header.device())), Duration.ofMillis((long)
+                            (minutes * 60_000)));
             return (right ? ExitCode.OK : ExitCode.INTERNAL).code();
         }
     }

@@ -52,6 +52,7 @@ public final class Main {
     private boolean stacktrace;
 
     public static void main(String[] args) {
+        Owner.watch();
         System.exit(run(args));
     }
 

@@ -17,6 +17,11 @@ final class OwnProgram {
         return command(List.of(), arguments);
     }
 
+    /// The same for a process that ends with this one, however that ends.
+    static List<String> owned(List<String> arguments) {
+        return command(Owner.flags(), arguments);
+    }
+
     /// A process that shares the machine with others like it.
     ///
     /// @param threads that it computes with

@@ -29,6 +29,8 @@ class KernelTuningTest {
     private static final Product FIRST = new Product("first", new Shape(64, 64, 64, false, true), Ending.BIAS);
     private static final Product SECOND = new Product("second", new Shape(72, 64, 128, true, false), Ending.ACCUMULATE);
 
+    private static final List<Gradient> FORMS = List.of(Gradient.values());
+
     @TempDir
     private Path folder;
 
@@ -36,10 +38,11 @@ class KernelTuningTest {
     private final List<KernelTuning.Result> results = new ArrayList<>();
 
     private boolean run(String driver, Duration limit, Product... products) {
-        return run(driver, limit, List.of(), products);
+        return run(
+                driver, limit, KernelTuning.tasks(List.of(products), List.of(), KernelsTuneCommand.PROVIDERS, FORMS));
     }
 
-    private boolean run(String driver, Duration limit, List<AttentionTraining> attentions, Product... products) {
+    private boolean run(String driver, Duration limit, List<TuningTask<?>> tasks) {
         EmulatedGpu gpu = new EmulatedGpu(Options.DEFAULT.withDevice(Options.Device.SM_90));
         lines.clear();
         results.clear();
@@ -56,8 +59,7 @@ class KernelTuningTest {
                     "0",
                     "2026-01-01",
                     "quern kernels tune");
-            return new KernelTuning(device, header, tuner, lines::add, results::add)
-                    .run(List.of(products), attentions, KernelsTuneCommand.PROVIDERS, table(), limit);
+            return new KernelTuning(device, header, tuner, lines::add, results::add).run(tasks, table(), limit);
         }
     }
 
@@ -73,22 +75,48 @@ class KernelTuningTest {
 
     @Test
     void timesBothFormsOfAGradient() {
-        Attention.Shape shape = new Attention.Shape(1, 128, 1, 1, 64, 0);
-        List<AttentionTraining> attentions = List.of(new AttentionTraining("third", shape));
-        run("1", Duration.ZERO, attentions);
-        assertThat(lines).last().isEqualTo("to do   1 products or gradients: the same command goes on with them");
-        assertThat(run("1", Duration.ofHours(1), attentions)).isTrue();
-        assertThat(TunedPlans.read(table()).row(shape)).hasValueSatisfying(row -> {
+        AttentionTraining third = new AttentionTraining("third", new Attention.Shape(1, 128, 1, 1, 64, 0));
+        List<TuningTask<?>> tasks = List.of(new GradientTuning(third, FORMS));
+        run("1", Duration.ZERO, tasks);
+        assertThat(lines).last().isEqualTo("to do   1: the same command goes on with them");
+        assertThat(run("1", Duration.ofHours(1), tasks)).isTrue();
+        assertThat(TunedPlans.read(table()).row(third.shape())).hasValueSatisfying(row -> {
             assertThat(row.gradient()).isEqualTo(Gradient.FUSED); // the clock of this test gives less each time
             assertThat(row.otherSeconds()).isGreaterThan(row.seconds());
         });
-        assertThat(lines).anyMatch(line -> line.startsWith("| third 1x128, 1 heads of 64 | fused | "));
+        assertThat(lines)
+                .anyMatch(line -> line.startsWith(
+                        "| third 1x128, 1 heads of 64, attention backward | warpgroups | fused (the other +0.1 %) | "));
         String before = lines.toString();
-        run("1", Duration.ofHours(1), attentions);
+        run("1", Duration.ofHours(1), tasks);
         assertThat(lines).as("what is in the table").hasToString(before);
         assertThat(results)
                 .extracting(KernelTuning.Result::product)
-                .containsExactly("attention backward third 1x128, 1 heads of 64");
+                .containsExactly("attention backward third 1x128, 1 heads of 64 by warpgroups");
+        // A form that may not be taken does not stay in the table.
+        run("1", Duration.ofHours(1), List.of(new GradientTuning(third, List.of(Gradient.TWO_KERNELS))));
+        assertThat(TunedPlans.read(table()).attentions()).singleElement().satisfies(row -> {
+            assertThat(row.gradient()).isEqualTo(Gradient.TWO_KERNELS);
+            assertThat(row.otherSeconds()).isZero();
+        });
+    }
+
+    @Test
+    void whatPaysMostComesFirst() {
+        Attention.Shape shape = new Attention.Shape(1, 128, 1, 1, 64, 0);
+        List<AttentionTraining> attentions =
+                List.of(new AttentionTraining("one", shape), new AttentionTraining("two", shape));
+        Product head = new Product("a head forward", SECOND.shape(), Ending.NONE);
+        assertThat(KernelTuning.tasks(List.of(FIRST, head, SECOND), attentions, KernelsTuneCommand.PROVIDERS, FORMS))
+                .extracting(TuningTask::name)
+                .containsExactly(
+                        "attention backward one 1x128, 1 heads of 64 by warpgroups",
+                        "matmul first, nt 64x64x64, bias by warpgroups",
+                        "matmul a head forward, tn 72x64x128 by warpgroups",
+                        "attention backward two 1x128, 1 heads of 64 by warpgroups",
+                        "matmul first, nt 64x64x64, bias by ptx",
+                        "matmul a head forward, tn 72x64x128 by ptx",
+                        "matmul first, nt 64x64x64, bias by fp8");
     }
 
     @Test
@@ -101,7 +129,7 @@ class KernelTuningTest {
         assertThat(results)
                 .allMatch(result -> result.best().isPresent()
                         && result.refusals().isEmpty()
-                        && result.product().equals("matmul first, nt 64x64x64, bias"));
+                        && result.product().startsWith("matmul first, nt 64x64x64, bias by "));
         assertThat(before).hasSize(3).allMatch(line -> line.startsWith("| first, matmul nt 64x64x64 | "));
         assertThat(run("1", Duration.ofHours(1), FIRST, SECOND)).isTrue();
         assertThat(rows()).hasSize(6).contains(before.toArray(String[]::new));
@@ -123,7 +151,7 @@ class KernelTuningTest {
     void beginsNothingAfterItsTime() {
         assertThat(run("1", Duration.ZERO, FIRST, SECOND)).isTrue();
         assertThat(rows()).isEmpty();
-        assertThat(lines).last().isEqualTo("to do   6 products or gradients: the same command goes on with them");
+        assertThat(lines).last().isEqualTo("to do   6: the same command goes on with them");
         assertThat(table()).doesNotExist();
     }
 

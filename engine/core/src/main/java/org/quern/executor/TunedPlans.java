@@ -83,7 +83,7 @@ public record TunedPlans(
     /// @param use of the attention that was timed
     /// @param seconds of a launch, the median
     /// @param spread of its rounds, a part of the median
-    /// @param otherSeconds of the other form; 0 if it did not run
+    /// @param otherSeconds of the other form; 0 if it did not run, or was wrong
     public record AttentionRow(
             String use, Attention.Shape shape, Gradient gradient, double seconds, double spread, double otherSeconds) {}
 
@@ -159,9 +159,10 @@ public record TunedPlans(
         return new TunedPlans(device, multiprocessors, driver, quern, newDate, command, kernels, rows, attentions);
     }
 
-    /// With a row for another attention.
+    /// With a row for another attention, or instead of an older one.
     public TunedPlans with(AttentionRow row, String newDate) {
         List<AttentionRow> rows = new ArrayList<>(attentions);
+        rows.removeIf(other -> other.shape.equals(row.shape));
         rows.add(row);
         return new TunedPlans(device, multiprocessors, driver, quern, newDate, command, kernels, products, rows);
     }
@@ -170,9 +171,27 @@ public record TunedPlans(
         return attentions.stream().filter(row -> row.shape.equals(shape)).findFirst();
     }
 
-    /// The form of the gradient of attention: the table's, else that of the kernels' model.
+    /// The form of the gradient of attention: the table's, of this attention, else of one that differs in the number
+    /// of sequences alone and is alike to the kernels' model, else the only form that was right for heads of that
+    /// size, else the model's.
     Gradient attentionGradient(DeviceProperties properties, Attention.Shape shape) {
-        return row(shape).map(AttentionRow::gradient).orElseGet(() -> Gradient.choose(properties, shape));
+        Gradient modelled = Gradient.choose(properties, shape);
+        return row(shape)
+                .or(() -> attentions.stream()
+                        .filter(row -> sequence(row.shape).equals(sequence(shape))
+                                && Gradient.choose(properties, row.shape) == modelled)
+                        .findFirst())
+                .or(() -> attentions.stream()
+                        .filter(row -> row.shape.headDim() == shape.headDim() && row.otherSeconds == 0)
+                        .findFirst())
+                .map(AttentionRow::gradient)
+                .orElse(modelled);
+    }
+
+    /// An attention, however many sequences there are.
+    private static Attention.Shape sequence(Attention.Shape shape) {
+        return new Attention.Shape(
+                1, shape.length(), shape.heads(), shape.keyValueHeads(), shape.headDim(), shape.window());
     }
 
     public Optional<Row> row(KernelProvider provider, Shape shape) {

@@ -111,6 +111,32 @@ class TunedPlansTest {
         assertThat(plans.date()).isEqualTo("2026-02-02");
     }
 
+    @Test
+    void ofAnAttentionTheSequencesMayDiffer() {
+        Attention.Shape shape = new Attention.Shape(64, 1024, 12, 12, 64, 0);
+        TunedPlans plans = table().with(row(shape, Gradient.TWO_KERNELS), "2026-02-02");
+        assertThat(plans.attentionGradient(DEVICE, new Attention.Shape(32, 1024, 12, 12, 64, 0)))
+                .isEqualTo(Gradient.TWO_KERNELS);
+        assertThat(plans.attentionGradient(DEVICE, new Attention.Shape(64, 512, 12, 12, 64, 0)))
+                .isEqualTo(Gradient.FUSED);
+        // Too few heads for the fused form, whatever is faster where there are many.
+        plans = plans.with(row(shape, Gradient.FUSED), "2026-02-02");
+        assertThat(plans.attentions()).hasSize(1);
+        assertThat(plans.attentionGradient(DEVICE, new Attention.Shape(1, 1024, 12, 12, 64, 0)))
+                .isEqualTo(Gradient.TWO_KERNELS);
+    }
+
+    @Test
+    void aFormThatWasWrongIsNotTakenOnAModelsWord() {
+        Attention.Shape shape = new Attention.Shape(64, 1024, 12, 12, 64, 0);
+        Attention.Shape wider = new Attention.Shape(64, 1024, 12, 12, 128, 0);
+        TunedPlans plans =
+                table().with(new AttentionRow("test", shape, Gradient.TWO_KERNELS, 1e-4, 0.01, 0), "2026-02-02");
+        assertThat(plans.attentionGradient(DEVICE, new Attention.Shape(40, 512, 16, 16, 64, 0)))
+                .isEqualTo(Gradient.TWO_KERNELS);
+        assertThat(plans.attentionGradient(DEVICE, wider)).isEqualTo(Gradient.choose(DEVICE, wider));
+    }
+
     private static AttentionRow row(Attention.Shape shape, Gradient gradient) {
         return new AttentionRow("test", shape, gradient, 1e-4, 0.01, 2e-4);
     }

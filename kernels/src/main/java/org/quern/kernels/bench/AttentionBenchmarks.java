@@ -85,7 +85,7 @@ final class AttentionBenchmarks {
                                 memory.output(4 * lse),
                                 shape),
                         Map.of(
-                                "wgmma",
+                                KernelBenchmark.WGMMA,
                                 (kernels, memory) -> new WarpgroupAttention.Forward(
                                         kernels,
                                         memory.bf16(fused, 1),
@@ -106,9 +106,9 @@ final class AttentionBenchmarks {
                                 Attention.Backward.workspaceBytes(shape),
                                 Attention.Backward::new),
                         Map.of(
-                                "wgmma",
+                                KernelBenchmark.WGMMA,
                                 gradient(Gradient.TWO_KERNELS, shape),
-                                "wgmma fused",
+                                KernelBenchmark.WGMMA_FUSED,
                                 gradient(Gradient.FUSED, shape)),
                         question("attention_gradient", question)));
     }
@@ -132,7 +132,7 @@ final class AttentionBenchmarks {
 
     /// Makes a kernel of the backward pass.
     @FunctionalInterface
-    private interface Backward {
+    interface Backward {
         GpuKernel bind(
                 KernelLibrary library,
                 DeviceMemory qkv,
@@ -147,24 +147,32 @@ final class AttentionBenchmarks {
 
     private static GpuKernel gradient(
             KernelLibrary kernels, BenchmarkMemory memory, Shape shape, long workspaceBytes, Backward kernel) {
-        long rows = (long) shape.sequences() * shape.length();
-        long out = rows * shape.heads() * shape.headDim();
-        long fused = rows * (shape.heads() + 2 * shape.keyValueHeads()) * shape.headDim();
-        DeviceMemory qkv = memory.bf16(fused, 1);
-        DeviceMemory starts = memory.indices(rows, 1);
-        DeviceMemory result = memory.output(2 * out);
-        DeviceMemory sums = memory.output(4 * rows * shape.heads());
-        memory.run(new Attention.Forward(kernels, qkv, starts, result, sums, shape));
-        return kernel.bind(
-                kernels,
-                qkv,
-                starts,
-                result,
-                sums,
-                memory.bf16(out, 1),
-                memory.output(2 * fused),
-                memory.output(workspaceBytes),
-                shape);
+        return GradientBuffers.of(kernels, memory, shape).bind(kernels, kernel, memory.output(workspaceBytes), shape);
+    }
+
+    /// What the backward pass reads, made by a forward pass, and what it writes; from the same numbers always.
+    record GradientBuffers(
+            DeviceMemory qkv,
+            DeviceMemory starts,
+            DeviceMemory out,
+            DeviceMemory lse,
+            DeviceMemory dOut,
+            DeviceMemory dQkv) {
+        static GradientBuffers of(KernelLibrary kernels, BenchmarkMemory memory, Shape shape) {
+            long rows = (long) shape.sequences() * shape.length();
+            long outs = rows * shape.heads() * shape.headDim();
+            long fused = rows * (shape.heads() + 2 * shape.keyValueHeads()) * shape.headDim();
+            DeviceMemory qkv = memory.bf16(fused, 1);
+            DeviceMemory starts = memory.indices(rows, 1);
+            DeviceMemory out = memory.output(2 * outs);
+            DeviceMemory lse = memory.output(4 * rows * shape.heads());
+            memory.run(new Attention.Forward(kernels, qkv, starts, out, lse, shape));
+            return new GradientBuffers(qkv, starts, out, lse, memory.bf16(outs, 1), memory.output(2 * fused));
+        }
+
+        GpuKernel bind(KernelLibrary kernels, Backward kernel, DeviceMemory workspace, Shape shape) {
+            return kernel.bind(kernels, qkv, starts, out, lse, dOut, dQkv, workspace, shape);
+        }
     }
 
     /// The last token that the cache has room for.

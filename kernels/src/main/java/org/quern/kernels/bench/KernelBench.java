@@ -13,9 +13,6 @@ import org.quern.kernels.cuda.KernelDevice;
 
 /// Times kernels on a GPU, in turns with libraries and rivals.
 public final class KernelBench implements AutoCloseable {
-    private static final String QUERN = "Quern";
-    /// Products of such floats have another ceiling.
-    private static final String EIGHT_BITS = "fp8";
     private static final int TURNS = 2;
     /// Of the copy that gives the ceiling; less where memory is short.
     private static final long COPY_BYTES = 1L << 30;
@@ -48,8 +45,8 @@ public final class KernelBench implements AutoCloseable {
     Map.Entry<String, Timing> fastest(KernelBenchmark product, List<? extends Rival> rivals) {
         KernelTiming timing = time(product, rivals);
         Map<String, Timing> all = new LinkedHashMap<>(timing.others());
-        all.keySet().removeIf(name -> name.startsWith(EIGHT_BITS));
-        timing.quern().ifPresent(quern -> all.put(QUERN, quern));
+        all.keySet().removeIf(KernelBenchmark.FP8::equals);
+        timing.quern().ifPresent(quern -> all.put(KernelBenchmark.QUERN, quern));
         return all.entrySet().stream()
                 .min(Comparator.comparingDouble(one -> one.getValue().median()))
                 .orElseThrow(() -> new GpuException("nobody can multiply: " + timing.refusals()));
@@ -62,7 +59,7 @@ public final class KernelBench implements AutoCloseable {
         Map<String, Timing> times = new LinkedHashMap<>();
         Map<String, String> refusals = new LinkedHashMap<>();
         List<Rival> all = new ArrayList<>();
-        all.add(new OnDevice(QUERN, benchmark.quern()));
+        all.add(new OnDevice(KernelBenchmark.QUERN, benchmark.quern()));
         benchmark.libraries().forEach((name, setup) -> all.add(new OnDevice(name, setup)));
         all.addAll(rivals);
         all.removeIf(rival -> !who.test(rival.name()));
@@ -79,7 +76,7 @@ public final class KernelBench implements AutoCloseable {
                 }
             }
         }
-        Optional<Timing> quern = Optional.ofNullable(times.remove(QUERN));
+        Optional<Timing> quern = Optional.ofNullable(times.remove(KernelBenchmark.QUERN));
         return new KernelTiming(benchmark, quern, times, refusals);
     }
 

@@ -22,6 +22,14 @@ public record KernelBenchmark(
         Setup quern,
         Map<String, Setup> libraries,
         Map<String, Object> question) {
+    /// Our kernels that every device has.
+    public static final String QUERN = "Quern";
+    /// Those of warpgroups, for compute capability 9.0 alone.
+    public static final String WGMMA = "wgmma";
+    /// The gradient of attention in one pass, by warpgroups as well.
+    public static final String WGMMA_FUSED = "wgmma fused";
+    /// Products of floats of 8 bits, which compute something else.
+    public static final String FP8 = "fp8";
 
     /// Binds a kernel to buffers.
     @FunctionalInterface

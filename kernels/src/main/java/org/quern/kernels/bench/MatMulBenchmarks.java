@@ -126,11 +126,11 @@ final class MatMulBenchmarks {
             case BIAS, GELU, GELU_GRADIENT, RESIDUAL -> {}
         }
         libraries.put(
-                "wgmma",
+                KernelBenchmark.WGMMA,
                 (kernels, memory) -> product.by(plans.warpgroups(kernels.device(), product.shape()))
                         .bind(kernels, memory));
         libraries.put(
-                "fp8",
+                KernelBenchmark.FP8,
                 (kernels, memory) ->
                         product.by(plans.fp8(kernels.device(), product.shape())).bind(kernels, memory));
         return libraries;

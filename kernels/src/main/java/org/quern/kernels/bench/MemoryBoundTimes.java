@@ -10,6 +10,7 @@ import org.quern.gpu.EmulatedGpu;
 import org.quern.gpu.ExampleDevices;
 import org.quern.gpu.GpuFunction;
 import org.quern.gpu.GpuStream;
+import org.quern.kernels.bench.ModelledTimes.Limit;
 import org.quern.kernels.bench.StreamingBenchmarks.Share;
 import org.quern.kernels.cuda.GpuKernel;
 import org.quern.kernels.cuda.KernelLibrary;
@@ -31,8 +32,29 @@ public final class MemoryBoundTimes {
 
     private final CubinCache cache;
 
-    MemoryBoundTimes(CubinCache cache) {
+    /// @param cache of what is assembled to know its registers
+    public MemoryBoundTimes(CubinCache cache) {
         this.cache = cache;
+    }
+
+    /// What limits a kernel on an H100 whose memory is busy.
+    ///
+    /// @param benchmark its name in the [catalog][BenchmarkCatalog]
+    /// @return by the kernel, as it is called where it is timed; empty if it is none that memory bounds
+    public Map<String, Limit> limits(String benchmark) {
+        List<KernelBenchmark> all = StreamingBenchmarks.benchmarks();
+        for (int i = 0; i < all.size(); i++) {
+            if (all.get(i).name().equals(benchmark)) {
+                double part = of(StreamingBenchmarks.shares().get(i)).part(LATENCIES.size() - 1);
+                double seconds = all.get(i).bytes() / RATES.bytesPerSecond();
+                return Map.of(
+                        KernelBenchmark.QUERN,
+                        part <= 1
+                                ? new Limit("device memory", seconds)
+                                : new Limit("issue and latencies", part * seconds));
+            }
+        }
+        return Map.of();
     }
 
     /// The section of `kernels/KERNELS.md`.

@@ -6,7 +6,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
 import java.util.stream.Stream;
 import org.quern.gpu.DeviceProperties;
 import org.quern.gpu.ExampleDevices;
@@ -52,7 +51,7 @@ public final class ModelledTimes {
         }
 
         Setup setup(KernelBenchmark benchmark) {
-            return this == WARPS ? benchmark.quern() : benchmark.libraries().get("wgmma");
+            return this == WARPS ? benchmark.quern() : benchmark.libraries().get(KernelBenchmark.WGMMA);
         }
     }
 
@@ -72,25 +71,32 @@ public final class ModelledTimes {
     /// What limits the kernels of warpgroups on an H100, a product by the plan that is chosen without a table.
     ///
     /// @param benchmark its name in the [catalog][BenchmarkCatalog]
-    /// @return empty if nothing is modelled of it
-    public Optional<Limit> limit(String benchmark) {
+    /// @return by the kernels, as they are called where they are timed; empty if nothing is modelled of it
+    public Map<String, Limit> limits(String benchmark) {
         Side side = Side.WARPGROUPS;
         for (Product product : BenchmarkCatalog.products()) {
             if (product.name().equals(benchmark)) {
-                return Optional.of(Limit.of(seconds(side, side.plan(product.shape()), product)));
+                return Map.of(KernelBenchmark.WGMMA, Limit.of(seconds(side, side.plan(product.shape()), product)));
             }
         }
         for (AttentionTraining training : AttentionBenchmarks.TRAININGS) {
             List<KernelBenchmark> passes = AttentionBenchmarks.training(training.use(), training.shape())
                     .toList();
             for (int pass = 0; pass < passes.size(); pass++) {
+                double bytes = passes.get(pass).bytes();
                 if (passes.get(pass).name().equals(benchmark)) {
-                    return Optional.of(Limit.of(seconds(
-                            side, training.shape(), pass, passes.get(pass).bytes())));
+                    Limit limit = Limit.of(counts(side, training.shape(), pass).modelledSeconds(side.rates, bytes, 1));
+                    return pass == 0
+                            ? Map.of(KernelBenchmark.WGMMA, limit)
+                            : Map.of(
+                                    KernelBenchmark.WGMMA,
+                                    limit,
+                                    KernelBenchmark.WGMMA_FUSED,
+                                    Limit.of(fused.seconds(training.shape(), bytes)));
                 }
             }
         }
-        return Optional.empty();
+        return Map.of();
     }
 
     /// The section of `kernels/KERNELS.md`.

@@ -9,12 +9,12 @@ import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.BiConsumer;
 import org.quern.gpu.DeviceArena;
 import org.quern.gpu.GpuException;
 import org.quern.gpu.GpuStream;
 import org.quern.kernels.bench.KernelBenchmark.Setup;
 import org.quern.kernels.check.Bf16;
+import org.quern.kernels.cuda.Attention;
 import org.quern.kernels.cuda.Fp8MatMul;
 import org.quern.kernels.cuda.KernelDevice;
 import org.quern.kernels.cuda.MatMul.Epilogue;
@@ -24,7 +24,7 @@ import org.quern.kernels.cuda.ProductPlan;
 import org.quern.kernels.cuda.WarpgroupAttention.Gradient;
 
 /// Finds by which plan a product is fastest: those that are right are timed shortly, and the best of them for
-/// longer.
+/// longer. And which form of attention's gradient is.
 public final class ProductTuner implements AutoCloseable {
     /// Part of the time of a plan in which all are compared.
     private static final double FIRST_PART = 0.2;
@@ -62,6 +62,12 @@ public final class ProductTuner implements AutoCloseable {
     /// @param tried the plans that gave the right result, the fastest first; the finalists were timed for longer
     /// @param refusals why others were not timed, by their tile and splits
     public record Tuned(Product product, List<Tried> tried, Map<String, String> refusals) {}
+
+    /// What was found of the gradient of an attention.
+    ///
+    /// @param times of the forms that gave the right result
+    /// @param refusals why others were not timed
+    public record TunedGradient(Map<Gradient, Timing> times, Map<Gradient, String> refusals) {}
 
     /// @param seconds for a plan that is among the fastest
     public ProductTuner(KernelDevice device, double seconds) {
@@ -107,21 +113,30 @@ public final class ProductTuner implements AutoCloseable {
         return new Tuned(product, List.copyOf(tried), refusals);
     }
 
-    /// The forms of the gradient of an attention, by the median of their times.
+    /// Times forms of the gradient of an attention whose result is that of the plain kernels.
     ///
-    /// @param refusals takes why a form could not be timed
     /// @throws GpuException if the device stopped working
-    public Map<Gradient, Timing> tune(AttentionTraining training, BiConsumer<Gradient, GpuException> refusals) {
+    public TunedGradient tune(AttentionTraining training, List<Gradient> forms) {
+        Attention.Shape shape = training.shape();
+        GradientResult expected =
+                GradientResult.of(device, shape, Attention.Backward.workspaceBytes(shape), Attention.Backward::new);
         Map<Gradient, Timing> times = new EnumMap<>(Gradient.class);
-        for (Gradient form : Gradient.values()) {
+        Map<Gradient, String> refusals = new EnumMap<>(Gradient.class);
+        for (Gradient form : forms) {
             try {
-                times.put(form, stopwatch.time(AttentionBenchmarks.gradient(form, training.shape()), seconds));
+                long workspaceBytes = form.workspaceBytes(device.library().device(), shape);
+                String difference = expected.difference(GradientResult.of(device, shape, workspaceBytes, form::bind));
+                if (difference == null) {
+                    times.put(form, stopwatch.time(AttentionBenchmarks.gradient(form, shape), seconds));
+                } else {
+                    refusals.put(form, difference);
+                }
             } catch (GpuException e) {
-                refusals.accept(form, e);
+                refusals.put(form, e.getMessage());
                 device.gpu().synchronize(); // fails if the device does not work any more
             }
         }
-        return times;
+        return new TunedGradient(times, refusals);
     }
 
     /// The kernels that every device has, and whose cases `quern kernels check` proves.

@@ -164,7 +164,26 @@ public final class AttentionCases {
 
     /// The kernels of warpgroups, for heads of 64 and 128.
     public static Stream<KernelCase> warpgroupCases() {
-        return Stream.of(64, 128)
+        return warpgroupSetups().flatMap(setup -> Stream.of(setup.warpgroups(), setup.backwardByWarpgroups()));
+    }
+
+    /// The same on long sequences.
+    public static Stream<KernelCase> slowWarpgroupCases() {
+        return longSetups().flatMap(setup -> Stream.of(setup.warpgroups(), setup.backwardByWarpgroups()));
+    }
+
+    /// The gradient in one pass, whatever it is cut into.
+    public static Stream<KernelCase> fusedCases() {
+        return warpgroupSetups().flatMap(setup -> Stream.of(setup.fused(1, 256), setup.fused(2, 128)));
+    }
+
+    /// The same on long sequences.
+    public static Stream<KernelCase> slowFusedCases() {
+        return longSetups().flatMap(setup -> Stream.of(setup.fused(1, 1024), setup.fused(3, 384)));
+    }
+
+    private static Stream<Setup> warpgroupSetups() {
+        return WarpgroupAttention.HEAD_DIMS.stream()
                 .flatMap(headDim -> Stream.of(
                         setup(1, 5, 1, 1, headDim, 0, Documents.NONE),
                         setup(2, 130, 2, 1, headDim, 0, Documents.MIXED),
@@ -174,20 +193,15 @@ public final class AttentionCases {
                         setup(1, 130, 2, 2, headDim, 0, Documents.LAST),
                         setup(1, 65, 1, 1, headDim, 0, Documents.TOKENS),
                         setup(1, 640, 1, 1, headDim, 0, Documents.NONE),
-                        new Setup(new Shape(1, 70, 1, 1, headDim, 0), Documents.NONE, 4.5)))
-                .flatMap(setup -> Stream.of(
-                        setup.warpgroups(), setup.backwardByWarpgroups(), setup.fused(1, 256), setup.fused(2, 128)));
+                        new Setup(new Shape(1, 70, 1, 1, headDim, 0), Documents.NONE, 4.5)));
     }
 
-    /// The same on long sequences.
-    public static Stream<KernelCase> slowWarpgroupCases() {
-        return Stream.of(64, 128)
+    private static Stream<Setup> longSetups() {
+        return WarpgroupAttention.HEAD_DIMS.stream()
                 .flatMap(headDim -> Stream.of(
                         setup(1, 1025, 4, 2, headDim, 0, Documents.MIXED),
                         setup(2, 1000, 2, 2, headDim, 300, Documents.NONE),
-                        setup(1, 2048, 1, 1, headDim, 0, Documents.NONE)))
-                .flatMap(setup -> Stream.of(
-                        setup.warpgroups(), setup.backwardByWarpgroups(), setup.fused(1, 1024), setup.fused(3, 384)));
+                        setup(1, 2048, 1, 1, headDim, 0, Documents.NONE)));
     }
 
     private static Stream<KernelCase> decodes() {

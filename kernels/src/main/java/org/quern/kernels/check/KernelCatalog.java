@@ -2,6 +2,7 @@ package org.quern.kernels.check;
 
 import java.util.List;
 import java.util.stream.Stream;
+import org.quern.kernels.cuda.FusedAttentionGradient;
 import org.quern.kernels.cuda.MatMul;
 import org.quern.kernels.cuda.WarpgroupAttention;
 import org.quern.kernels.cuda.WarpgroupMatMul;
@@ -31,6 +32,11 @@ public final class KernelCatalog {
                         WarpgroupAttention.variants(),
                         AttentionCases::warpgroupCases,
                         AttentionCases::slowWarpgroupCases),
+                new KernelFamily(
+                        "fused attention gradient",
+                        FusedAttentionGradient.variants(),
+                        AttentionCases::fusedCases,
+                        AttentionCases::slowFusedCases),
                 new KernelFamily("norm", NormCases.variants(), NormCases::cases, NormCases::slowCases),
                 new KernelFamily(
                         "activation", ActivationCases.variants(), ActivationCases::cases, ActivationCases::slowCases),

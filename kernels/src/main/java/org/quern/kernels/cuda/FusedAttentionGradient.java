@@ -1,5 +1,6 @@
 package org.quern.kernels.cuda;
 
+import java.util.List;
 import org.quern.gpu.DeviceMemory;
 import org.quern.gpu.DeviceProperties;
 import org.quern.gpu.GpuException;
@@ -15,7 +16,8 @@ import org.quern.ptx.KernelVariant;
 public final class FusedAttentionGradient implements GpuKernel {
     private static final String KERNEL = "fused attention gradient";
     private static final int KEYS = 128;
-    /// Numbers of dQ in a chunk: with Q and dOut 8 bytes each, for 132 multiprocessors as much as an H100's L2 cache.
+    /// Numbers of dQ in a chunk: with Q and dOut 8 bytes each, for 132 multiprocessors as much as an H100's L2
+    /// cache.
     private static final int CHUNK = 3 << 14;
     /// Up to here all queries are a chunk: of those the average tile of keys is seen by half.
     private static final int ONLY_CHUNK = 1 << 16;
@@ -121,7 +123,14 @@ public final class FusedAttentionGradient implements GpuKernel {
         return tiles * Short.BYTES + 2 * (queries * 3 * Integer.BYTES + 32) + 8 * Long.BYTES;
     }
 
-    static KernelVariant variant(int headDim) {
+    /// All that ship.
+    public static List<KernelVariant> variants() {
+        return WarpgroupAttention.HEAD_DIMS.stream()
+                .map(FusedAttentionGradient::variant)
+                .toList();
+    }
+
+    private static KernelVariant variant(int headDim) {
         return KernelVariant.of("attention_gradient.sm_90a", "head_size", headDim);
     }
 

@@ -59,11 +59,10 @@ public final class WarpgroupAttention {
         return Dim.of(Math.multiplyExact(shape.sequences() * heads, Math.ceilDiv(shape.length(), OWN)));
     }
 
-    /// All that ship.
+    /// All that ship; those of [FusedAttentionGradient] are its own.
     public static List<KernelVariant> variants() {
         return HEAD_DIMS.stream()
-                .flatMap(headDim ->
-                        Stream.of(forward(headDim), backward(headDim), FusedAttentionGradient.variant(headDim)))
+                .flatMap(headDim -> Stream.of(forward(headDim), backward(headDim)))
                 .toList();
     }
 

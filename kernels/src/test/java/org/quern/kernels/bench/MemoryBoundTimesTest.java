@@ -29,4 +29,26 @@ class MemoryBoundTimesTest {
                 .hasSizeGreaterThan(10)
                 .allSatisfy(one -> assertThat(one.part(1)).as(one.kernel()).isLessThan(0.7));
     }
+
+    /// A share is found by the place of its benchmark.
+    @Test
+    void namesTheLimitOfABenchmark() {
+        MemoryBoundTimes modelled = new MemoryBoundTimes(new CubinCache(folder));
+        KernelBenchmark norm = StreamingBenchmarks.benchmarks().getFirst();
+        assertThat(modelled.limits(norm.name())).hasEntrySatisfying(KernelBenchmark.QUERN, limit -> {
+            assertThat(limit.part()).isEqualTo("device memory");
+            assertThat(limit.seconds()).isEqualTo(norm.bytes() / DeviceRates.H100.bytesPerSecond());
+        });
+        assertThat(modelled.limits("matmul of nothing")).isEmpty();
+        assertThat(StreamingBenchmarks.shares())
+                .extracting(share -> kernel(share.benchmark()))
+                .containsExactlyElementsOf(StreamingBenchmarks.benchmarks().stream()
+                        .map(MemoryBoundTimesTest::kernel)
+                        .toList());
+    }
+
+    /// A name up to its sizes.
+    private static String kernel(KernelBenchmark benchmark) {
+        return benchmark.name().replaceFirst(" \\d.*", "");
+    }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.withinPercentage;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -111,8 +112,23 @@ class ModelledTimesTest {
     void namesTheLimitOfABenchmark() {
         ModelledTimes modelled = new ModelledTimes();
         Product product = BenchmarkCatalog.products().getFirst();
-        ModelledTimes.Limit limit = modelled.limit(product.name()).orElseThrow();
-        assertThat(modelled.line(product)).contains(" %.3f ms | %s | ".formatted(1e3 * limit.seconds(), limit.part()));
-        assertThat(modelled.limit("layer_norm forward 65536x768")).isEmpty();
+        Map<String, ModelledTimes.Limit> limits = modelled.limits(product.name());
+        assertThat(limits).containsOnlyKeys("wgmma");
+        assertThat(modelled.line(product)).contains(columns(limits.get("wgmma")));
+        assertThat(modelled.limits("layer_norm forward 65536x768")).isEmpty();
+    }
+
+    @Test
+    void namesTheLimitsOfBothFormsOfAGradient() {
+        ModelledTimes modelled = new ModelledTimes();
+        AttentionTraining training = BenchmarkCatalog.attentions().getFirst();
+        assertThat(modelled.limits("attention forward " + training.name())).containsOnlyKeys("wgmma");
+        Map<String, ModelledTimes.Limit> limits = modelled.limits(training.backward());
+        assertThat(limits).containsOnlyKeys("wgmma", "wgmma fused");
+        assertThat(modelled.forms(training)).contains(columns(limits.get("wgmma")), columns(limits.get("wgmma fused")));
+    }
+
+    private static String columns(ModelledTimes.Limit limit) {
+        return " %.3f ms | %s | ".formatted(1e3 * limit.seconds(), limit.part());
     }
 }

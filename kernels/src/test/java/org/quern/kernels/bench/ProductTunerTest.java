@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.Iterator;
 import java.util.List;
+import java.util.function.Function;
 import java.util.stream.DoubleStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -12,24 +13,33 @@ import org.quern.gpu.EmulatedGpu;
 import org.quern.kernels.bench.Product.Ending;
 import org.quern.kernels.bench.ProductTuner.Tried;
 import org.quern.kernels.bench.ProductTuner.Tuned;
+import org.quern.kernels.bench.ProductTuner.TunedGradient;
+import org.quern.kernels.cuda.Attention;
 import org.quern.kernels.cuda.Fp8MatMul;
 import org.quern.kernels.cuda.KernelDevice;
 import org.quern.kernels.cuda.LoadedKernels;
 import org.quern.kernels.cuda.MatMul.Shape;
 import org.quern.kernels.cuda.MatMulPlan;
 import org.quern.kernels.cuda.ProductPlan;
+import org.quern.kernels.cuda.WarpgroupAttention.Gradient;
 import org.quern.kernels.cuda.WarpgroupMatMul;
 import org.quern.ptx.emulator.Options;
 
 class ProductTunerTest {
+    private static final Gradient[] FORMS = Gradient.values();
+
     /// @param times of the plans in the order in which they are timed, in seconds
     private static Tuned tune(
             Options.Device limits, Product product, List<? extends ProductPlan> plans, double... times) {
+        return tune(limits, tuner -> tuner.tune(product, plans), times);
+    }
+
+    private static <T> T tune(Options.Device limits, Function<ProductTuner, T> tuning, double... times) {
         Iterator<Double> clock = DoubleStream.of(times).iterator();
         EmulatedGpu gpu = new EmulatedGpu(Options.DEFAULT.withDevice(limits));
         try (KernelDevice device = new KernelDevice(gpu, LoadedKernels.asText(gpu));
                 ProductTuner tuner = new ProductTuner(device, 1, (_, _) -> new Timing(List.of(clock.next())))) {
-            return tuner.tune(product, plans);
+            return tuning.apply(tuner);
         }
     }
 
@@ -62,6 +72,18 @@ class ProductTunerTest {
         Tuned tuned = tune(Options.Device.SM_90, product(ending), plans, 2, 1, 1, 2);
         assertThat(tuned.refusals()).isEmpty();
         assertThat(tuned.tried()).extracting(Tried::plan).containsExactly(plans.get(1), plans.get(0));
+    }
+
+    @Test
+    void bothFormsOfAGradientAreRight() {
+        AttentionTraining training = new AttentionTraining("test", new Attention.Shape(2, 200, 2, 1, 64, 0));
+        TunedGradient tuned = tune(Options.Device.SM_90, tuner -> tuner.tune(training, List.of(FORMS)), 2, 1);
+        assertThat(tuned.refusals()).isEmpty();
+        assertThat(tuned.times()).containsOnlyKeys(FORMS);
+        assertThat(tuned.times().get(Gradient.FUSED).median()).isEqualTo(1);
+        TunedGradient lacking = tune(Options.Device.SM_80, tuner -> tuner.tune(training, List.of(FORMS)));
+        assertThat(lacking.times()).isEmpty();
+        assertThat(lacking.refusals()).containsOnlyKeys(FORMS);
     }
 
     @Test

@@ -8,17 +8,28 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.quern.kernels.bench.Ceilings;
+import org.quern.kernels.bench.KernelBenchmark;
 import tools.jackson.databind.JsonNode;
 
 /// What a journal has, and what of it counts: times of kernels that are wrong do not.
 final class GpuFigures {
+    /// Families of the check.
+    static final String FP8 = "fp8";
+
+    static final String FUSED = "fused attention gradient";
+    /// What the names of those of warpgroups begin with.
+    static final String WARPGROUP = "warpgroup ";
+
     private static final String PROBE = "probe";
-    private static final String WARPGROUP = "warpgroup ";
     private static final String WARPGROUP_PROBE = WARPGROUP + PROBE;
-    private static final String FP8 = "fp8";
     private static final String MATMUL = "matmul";
-    private static final String WGMMA = "wgmma";
+    private static final String ATTENTION = "attention";
+
+    /// As kernels are called where they are timed, by what tunes them.
+    private static final Map<String, String> WAYS =
+            Map.of("PTX", KernelBenchmark.QUERN, "WARPGROUPS", KernelBenchmark.WGMMA, "FP8", KernelBenchmark.FP8);
 
     private final Journal journal;
 
@@ -63,7 +74,7 @@ final class GpuFigures {
         Set<String> families = new LinkedHashSet<>();
         wrong().forEach(one -> families.add(one.family()));
         if (families.contains(WARPGROUP_PROBE)) {
-            families.addAll(List.of(WARPGROUP + MATMUL, WARPGROUP + "attention", FP8));
+            families.addAll(List.of(WARPGROUP + MATMUL, WARPGROUP + ATTENTION, FUSED, FP8));
         }
         return families;
     }
@@ -73,18 +84,45 @@ final class GpuFigures {
         return right() > 0 && !wrongFamilies().contains(PROBE);
     }
 
-    /// Ways of ours that are wrong in some family: what times all families leaves them out.
+    boolean isRight(String family) {
+        return !wrongFamilies().contains(family);
+    }
+
+    boolean warpgroupsAreRight() {
+        return wrongFamilies().stream().noneMatch(family -> family.startsWith(WARPGROUP));
+    }
+
+    /// Whether the device's table keeps training from the fused gradient of attention.
+    boolean goesWithoutFused() {
+        return tuned().filter(GpuFigures::isGradient)
+                .reduce((_, next) -> next)
+                .filter(line -> line.at("/best/gradient").asString("").equals("TWO_KERNELS"))
+                .isPresent();
+    }
+
+    private Stream<JsonNode> tuned() {
+        return journal.lines(Stage.TUNE).stream();
+    }
+
+    private static boolean isGradient(JsonNode tuned) {
+        return tuned.path("product").asString("").startsWith(ATTENTION);
+    }
+
+    /// Ways of ours that are wrong in some family: what times the family leaves them out, and all that begin so.
     Set<String> wrongWays(String family) {
         Set<String> wrong = wrongFamilies();
         Set<String> ways = new LinkedHashSet<>();
         if (wrong.contains(family)) {
-            ways.add(TimedKernel.QUERN);
+            ways.add(KernelBenchmark.QUERN);
         }
         if (wrong.contains(WARPGROUP + family)) {
-            ways.add(WGMMA);
+            ways.add(KernelBenchmark.WGMMA);
+        }
+        if (family.equals(ATTENTION) && wrong.contains(FUSED)) {
+            ways.add(KernelBenchmark.WGMMA_FUSED);
         }
         if (family.equals(MATMUL) && wrong.contains(FP8)) {
-            ways.add(FP8);
+            ways.add(KernelBenchmark.FP8);
         }
         return ways;
     }
@@ -92,7 +130,7 @@ final class GpuFigures {
     /// The rows of a stage, in the order in which they were measured; of one that was measured again, the last.
     Collection<TimedKernel> kernels(Stage stage) {
         Map<String, TimedKernel> kernels = new LinkedHashMap<>();
-        List<WrongPlans> plans = wrongPlans();
+        List<WrongPlans> plans = tuned().flatMap(GpuFigures::wrongPlans).toList();
         for (JsonNode line : journal.lines(stage)) {
             if (line.has("name")) {
                 TimedKernel kernel = TimedKernel.of(line);
@@ -100,7 +138,7 @@ final class GpuFigures {
                 kernel = kernel.without(who -> wrong.stream().anyMatch(who::startsWith), "is wrong in the check");
                 for (WrongPlans plan : plans) {
                     if (kernel.name().contains(plan.sizes())) {
-                        kernel = kernel.without(who -> who.startsWith(plan.way()), plan.reason());
+                        kernel = kernel.without(plan.way()::equals, plan.reason());
                     }
                 }
                 kernels.put(kernel.name(), kernel);
@@ -109,30 +147,34 @@ final class GpuFigures {
         return kernels.values();
     }
 
-    /// Sizes of which no plan gave the right result.
+    /// Sizes for which kernels did not give the right result, whatever the plan.
     ///
     /// @param way the kernels, as they are called where they are timed
+    /// @param sizes a part of the names of rows
     private record WrongPlans(String way, String sizes, String reason) {}
 
-    private List<WrongPlans> wrongPlans() {
-        Map<String, String> ways = Map.of("PTX", TimedKernel.QUERN, "WARPGROUPS", WGMMA, "FP8", FP8);
-        return journal.lines(Stage.TUNE).stream()
-                .filter(line -> !line.path("best").isObject())
-                .map(line -> new WrongPlans(
-                        ways.get(line.path("provider").asString("")),
-                        line.path("sizes").asString(""),
-                        "no plan is right: " + line.path("refusals")))
-                .toList();
+    private static Stream<WrongPlans> wrongPlans(JsonNode tuned) {
+        JsonNode refusals = tuned.path("refusals");
+        String sizes = tuned.path("sizes").asString("");
+        if (isGradient(tuned)) {
+            return refusals.propertyStream()
+                    .map(refusal -> new WrongPlans(
+                            refusal.getKey().equals("fused") ? KernelBenchmark.WGMMA_FUSED : KernelBenchmark.WGMMA,
+                            "attention backward " + sizes,
+                            refusal.getValue().asString("")));
+        }
+        return tuned.path("best").isObject()
+                ? Stream.empty()
+                : Stream.of(new WrongPlans(
+                        WAYS.get(tuned.path("provider").asString("")), sizes, "no plan is right: " + refusals));
     }
 
     /// Plans that were left out, by the reason.
     Map<String, List<String>> refusedPlans() {
         Map<String, List<String>> refused = new LinkedHashMap<>();
-        for (JsonNode line : journal.lines(Stage.TUNE)) {
-            line.path("refusals")
-                    .forEachEntry((plan, reason) -> refused.computeIfAbsent(reason.asString(""), _ -> new ArrayList<>())
-                            .add("%s of %s".formatted(plan, line.path("product").asString(""))));
-        }
+        tuned().forEach(line -> line.path("refusals")
+                .forEachEntry((plan, reason) -> refused.computeIfAbsent(reason.asString(""), _ -> new ArrayList<>())
+                        .add("%s of %s".formatted(plan, line.path("product").asString("")))));
         return refused;
     }
 

@@ -14,6 +14,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.quern.base.QuernException;
 import org.quern.kernels.bench.Ceilings;
+import org.quern.kernels.bench.KernelBenchmark;
 import org.quern.kernels.bench.ModelledTimes.Limit;
 import org.quern.kernels.bench.Timing;
 import org.quern.launcher.bench.gpu.GpuFigures.Trained;
@@ -27,18 +28,18 @@ final class GpuReport {
 
     private final Journal journal;
     private final GpuFigures figures;
-    private final Map<String, Limit> modelled;
+    private final Map<String, Map<String, Limit>> modelled;
     private final StringBuilder text = new StringBuilder();
 
     /// @param modelled limits of kernels, by their names, as far as they are known
-    private GpuReport(Journal journal, Map<String, Limit> modelled) {
+    private GpuReport(Journal journal, Map<String, Map<String, Limit>> modelled) {
         this.journal = journal;
         this.modelled = modelled;
         figures = new GpuFigures(journal);
     }
 
     /// Writes it; a reader sees the old one or the new one.
-    static void write(Path file, Journal journal, Map<String, Limit> modelled) {
+    static void write(Path file, Journal journal, Map<String, Map<String, Limit>> modelled) {
         Path part = file.resolveSibling(file.getFileName() + ".part");
         try {
             Files.writeString(part, of(journal, modelled));
@@ -48,7 +49,7 @@ final class GpuReport {
         }
     }
 
-    static String of(Journal journal, Map<String, Limit> modelled) {
+    static String of(Journal journal, Map<String, Map<String, Limit>> modelled) {
         GpuReport report = new GpuReport(journal, modelled);
         report.head();
         report.stages();
@@ -154,19 +155,26 @@ final class GpuReport {
         }
         line("%n#### Misses%n");
         line(
-                "Beside what was measured: the part of this run's ceilings, and the least time that the model of the kernel");
-        line("knows for an H100 (`kernels/KERNELS.md`), with what limits it there.%n");
-        line("| kernel | of its target | TFLOP/s | GB/s | of the ceiling | the model's limit | measured / modelled |");
-        line("|---|--:|--:|--:|--:|---|--:|");
+                "Kernels that are slower than their targets ask, the worst first, with what explains it: which part of this run's");
+        line(
+                "ceilings they reach, and the least time that the model of the kernel (`kernels/KERNELS.md`) knows for an H100, with");
+        line(
+                "what limits it there. A time far above the model's is the kernel's own; one near it asks for another kernel.%n");
+        line(
+                "| kernel | by | of its target | TFLOP/s | GB/s | of the ceiling | the model's limit | measured / modelled |");
+        line("|---|---|--:|--:|--:|--:|---|--:|");
         for (Miss miss : misses) {
             TimedKernel kernel = miss.kernel();
-            double seconds = kernel.ours().orElseThrow().getValue().median();
-            Optional<Limit> limit = Optional.ofNullable(modelled.get(kernel.name()));
+            Map.Entry<String, Timing> ours = kernel.ours().orElseThrow();
+            double seconds = ours.getValue().median();
+            Optional<Limit> limit = Optional.ofNullable(
+                    modelled.getOrDefault(kernel.name(), Map.of()).get(ours.getKey()));
             line(
-                    "| %s | %.2f | %s | %s | %s | %s | %s |",
+                    "| %s | %s | %.2f | %s | %s | %s | %s | %s |",
                     kernel.name(),
+                    ours.getKey(),
                     miss.part(),
-                    rate(kernel.flopPerSecond(), 1e12),
+                    kernel.flop() == 0 ? "" : rate(kernel.flopPerSecond(), 1e12),
                     rate(kernel.bytesPerSecond(), 1e9),
                     ceiling(kernel, seconds, miss.ceilings()),
                     limit.map(one -> "%s, %s".formatted(one.part(), time(one.seconds())))
@@ -250,7 +258,7 @@ final class GpuReport {
                 line(
                         "| %s | %s | %s | %s | %s |",
                         row.who(),
-                        row.who().equals(TimedKernel.QUERN) ? stage.key() : "",
+                        row.who().equals(KernelBenchmark.QUERN) ? stage.key() : "",
                         row.tokensPerSecond() == 0
                                 ? ""
                                 : "%,.0f (%,.0f-%,.0f)".formatted(row.tokensPerSecond(), row.least(), row.most()),

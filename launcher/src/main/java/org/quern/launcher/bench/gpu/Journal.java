@@ -14,11 +14,9 @@ import org.quern.base.QuernException;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 
-/// What was measured, as it came: a file of JSON lines that are only ever added to. The first says on what;
-/// each other
-/// has `stage`, and `command` where it begins, `line` for each of its output, `lost` and `reason` for what was
-/// under way
-/// when its process ended, or `end` and `seconds`.
+/// What was measured, as it came: a file of JSON lines that are only ever added to. The first says on what; each
+/// other has `stage`, and `command` where it begins, `line` for each of its output, `lost` and `reason` for what
+/// was under way when its process ended, or `end` and `seconds`.
 final class Journal {
     private static final String DONE = "done";
 

@@ -11,7 +11,7 @@ enum Stage {
     PRODUCTS(30, 140),
     ATTENTION(25, 90),
     /// With PyTorch, which compiles for about a minute.
-    TRAINING(60, 170),
+    TRAINING(120, 170),
     MEMORY(15, 70),
     PROGRAMMATIC(20, 45),
     FP8(20, 45);

@@ -7,6 +7,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.quern.kernels.bench.Ceilings;
+import org.quern.kernels.bench.KernelBenchmark;
 import org.quern.launcher.bench.gpu.GpuFigures.Trained;
 
 /// What the figures are to reach, and whether they do.
@@ -119,7 +120,7 @@ record Targets(List<Goal> goals, List<Miss> misses) {
     private static void training(GpuFigures figures, List<Goal> goals) {
         Optional<Double> best = Stream.of(Stage.TRAINING, Stage.PROGRAMMATIC)
                 .flatMap(stage -> figures.trained(stage).stream())
-                .filter(row -> row.who().equals(TimedKernel.QUERN) && row.tokensPerSecond() > 0)
+                .filter(row -> row.who().equals(KernelBenchmark.QUERN) && row.tokensPerSecond() > 0)
                 .map(Trained::tokensPerSecond)
                 .max(Comparator.naturalOrder());
         Optional<Double> compiled = figures.trained(Stage.TRAINING).stream()

@@ -21,9 +21,8 @@ final class TimeBudget {
         return Duration.ofNanos(Math.max(0, end - clock.getAsLong()));
     }
 
-    /// What a stage may take: as much as it can use, but so that each after it has the least that it needs,
-    /// unless its
-    /// own least asks for more.
+    /// What a stage may take: as much as it can use, but so that each after it has the least that it needs, unless
+    /// its own least asks for more.
     ///
     /// @return empty if not even its least is left
     Optional<Duration> share(Stage stage, List<Stage> later) {

@@ -8,6 +8,7 @@ import java.util.Map.Entry;
 import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.stream.StreamSupport;
+import org.quern.kernels.bench.KernelBenchmark;
 import org.quern.kernels.bench.Timing;
 import tools.jackson.databind.JsonNode;
 
@@ -23,12 +24,10 @@ record TimedKernel(
         double bytes,
         Map<String, Timing> times,
         Map<String, String> refusals) {
-    static final String QUERN = "Quern";
-
     static TimedKernel of(JsonNode row) {
         Map<String, Timing> times = new LinkedHashMap<>();
         if (row.path("quern").isObject()) {
-            times.put(QUERN, timing(row.get("quern")));
+            times.put(KernelBenchmark.QUERN, timing(row.get("quern")));
         }
         row.path("others").forEachEntry((who, timing) -> times.put(who, timing(timing)));
         Map<String, String> refusals = new LinkedHashMap<>();
@@ -68,7 +67,7 @@ record TimedKernel(
     }
 
     static boolean isEightBits(String who) {
-        return who.startsWith("fp8");
+        return who.equals(KernelBenchmark.FP8);
     }
 
     /// The fastest of ours; floats of 8 bits compute something else.

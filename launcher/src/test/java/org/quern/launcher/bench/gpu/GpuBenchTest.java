@@ -8,11 +8,14 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
+import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.quern.base.Json;
@@ -27,7 +30,11 @@ class GpuBenchTest {
     private static final String FORWARD = "attention forward 1x1024, 1 heads of 64";
     private static final String NORM = "layer_norm forward 1x1";
     private static final String ADD_NORM = "add, layer_norm forward 1x1";
-    private static final List<String> BENCHMARKS = List.of(QKV, LARGEST, FORWARD, NORM, ADD_NORM);
+    private static final String BACKWARD = "attention backward 1x1024, 1 heads of 64";
+    private static final List<String> BENCHMARKS = List.of(QKV, LARGEST, FORWARD, BACKWARD, NORM, ADD_NORM);
+    private static final String GRADIENT = BACKWARD + " by warpgroups";
+    private static final List<String> TUNINGS =
+            List.of(GRADIENT, "matmul qkv by warpgroups", "matmul qkv by ptx", "matmul qkv by fp8");
 
     @TempDir
     private Path folder;
@@ -38,6 +45,7 @@ class GpuBenchTest {
     private Set<String> wrong = Set.of();
     private Set<String> hanging = Set.of();
     private String best = "{},'refusals':{}";
+    private String gradient = "{'gradient':'FUSED'},'refusals':{}";
     private double row = 2;
     private String driver = "1";
 
@@ -69,17 +77,16 @@ class GpuBenchTest {
     private List<String> output(List<String> arguments) {
         return switch (arguments.get(0) + " " + arguments.get(1)) {
             case "kernels check" ->
-                List.of("probe", "matmul", "warpgroup matmul", "norm").stream()
+                List.of("probe", "matmul", "warpgroup matmul", "fused attention gradient", "norm").stream()
                         .map(family -> "{'family':'%s','name':'a %s','status':'%s','message':'off by one'}"
                                 .formatted(family, family, wrong.contains(family) ? "FAILED" : "OK"))
                         .toList();
-            case "kernels tune" ->
-                List.of("{'product':'qkv','sizes':'nt 1x1x1','provider':'WARPGROUPS','best':" + best + "}");
+            case "kernels tune" -> tuned(arguments);
             case "bench kernels" -> {
                 List<String> output = new ArrayList<>();
                 output.add("{'torch':'2.11','ceilings':{'bytes_per_second':3e12,'flop_per_second':8e14,"
                         + "'product':'PyTorch mm'}}");
-                chosen(arguments).forEach(name -> output.add(timing(name)));
+                chosen(BENCHMARKS, arguments).forEach(name -> output.add(timing(name)));
                 yield output;
             }
             case "bench train" ->
@@ -91,19 +98,32 @@ class GpuBenchTest {
         };
     }
 
-    private static List<String> chosen(List<String> arguments) {
-        Set<String> except = new HashSet<>();
-        String only = "";
-        for (int i = 0; i < arguments.size(); i++) {
-            if (arguments.get(i).equals("--except")) {
-                except.add(arguments.get(i + 1));
-            } else if (arguments.get(i).equals("--only")) {
-                only = arguments.get(i + 1);
-            }
-        }
-        String part = only;
-        return BENCHMARKS.stream()
-                .filter(name -> name.contains(part))
+    private List<String> tuned(List<String> arguments) {
+        List<String> providers = values(arguments, "--provider");
+        String form = arguments.contains("--gradient") ? "{'gradient':'TWO_KERNELS'},'refusals':{}" : gradient;
+        return chosen(TUNINGS, arguments).stream()
+                .filter(name -> providers.stream().anyMatch(provider -> name.endsWith(" by " + provider)))
+                .map(name -> "{'product':'%s','sizes':'%s','provider':'%s','best':%s}"
+                        .formatted(
+                                name,
+                                name.equals(GRADIENT) ? "1x1024, 1 heads of 64" : "nt 1x1x1",
+                                name.substring(name.lastIndexOf(' ') + 1).toUpperCase(Locale.ROOT),
+                                name.equals(GRADIENT) ? form : best))
+                .toList();
+    }
+
+    private static List<String> values(List<String> arguments, String option) {
+        return IntStream.range(1, arguments.size())
+                .filter(i -> arguments.get(i - 1).equals(option))
+                .mapToObj(arguments::get)
+                .toList();
+    }
+
+    private static List<String> chosen(List<String> names, List<String> arguments) {
+        List<String> except = values(arguments, "--except");
+        List<String> only = values(arguments, "--only");
+        return names.stream()
+                .filter(name -> only.stream().allMatch(name::contains))
                 .filter(name -> except.stream()
                         .noneMatch(one -> one.startsWith("=") ? one.equals("=" + name) : name.contains(one)))
                 .toList();
@@ -119,7 +139,9 @@ class GpuBenchTest {
                         product ? "matmul" : memory ? "norm" : "attention",
                         memory ? "0" : "1.1e12",
                         "6e9",
-                        product ? "'wgmma':{'seconds':[1.5e-3]},'fp8':{'seconds':[1e-3]}," : "");
+                        (product || name.equals(BACKWARD) ? "'wgmma':{'seconds':[1.5e-3]}," : "")
+                                + (product ? "'fp8':{'seconds':[1e-3]}," : "")
+                                + (name.equals(BACKWARD) ? "'wgmma fused':{'seconds':[1e-3]}," : ""));
     }
 
     private boolean run(int seconds) {
@@ -127,14 +149,14 @@ class GpuBenchTest {
     }
 
     private GpuBench bench(int seconds) {
-        GpuBench.Settings settings = new GpuBench.Settings(
+        Settings settings = new Settings(
                 "cuda",
                 "sm_90",
                 Optional.of("python3"),
                 Path.of("gpt2.yaml"),
                 folder.resolve("cache/table.json"),
                 BENCHMARKS,
-                List.of("qkv"));
+                TUNINGS);
         JsonNode head = json(
                 "{'run':{'device':'H100','driver':'%s','quern':'1','date':'2026-01-01'},'head':'H100; quern bench gpu'}",
                 driver);
@@ -145,7 +167,7 @@ class GpuBenchTest {
                 this::run,
                 Duration.ofSeconds(seconds),
                 () -> now,
-                name -> name.equals(FORWARD) ? Optional.of(new Limit("issue", 1e-3)) : Optional.empty(),
+                name -> name.equals(FORWARD) ? Map.of("Quern", new Limit("issue", 1e-3)) : Map.of(),
                 _ -> {},
                 _ -> {});
     }
@@ -187,6 +209,9 @@ class GpuBenchTest {
                 .contains("| " + QKV + " | wgmma | 1.500 ms |")
                 .contains("1.33 PyTorch mm")
                 .contains("fp8 1.000 ms")
+                .contains("| " + BACKWARD + " | wgmma fused | 1.000 ms |")
+                .contains(
+                        "attention backward against the better of cuDNN and flash, geometric mean | >= 1.00x | 2.00x of 1")
                 .contains("- cuBLAS: is not there (2 rows)")
                 .contains("Operations of steps 3 to 5");
         // The miss with what explains it: measured over modelled.
@@ -227,7 +252,8 @@ class GpuBenchTest {
         row = 1;
         assertThat(run(600)).isTrue();
         assertThat(before).extracting(command -> command.get(1)).contains("list", "check", "tune");
-        assertThat(commands).extracting(command -> command.get(1)).doesNotContain("list", "check", "tune");
+        assertThat(commands).extracting(command -> command.get(1)).doesNotContain("list", "check");
+        assertThat(values(commands("kernels", "tune").getFirst(), "--except")).containsExactly("=" + GRADIENT);
         assertThat(report()).contains(BENCHMARKS.toArray(String[]::new)).doesNotContain("left out: it needs");
         commands.clear();
         assertThat(run(600)).isTrue();
@@ -246,8 +272,48 @@ class GpuBenchTest {
                 .contains("| " + NORM + " |  |  |")
                 .contains("left out: kernels are wrong: norm");
         assertThat(commands("bench", "kernels").getFirst()).contains("--without", "wgmma");
-        assertThat(commands("kernels", "tune").getFirst()).contains("--provider", "ptx");
+        assertThat(values(commands("kernels", "tune").getFirst(), "--provider")).containsExactly("ptx");
         assertThat(commands("bench", "train")).isEmpty();
+    }
+
+    @Test
+    void aWrongFusedGradientLeavesTheOtherFormAlone() throws Exception {
+        wrong = Set.of("fused attention gradient");
+        assertThat(run(600)).isFalse();
+        assertThat(report())
+                .contains("| " + BACKWARD + " | wgmma | 1.500 ms |")
+                .contains("- wgmma fused: is wrong in the check (1 rows)")
+                .contains("| " + QKV + " | wgmma | 1.500 ms |");
+        assertThat(values(commands("kernels", "tune").getFirst(), "--gradient")).containsExactly("two_kernels");
+        assertThat(values(commands("bench", "kernels").get(1), "--without")).containsExactly("wgmma fused");
+        assertThat(commands("bench", "train"))
+                .hasSize(3)
+                .first()
+                .asInstanceOf(InstanceOfAssertFactories.LIST)
+                .contains("kernels.provider=warpgroups");
+    }
+
+    @Test
+    void withoutATableTrainingTakesNoWrongGradient() throws Exception {
+        wrong = Set.of("fused attention gradient");
+        hanging =
+                Set.of(tuned(List.of("--gradient", "--provider", "warpgroups")).getFirst());
+        assertThat(run(600)).isFalse();
+        assertThat(commands("bench", "train"))
+                .singleElement()
+                .asInstanceOf(InstanceOfAssertFactories.LIST)
+                .contains("kernels.provider=ptx");
+        assertThat(report()).contains("left out: kernels are wrong: fused attention gradient");
+    }
+
+    @Test
+    void aFormThatIsWrongWhereItIsTunedHasNoTime() throws Exception {
+        gradient = "{'gradient':'TWO_KERNELS'},'refusals':{'fused':'gives 1 instead of 2'}";
+        assertThat(run(600)).isFalse();
+        assertThat(report())
+                .contains("| " + BACKWARD + " | wgmma | 1.500 ms |")
+                .contains("- gives 1 instead of 2: fused of " + GRADIENT);
+        assertThat(commands("bench", "train")).hasSize(3);
     }
 
     @Test
@@ -255,7 +321,7 @@ class GpuBenchTest {
         best = "null,'refusals':{'N256, k in 1':'gives 1 instead of 2'}";
         assertThat(run(600)).isFalse();
         assertThat(report())
-                .contains("- gives 1 instead of 2: N256, k in 1 of qkv")
+                .contains("- gives 1 instead of 2: N256, k in 1 of matmul qkv by warpgroups, and 1 others")
                 .contains("| " + QKV + " | Quern | 3.000 ms |")
                 .contains("| " + LARGEST + " | wgmma | 1.500 ms |");
     }
