@@ -20,7 +20,7 @@ final class Barrier {
     private final int[] lanes;
     /// The join of the clocks of those that have come.
     private final int[] clock;
-    private final int[] proxied;
+    private final Proxied proxied;
     private NavigableMap<Integer, int[]> acquired;
     private final Warp[] waiting;
     private final int[] waitingMasks;
@@ -33,7 +33,7 @@ final class Barrier {
         this.id = id;
         lanes = new int[warps];
         clock = new int[actors];
-        proxied = new int[actors];
+        proxied = new Proxied(actors);
         waiting = new Warp[warps * 32];
         waitingMasks = new int[warps * 32];
         reductions = new Reduction[warps * 32];
@@ -44,7 +44,7 @@ final class Barrier {
         arrived = 0;
         Arrays.fill(lanes, 0);
         Arrays.fill(clock, 0);
-        Arrays.fill(proxied, 0);
+        proxied.fill(0);
         acquired = null;
         waiters = 0;
         truths = 0;
@@ -91,7 +91,7 @@ final class Barrier {
                     BARRIER, lane, "%d threads come to barrier %d, which is for %d".formatted(arrived, id, expected));
         }
         Access.join(clock, warp.clock);
-        Access.join(proxied, warp.proxied);
+        proxied.join(warp.proxied);
         acquired = Releases.union(acquired, warp.acquired);
     }
 
@@ -138,7 +138,7 @@ final class Barrier {
         for (int i = 0; i < waiters; i++) {
             Warp warp = waiting[i];
             warp.join(clock);
-            Access.join(warp.proxied, proxied);
+            warp.proxied.join(proxied);
             warp.meet();
             warp.acquired = Releases.union(warp.acquired, acquired);
             if (reductions[i] != null) {

@@ -23,11 +23,21 @@ final class BarrierDecoder {
     private static Operation fence(Instruction instruction, RegisterLayout layout) {
         return switch (instruction.modifiers().getFirst()) {
             case "proxy" -> {
-                Decoder.require(instruction, layout, 0, instruction.has("async"));
+                List<String> spaces = instruction
+                        .modifiers()
+                        .subList(1, instruction.modifiers().size());
+                boolean both = spaces.equals(List.of("async"));
+                boolean global = both || spaces.equals(List.of("async", "global"));
+                boolean shared = both
+                        || spaces.equals(List.of("async", "shared::cta"))
+                        || spaces.equals(List.of("async", "shared::cluster"));
+                Decoder.require(instruction, layout, 0, global || shared);
                 yield (warp, mask) -> {
-                    warp.block.mbarriers.fence(warp, mask);
-                    warp.block.mbarriers.fenceProxy(warp, mask);
-                    warp.fenceProxy();
+                    if (shared) {
+                        warp.block.mbarriers.fence(warp, mask);
+                        warp.block.mbarriers.fenceProxy(warp, mask);
+                    }
+                    warp.fenceProxy(shared, global);
                 };
             }
             case "mbarrier_init" ->

@@ -124,7 +124,7 @@ final class GlobalSpace {
         }
         if (Access.has(entry & ~write, Access.ASYNC)
                 && Access.epoch(write) >= warp.block.cluster.firstEpoch
-                && !Access.isCovered(write, warp.proxied)) {
+                && !Access.isCovered(write, warp.proxied.global)) {
             throw SharedMemory.unfenced(warp, lane, "global memory at %#x".formatted(address), write);
         }
     }

@@ -6,7 +6,7 @@ import java.util.NavigableMap;
 final class Phase {
     /// The join of the clocks of those that arrived.
     private final int[] clock;
-    private final int[] proxied;
+    private final Proxied proxied;
     private NavigableMap<Integer, int[]> acquired;
     /// By actor, the lanes that arrived, and when the first of them did.
     private final int[] lanes;
@@ -16,7 +16,7 @@ final class Phase {
 
     Phase(int actors) {
         clock = new int[actors];
-        proxied = new int[actors];
+        proxied = new Proxied(actors);
         lanes = new int[actors];
         epochs = new int[actors];
         waited = new int[actors];
@@ -30,7 +30,7 @@ final class Phase {
         }
         lanes[actor] |= mask;
         tell(warp.clock);
-        Access.join(proxied, warp.proxied);
+        proxied.join(warp.proxied);
         acquired = Releases.union(acquired, warp.acquired);
     }
 
@@ -47,7 +47,7 @@ final class Phase {
     /// Lets lanes learn it.
     void acquire(Warp warp, int mask) {
         warp.join(clock);
-        Access.join(warp.proxied, proxied);
+        warp.proxied.join(proxied);
         warp.acquired = Releases.union(warp.acquired, acquired);
         waited[warp.actor] |= mask;
         if (isWaitedForBy(warp) && lanes[warp.actor] == warp.live) {

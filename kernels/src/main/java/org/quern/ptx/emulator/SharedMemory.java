@@ -329,7 +329,7 @@ final class SharedMemory {
     private void requireFenced(Warp warp, int lane, int address, long write, long entry) {
         if (Access.has(entry & ~write, Access.ASYNC)
                 && Access.epoch(write) >= warp.block.cluster.firstEpoch
-                && !Access.isCovered(write, warp.proxied)) {
+                && !Access.isCovered(write, warp.proxied.shared)) {
             throw unfenced(warp, lane, "shared memory at %#x".formatted(address), write);
         }
     }
@@ -339,7 +339,8 @@ final class SharedMemory {
                 RACE,
                 lane,
                 ("accesses %s through the asynchronous proxy, which %s wrote through the generic proxy at %s: "
-                                + "fence.proxy.async is missing, after the write, after what orders the two, or between")
+                                + "fence.proxy.async is missing, or for other memory, after the write, after what orders the two, or"
+                                + " between")
                         .formatted(place, warp.otherThread(write), warp.block.execution.where(write)));
     }
 
@@ -363,17 +364,16 @@ final class SharedMemory {
                             .formatted(does, word * 4, warp.block.execution.where(write)));
         }
         if (Access.has(write, Access.COPYING)) {
+            String rule = Access.has(write, Access.ASYNC)
+                    ? "who touches it must first find the phase of its mbarrier complete, or be told so by a barrier"
+                    : "that thread must wait (cp.async.wait_group or wait_all) first, and a barrier must follow for"
+                            + " other threads";
             throw warp.fault(
                     ASYNC_COPY,
                     lane,
-                    "%s shared memory at %#x while %s may still be copying to it: that thread must wait (%s) first, %s"
+                    "%s shared memory at %#x while %s may still be copying to it: %s; the copy is of %s"
                             .formatted(
-                                    does,
-                                    word * 4,
-                                    warp.otherThread(write),
-                                    "cp.async.wait_group or wait_all",
-                                    "and a barrier must follow for other threads; the copy is of "
-                                            + warp.block.execution.where(write)));
+                                    does, word * 4, warp.otherThread(write), rule, warp.block.execution.where(write)));
         }
     }
 

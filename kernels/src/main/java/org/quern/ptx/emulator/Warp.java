@@ -50,8 +50,8 @@ public final class Warp {
     int horizon;
     /// [#horizon] as an entry.
     long limit;
-    /// As [#clock], what the asynchronous proxy sees: what happened before a proxy fence that happened before now.
-    final int[] proxied;
+    /// As [#clock], what the asynchronous proxy sees.
+    final Proxied proxied;
     /// As [#clock], of mbarriers alone: what was initialised before a `fence.mbarrier_init`.
     final int[] initialised;
     /// [#clock] at the last fence; null if there was none.
@@ -87,7 +87,7 @@ public final class Warp {
         actor = block.firstActor() + index;
         this.registers = registers;
         clock = new int[block.execution.actors];
-        proxied = new int[block.execution.actors];
+        proxied = new Proxied(block.execution.actors);
         initialised = new int[block.execution.actors];
         copies = new AsyncCopies(this);
         products = new Products(this, registers.wordsDefined.length);
@@ -108,7 +108,7 @@ public final class Warp {
         impatience = 0;
         int before = block.cluster.firstEpoch - 1;
         Arrays.fill(clock, before);
-        Arrays.fill(proxied, before);
+        proxied.fill(before);
         Arrays.fill(initialised, before);
         epoch = block.cluster.firstEpoch + 1;
         clock[actor] = epoch;
@@ -143,8 +143,16 @@ public final class Warp {
     }
 
     /// Lets the asynchronous proxy see what the warp did by now, and what it knows that others did.
-    void fenceProxy() {
-        System.arraycopy(clock, 0, proxied, 0, clock.length);
+    ///
+    /// @param shared whether in shared memory
+    /// @param global whether in global memory
+    void fenceProxy(boolean shared, boolean global) {
+        if (shared) {
+            System.arraycopy(clock, 0, proxied.shared, 0, clock.length);
+        }
+        if (global) {
+            System.arraycopy(clock, 0, proxied.global, 0, clock.length);
+        }
         advance();
     }
 

@@ -134,6 +134,7 @@ class BulkCopyTest {
         bench.fault(ASYNC_COPY, fill + order + store + commit + read.replace("0;", "1;"), in, out);
         bench.fault(RACE, fill + order.replace("fence.proxy.async.shared::cta;", "") + store + commit + read, in, out);
         bench.fault(RACE, fill + order.replace("bar.sync 0;", "") + store + commit + read, in, out);
+        bench.fault(RACE, fill + order.replace("shared::cta", "global") + store + commit + read, in, out);
         // The source is free after the wait and a barrier.
         bench.run(fill + order + store + commit + read + "bar.sync 0;" + fill, in, out);
         assertThat(bench.fault(ASYNC_COPY, fill + order + store + commit + "bar.sync 0;" + fill + read, in, out))
@@ -147,6 +148,20 @@ class BulkCopyTest {
         long numbers = bench.floats(ones);
         bench.run(fill + order + add + commit + read, numbers, sums);
         assertThat(bench.readFloats(sums, 256)).containsOnly(3f);
+    }
+
+    @ParameterizedTest
+    @EnumSource(Copies.class)
+    void globalMemoryHasItsOwnFences(Copies copies) {
+        Bench bench = bench(copies);
+        long memory = bench.output(1024);
+        long out = bench.output(1024);
+        String write = "mad.wide.u32 rd2, tid, 16, a0; st.global.v4.u32 [rd2], {tid, tid, tid, tid};"
+                + "fence.proxy.async%s; bar.sync 0;\n";
+        bench.run(BEGIN + write.formatted(".global") + EXPECT + LOAD + WAIT + OUT, memory, out);
+        bench.run(BEGIN + write.formatted("") + EXPECT + LOAD + WAIT + OUT, memory, out);
+        assertThat(bench.fault(RACE, BEGIN + write.formatted(".shared::cta") + EXPECT + LOAD + WAIT + OUT, memory, out))
+                .hasMessageContaining("fence.proxy.async is missing, or for other memory");
     }
 
     private static long map(Bench bench, TensorMap map) {
@@ -217,7 +232,8 @@ class BulkCopyTest {
         }
     }
 
-    /// Of 16 rows at several places of a tensor of 20 x 20 elements in rows of 208 bytes, two planes of them: what is
+    /// Of 16 rows at several places of a tensor of 20 x 20 elements in rows of 208 bytes, two planes of them:
+    /// what is
     /// outside stays as it was.
     @ParameterizedTest
     @CsvSource({"128, BYTES_128", "64, BYTES_64", "32, BYTES_32", "64, NONE"})
