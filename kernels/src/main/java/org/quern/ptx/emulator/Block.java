@@ -18,6 +18,7 @@ final class Block {
     private final Barrier[] barriers;
     final MBarriers mbarriers;
     final BulkCopies bulk;
+    final RegisterPool registers;
     /// What threads tell each other through its shared memory.
     final Releases releases = new Releases();
     /// By warpgroup.
@@ -41,6 +42,7 @@ final class Block {
         barriers = new Barrier[execution.options.device().barriers()];
         mbarriers = new MBarriers(this);
         bulk = new BulkCopies(this);
+        registers = new RegisterPool(this);
         products = new Products.Group[(warps.length + 3) / 4];
         Arrays.setAll(products, _ -> new Products.Group());
         visits = new long[execution.actors];
@@ -96,6 +98,7 @@ final class Block {
         z = cluster.z * size.z() + rank / size.x() / size.y();
         shared.start();
         releases.clear();
+        registers.start();
         Arrays.fill(visits, 0);
         for (Products.Group group : products) {
             group.start(cluster.firstEpoch);
@@ -126,6 +129,7 @@ final class Block {
     ///     for launches that it may overtake
     void end() {
         bulk.finish();
+        registers.finish();
         if (execution.unfinished.isPresent() && Arrays.stream(warps).noneMatch(warp -> warp.dependencies.areDone())) {
             throw warps[0].fault(
                     RACE,

@@ -19,6 +19,11 @@ import org.quern.ptx.syntax.Statement.Instruction;
 
 /// A kernel, decoded for one device.
 final class Program {
+    /// Of a multiprocessor.
+    private static final int REGISTERS = 65_536;
+    /// Of a thread.
+    private static final int MOST_REGISTERS = 256;
+
     final String name;
     final RegisterLayout layout;
     final Operation[] operations;
@@ -40,6 +45,9 @@ final class Program {
     /// The blocks of a cluster; one if there are no clusters.
     final Dim cluster;
     final boolean isExplicitCluster;
+    /// A thread's where a block may hand registers from warp to warp: as many as the directives let all have, in
+    /// eights; 0 if they do not say.
+    final int registersAtStart;
 
     /// Decodes an entry.
     ///
@@ -49,6 +57,7 @@ final class Program {
         name = entry.name();
         List<Integer> clusterSizes = entry.directives().getOrDefault("reqnctapercluster", List.of());
         isExplicitCluster = !clusterSizes.isEmpty();
+        registersAtStart = registersAtStart(entry.directives());
         cluster = new Dim(size(clusterSizes, 0), size(clusterSizes, 1), size(clusterSizes, 2));
         constants = globals.constants;
         Map<String, Long> addresses = new HashMap<>(globals.addresses);
@@ -258,5 +267,18 @@ final class Program {
     /// `line 12 (ld.shared.u32 r1, [r2])`.
     String where(int instruction) {
         return "line %d (%s)".formatted(lines[instruction], text(instruction));
+    }
+
+    private static int registersAtStart(Map<String, List<Integer>> directives) {
+        if (directives.containsKey("maxnreg")) {
+            return directives.get("maxnreg").getFirst();
+        }
+        List<Integer> block = directives.getOrDefault("reqntid", directives.get("maxntid"));
+        if (block == null || !directives.containsKey("minnctapersm")) {
+            return 0;
+        }
+        int threads = block.stream().reduce(1, (a, b) -> a * b)
+                * directives.get("minnctapersm").getFirst();
+        return Math.min(MOST_REGISTERS, REGISTERS / threads / 8 * 8);
     }
 }

@@ -50,7 +50,7 @@ final class WarpDecoder {
         };
     }
 
-    /// Registers are not counted here; the assembler reports them.
+    /// Registers that are used are not counted here; the assembler reports them.
     private static Operation setRegisters(Instruction instruction, RegisterLayout layout) {
         List<String> modifiers = instruction.modifiers();
         boolean known = modifiers.size() == 4
@@ -63,7 +63,13 @@ final class WarpDecoder {
                 || count.bits() % 8 != 0) {
             throw layout.mismatch(instruction, instruction.operands().getFirst(), "a multiple of 8 from 24 to 256");
         }
-        return (warp, mask) -> warp.isWhole(mask);
+        boolean increases = modifiers.getFirst().equals("inc");
+        int registers = (int) count.bits();
+        return (warp, mask) -> {
+            if (warp.isWhole(mask) && !warp.block.registers.set(warp, increases, registers)) {
+                warp.pollAgain();
+            }
+        };
     }
 
     private static Members members(Instruction instruction, RegisterLayout layout) {
