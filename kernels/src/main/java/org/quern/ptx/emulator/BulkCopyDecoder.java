@@ -108,19 +108,28 @@ final class BulkCopyDecoder {
         Decoder.require(instruction, layout, instruction.operands().size(), operands.size() == count);
         AddressOperand barrier = address(tensor ? 2 : 3);
         int blocks = multicast ? layout.source(instruction, operands.getLast(), PtxType.U16) : RegisterLayout.SINK;
-        Source source = tensor ? box(address(0), 1) : line(address(0), address(1), 2);
+        AddressOperand place = address(0);
+        Source source = tensor ? box(1) : line(address(1), 2);
         return (warp, mask) -> {
             for (int rest = mask; rest != 0; rest &= rest - 1) {
                 int lane = Integer.numberOfTrailingZeros(rest);
-                Chunks chunks = source.chunks(warp, lane);
-                barrier.resolve(warp, 1 << lane, warp.addresses);
+                Block owner = owner(warp, lane, place);
+                Chunks chunks = source.chunks(warp, lane, (int) warp.addresses[lane]);
+                Block told = owner(warp, lane, barrier);
                 AddressOperand.requireAligned(warp, 1 << lane, warp.addresses, Long.BYTES);
                 if (!multicast) {
-                    load(warp, lane, chunks, warp.block);
+                    if (told != owner) {
+                        throw warp.fault(
+                                TRAP,
+                                lane,
+                                "copies to block %s and signals an mbarrier of block %s: both must be of one block"
+                                        .formatted(owner, told));
+                    }
+                    load(warp, lane, chunks, owner);
                     continue;
                 }
                 warp.registers.requireWord(warp, blocks, 1 << lane);
-                long place = warp.addresses[lane];
+                long offset = warp.addresses[lane];
                 Block[] all = warp.block.cluster.blocks;
                 for (int targets = targets(warp, lane, warp.registers.words[blocks * 32 + lane], all.length);
                         targets != 0;
@@ -129,11 +138,17 @@ final class BulkCopyDecoder {
                     if (target != warp.block) {
                         target.requirePresent(warp, lane);
                     }
-                    warp.addresses[lane] = place;
+                    warp.addresses[lane] = offset;
                     load(warp, lane, chunks, target);
                 }
             }
         };
+    }
+
+    /// The block whose shared memory an operand is in; its address there is in [Warp#addresses].
+    private Block owner(Warp warp, int lane, AddressOperand operand) {
+        operand.resolve(warp, 1 << lane, warp.addresses);
+        return instruction.has("shared::cluster") ? warp.block.cluster.owner(warp, lane) : warp.block;
     }
 
     private static int targets(Warp warp, int lane, int bits, int blocks) {
@@ -164,7 +179,8 @@ final class BulkCopyDecoder {
     private Operation store() {
         int count = tensor ? 2 : 3;
         Decoder.require(instruction, layout, instruction.operands().size(), operands.size() == count);
-        Source source = tensor ? box(address(1), 0) : line(address(1), address(0), 2);
+        AddressOperand place = address(1);
+        Source source = tensor ? box(0) : line(address(0), 2);
         String operation = reduces() ? operation() : null;
         // A line's elements are named by the instruction, those of a tensor by its map.
         Combination lines = reduces() && !tensor ? new Combination(operation, Decoder.type(instruction, layout)) : null;
@@ -176,7 +192,8 @@ final class BulkCopyDecoder {
         return (warp, mask) -> {
             for (int rest = mask; rest != 0; rest &= rest - 1) {
                 int lane = Integer.numberOfTrailingZeros(rest);
-                Chunks chunks = source.chunks(warp, lane);
+                place.resolve(warp, 1 << lane, warp.addresses);
+                Chunks chunks = source.chunks(warp, lane, (int) warp.addresses[lane]);
                 Combination change = operation == null || !tensor
                         ? lines
                         : ofTensor(warp, lane, operation, source.element(warp, lane));
@@ -211,7 +228,8 @@ final class BulkCopyDecoder {
 
     /// What a lane copies.
     private interface Source {
-        Chunks chunks(Warp warp, int lane);
+        /// @param shared where it is in shared memory
+        Chunks chunks(Warp warp, int lane, int shared);
 
         /// What a tensor is made of.
         default TensorMap.Element element(Warp warp, int lane) {
@@ -221,31 +239,33 @@ final class BulkCopyDecoder {
 
     private static long place(AddressOperand operand, Warp warp, int lane, int alignment) {
         operand.resolve(warp, 1 << lane, warp.addresses);
-        if (warp.addresses[lane] % alignment != 0) {
-            throw warp.fault(
-                    MISALIGNED,
-                    lane,
-                    "the address %#x must be a multiple of %d".formatted(warp.addresses[lane], alignment));
-        }
-        return warp.addresses[lane];
+        return aligned(warp, lane, warp.addresses[lane], alignment);
     }
 
-    private Source line(AddressOperand shared, AddressOperand global, int sizeOperand) {
+    private static long aligned(Warp warp, int lane, long address, int alignment) {
+        if (address % alignment != 0) {
+            throw warp.fault(
+                    MISALIGNED, lane, "the address %#x must be a multiple of %d".formatted(address, alignment));
+        }
+        return address;
+    }
+
+    private Source line(AddressOperand global, int sizeOperand) {
         int size = layout.source(instruction, operands.get(sizeOperand), PtxType.U32);
-        return (warp, lane) -> {
+        return (warp, lane, shared) -> {
             warp.registers.requireWord(warp, size, 1 << lane);
             int bytes = warp.registers.words[size * 32 + lane];
             if (bytes < 0 || bytes % Chunks.BYTES != 0) {
                 throw warp.fault(TRAP, lane, "a bulk copy moves a multiple of 16 bytes: got " + bytes);
             }
-            int target = (int) place(shared, warp, lane, Chunks.BYTES);
-            Chunks chunks = Chunks.line(target, place(global, warp, lane, Chunks.BYTES), bytes);
+            aligned(warp, lane, shared, Chunks.BYTES);
+            Chunks chunks = Chunks.line(shared, place(global, warp, lane, Chunks.BYTES), bytes);
             warp.block.execution.traffic.bulk(warp.at, chunks);
             return chunks;
         };
     }
 
-    private Source box(AddressOperand shared, int mapOperand) {
+    private Source box(int mapOperand) {
         if (!(operands.get(mapOperand) instanceof Operand.Address address)
                 || address.coordinates().isEmpty()) {
             throw layout.mismatch(instruction, operands.get(mapOperand), "[map, {coordinates}]");
@@ -260,7 +280,7 @@ final class BulkCopyDecoder {
         }
         return new Source() {
             @Override
-            public Chunks chunks(Warp warp, int lane) {
+            public Chunks chunks(Warp warp, int lane, int shared) {
                 TensorMap map = map(warp, lane);
                 if (map.sizes().size() != slots.length) {
                     throw warp.fault(
@@ -274,7 +294,7 @@ final class BulkCopyDecoder {
                     warp.registers.requireWord(warp, slots[i], 1 << lane);
                     start[i] = warp.registers.words[slots[i] * 32 + lane];
                 }
-                Chunks chunks = Chunks.box(map, start, (int) BulkCopyDecoder.place(shared, warp, lane, 128));
+                Chunks chunks = Chunks.box(map, start, (int) aligned(warp, lane, shared, 128));
                 warp.block.execution.traffic.bulk(warp.at, chunks);
                 return chunks;
             }

@@ -116,6 +116,15 @@ final class Cluster {
     ///
     /// @throws EmulatorFault if there is no such block, or it has not begun or is over
     Block reach(Warp warp, int lane) {
+        Block block = owner(warp, lane);
+        if (block != warp.block) {
+            block.visited(warp, lane);
+        }
+        return block;
+    }
+
+    /// As [#reach], where the block learns by itself when the access is over.
+    Block owner(Warp warp, int lane) {
         long address = warp.addresses[lane];
         int rank = rank(warp, address);
         if (rank < 0 || rank >= blocks.length) {
@@ -128,7 +137,6 @@ final class Cluster {
         Block block = blocks[rank];
         if (block != warp.block) {
             block.requirePresent(warp, lane);
-            block.visited(warp, lane);
         }
         warp.addresses[lane] = address & (1L << RANK_SHIFT) - 1;
         return block;

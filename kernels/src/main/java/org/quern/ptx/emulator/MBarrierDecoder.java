@@ -39,12 +39,15 @@ final class MBarrierDecoder {
     private final List<Operand> operands;
     /// Whether the mbarrier may be another block's.
     private final boolean ofCluster;
+    /// Whether its address is generic.
+    private final boolean generic;
 
     private MBarrierDecoder(Instruction instruction, RegisterLayout layout) {
         this.instruction = instruction;
         this.layout = layout;
         operands = instruction.operands();
         ofCluster = instruction.has("shared::cluster");
+        generic = !ofCluster && !instruction.has("shared") && !instruction.has("shared::cta");
         for (String modifier : instruction.modifiers()) {
             if (!KNOWN.contains(modifier)) {
                 throw layout.unsupported(instruction, "the emulator does not know ." + modifier);
@@ -99,7 +102,7 @@ final class MBarrierDecoder {
     }
 
     /// Addresses resolved and checked, then lane by lane.
-    private static Operation each(AddressOperand address, LaneAction action) {
+    private Operation each(AddressOperand address, LaneAction action) {
         return (warp, mask) -> {
             resolve(warp, mask, address);
             for (int rest = mask; rest != 0; rest &= rest - 1) {
@@ -108,8 +111,11 @@ final class MBarrierDecoder {
         };
     }
 
-    private static void resolve(Warp warp, int mask, AddressOperand address) {
+    private void resolve(Warp warp, int mask, AddressOperand address) {
         address.resolve(warp, mask, warp.addresses);
+        if (generic) {
+            Spaces.toShared(warp, mask, warp.addresses);
+        }
         AddressOperand.requireAligned(warp, mask, warp.addresses, Long.BYTES);
     }
 

@@ -1,5 +1,8 @@
 package org.quern.ptx.emulator;
 
+import static org.quern.ptx.emulator.EmulatorFault.Kind.OUT_OF_BOUNDS;
+
+import java.util.Locale;
 import org.quern.ptx.syntax.StateSpace;
 
 /// Where generic addresses see the other state spaces.
@@ -26,6 +29,24 @@ final class Spaces {
             case CONSTANT -> CONSTANT << WINDOW_BITS;
             case GLOBAL, GENERIC -> 0;
         };
+    }
+
+    /// Makes generic addresses those of shared memory that they stand for.
+    ///
+    /// @throws EmulatorFault if one is of another space
+    static void toShared(Warp warp, int mask, long[] addresses) {
+        for (int rest = mask; rest != 0; rest &= rest - 1) {
+            int lane = Integer.numberOfTrailingZeros(rest);
+            StateSpace space = of(addresses[lane]);
+            if (space != StateSpace.SHARED) {
+                throw warp.fault(
+                        OUT_OF_BOUNDS,
+                        lane,
+                        "the generic address %#x must be of shared memory: it is of %s memory"
+                                .formatted(addresses[lane], space.name().toLowerCase(Locale.ROOT)));
+            }
+            addresses[lane] -= window(StateSpace.SHARED);
+        }
     }
 
     /// The space that a generic address is in.

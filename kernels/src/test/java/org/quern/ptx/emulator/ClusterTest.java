@@ -8,6 +8,7 @@ import static org.quern.ptx.emulator.EmulatorFault.Kind.DEADLOCK;
 import static org.quern.ptx.emulator.EmulatorFault.Kind.LAUNCH;
 import static org.quern.ptx.emulator.EmulatorFault.Kind.OUT_OF_BOUNDS;
 import static org.quern.ptx.emulator.EmulatorFault.Kind.RACE;
+import static org.quern.ptx.emulator.EmulatorFault.Kind.TRAP;
 import static org.quern.ptx.emulator.EmulatorFault.Kind.UNDEFINED_MEMORY;
 import static org.quern.ptx.emulator.EmulatorFault.Kind.UNSUPPORTED;
 
@@ -300,6 +301,31 @@ class ClusterTest {
                 barrier(1).replace("@p0 fence.mbarrier_init.release.cluster;", "") + EXPECT + MULTICAST + wait + READ,
                 out,
                 in);
+    }
+
+    @ParameterizedTest
+    @EnumSource(Copies.class)
+    void copiesReachTheBlockOfTheirAddress(Copies copies) {
+        // Each block loads its own kB to the other one, by addresses of the cluster.
+        Bench bench = bench(copies);
+        int[] numbers = IntStream.range(0, 512).map(i -> i * 0x10001 + 7).toArray();
+        long in = bench.ints(numbers);
+        long out = bench.output(4 * 1024);
+        String load = """
+                mul.wide.u32 rd1, r0, 1024; add.u64 rd1, rd1, a1; mov.u32 r8, dyn; mapa.shared::cluster.u32 r8, r8, r1;
+                @p0 cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [r8], [rd1], 1024, [r6];
+                """;
+        String wait = await("W", "r5", 0, "");
+        bench.run(barrier(1) + EXPECT + load + wait + READ, out, in);
+        for (int block = 0; block < 4; block++) {
+            int first = 256 * (1 - block % 2);
+            assertThat(bench.readInts(out + 1024 * block, 256))
+                    .isEqualTo(java.util.Arrays.copyOfRange(numbers, first, first + 256));
+        }
+        broken(bench, barrier(1) + EXPECT + load + READ, out, in);
+        bench.fault(RACE, barrier(1).replace(SYNC, "bar.sync 0;") + EXPECT + load + wait + READ, out, in);
+        assertThat(bench.fault(TRAP, barrier(1) + EXPECT + load.replace("[r6]", "[r5]") + wait + READ, out, in))
+                .hasMessageContaining("both must be of one block");
     }
 
     @ParameterizedTest

@@ -180,6 +180,21 @@ class MBarrierTest {
     }
 
     @Test
+    void genericAddressesAreOfSharedMemory() {
+        Bench bench = bench(32);
+        long out = bench.output(4);
+        String generic = """
+                mov.u32 r0, dyn; cvt.u64.u32 rd0, r0; cvta.shared.u64 rd0, rd0; setp.eq.u32 p0, tid, 0;
+                @p0 mbarrier.init.b64 [rd0], 32; bar.sync 0; mbarrier.arrive.b64 rd1, [rd0];
+                W: mbarrier.try_wait.b64 p1, [rd0], rd1; @!p1 bra W; mbarrier.test_wait.parity.b64 p1, [rd0], 0;
+                @!p1 trap; bar.sync 0; @p0 mbarrier.inval.b64 [rd0];
+                """;
+        bench.run(generic);
+        assertThat(bench.fault(EmulatorFault.Kind.OUT_OF_BOUNDS, generic.replace("[rd0], 32", "[a0], 32"), out))
+                .hasMessageContaining("must be of shared memory: it is of global memory");
+    }
+
+    @Test
     void initialisationIsOrderedBeforeUse() {
         assertThat(bench(64)
                         .fault(RACE, begin(64).replace("bar.sync 0;", "") + "mbarrier.arrive.shared::cta.b64 _, [r0];"))
