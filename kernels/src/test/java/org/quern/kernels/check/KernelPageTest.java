@@ -15,6 +15,7 @@ import org.quern.kernels.check.KernelTable.Use;
 import org.quern.ptx.Assembler;
 import org.quern.ptx.CubinCache;
 import org.quern.ptx.KernelVariant;
+import org.quern.ptx.PtxTemplate;
 
 /// All kernels that ship assemble without spills, and `KERNELS.md` says what they need.
 class KernelPageTest {
@@ -53,6 +54,18 @@ class KernelPageTest {
                 .as(REMEDY)
                 .containsExactlyElementsOf(rows.stream().map(KernelTable::line).toList());
         requireRunnable(rows);
+    }
+
+    /// A fence of all memory between the proxies becomes `MEMBAR.ALL.GPU`, which waits for all stores and sums before
+    /// it.
+    @Test
+    void fenceSharedMemoryOnlyBetweenProxies() {
+        assertThat(variants())
+                .filteredOn(variant -> variant.architecture().equals("sm_90a"))
+                .isNotEmpty()
+                .allSatisfy(variant -> assertThat(PtxTemplate.expand(variant))
+                        .as(variant.name())
+                        .doesNotContain("fence.proxy.async;"));
     }
 
     @Test
