@@ -5,6 +5,8 @@ package org.quern.gpu;
 /// @param address in the device's address space
 /// @param bytes its length
 public record DeviceMemory(long address, long bytes) {
+    /// Of no bytes.
+    public static final DeviceMemory NONE = new DeviceMemory(0, 0);
 
     /// A part of this range.
     ///

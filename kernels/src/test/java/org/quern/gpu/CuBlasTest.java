@@ -11,6 +11,7 @@ import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.quern.kernels.check.Bf16;
+import org.quern.kernels.cuda.Gemm;
 import org.quern.kernels.cuda.LibraryMatMul;
 import org.quern.kernels.cuda.MatMul.Epilogue;
 import org.quern.kernels.cuda.MatMul.Matrix;
@@ -46,13 +47,14 @@ class CuBlasTest {
                 refuse(c, new Epilogue.StoreBf16(null, null));
                 Matrix a = new Matrix(arena.allocate(4), 1);
                 Epilogue store = new Epilogue.StoreBf16(null, null);
-                refuse(() -> new LibraryMatMul(ONE, a, a, c, 1, store, workspace.slice(0, 1000)));
-                refuse(() -> new LibraryMatMul(ONE, a, a, new Matrix(c.memory().slice(0, 1), 1), 1, store, workspace));
+                refuse(() -> new LibraryMatMul(new Gemm(ONE, a, a, c, store), workspace.slice(0, 1000)));
+                Matrix small = new Matrix(c.memory().slice(0, 1), 1);
+                refuse(() -> new LibraryMatMul(new Gemm(ONE, a, a, small, store), workspace));
             }
         }
 
         private static void refuse(Matrix c, Epilogue epilogue) {
-            refuse(() -> new LibraryMatMul(ONE, c, c, c, 1, epilogue, c.memory()));
+            refuse(() -> new LibraryMatMul(new Gemm(ONE, c, c, c, epilogue), c.memory()));
         }
 
         private static void refuse(Runnable made) {
@@ -79,12 +81,13 @@ class CuBlasTest {
                     ? new Epilogue.StoreF32(added ? result : null)
                     : new Epilogue.StoreBf16(null, added ? result : null);
             new LibraryMatMul(
-                            shape,
-                            new Matrix(upload(arena, stream, a), strideA),
-                            new Matrix(upload(arena, stream, b), strideB),
-                            result,
-                            2,
-                            epilogue,
+                            new Gemm(
+                                    shape,
+                                    new Matrix(upload(arena, stream, a), strideA),
+                                    new Matrix(upload(arena, stream, b), strideB),
+                                    result,
+                                    2,
+                                    epilogue),
                             workspace)
                     .launch(stream);
             MemorySegment got = arena.allocateHost(c.byteSize());

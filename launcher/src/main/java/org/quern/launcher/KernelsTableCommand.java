@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import org.quern.base.ExitCode;
 import org.quern.kernels.bench.MemoryBoundTimes;
-import org.quern.kernels.bench.ModelledTimes;
+import org.quern.kernels.bench.ModelledPage;
 import org.quern.kernels.check.KernelCatalog;
 import org.quern.kernels.check.KernelTable;
 import org.quern.ptx.CubinCache;
@@ -27,7 +27,7 @@ final class KernelsTableCommand implements Callable<Integer> {
                 .toList();
         CubinCache cache = CubinCache.standard();
         System.out.print(KernelTable.markdown(KernelTable.of(variants, KernelTable.ARCHITECTURES, cache)));
-        System.out.print(ModelledTimes.markdown());
+        System.out.print(ModelledPage.markdown());
         System.out.print(MemoryBoundTimes.markdown(cache));
         return ExitCode.OK.code();
     }

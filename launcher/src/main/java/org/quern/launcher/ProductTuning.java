@@ -12,7 +12,7 @@ import org.quern.kernels.cuda.Fp8MatMul;
 import org.quern.kernels.cuda.MatMul.Shape;
 import org.quern.kernels.cuda.MatMulPlan;
 import org.quern.kernels.cuda.ProductPlan;
-import org.quern.kernels.cuda.WarpgroupMatMul;
+import org.quern.kernels.cuda.WarpgroupMatMulPlan;
 
 /// A product by the kernels of a provider.
 record ProductTuning(Product product, KernelProvider provider) implements TuningTask<TunedPlans.Row> {
@@ -59,7 +59,7 @@ record ProductTuning(Product product, KernelProvider provider) implements Tuning
         Shape shape = product.shape();
         return switch (provider) {
             case PTX -> MatMulPlan.candidates(device, shape);
-            case WARPGROUPS -> WarpgroupMatMul.Plan.candidates(device, shape);
+            case WARPGROUPS -> WarpgroupMatMulPlan.candidates(device, shape);
             case FP8 -> Fp8MatMul.Plan.candidates(device, shape.m(), shape.n(), shape.k());
             case LIBRARY -> throw new IllegalArgumentException("cuBLAS chooses for itself");
         };

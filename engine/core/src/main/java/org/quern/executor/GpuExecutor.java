@@ -36,8 +36,8 @@ public final class GpuExecutor implements Executor {
     private final ProgramMemory needs;
     private final List<GpuGraph> captured = new ArrayList<>();
     private final List<GpuEvent> ends = new ArrayList<>();
-    private DeviceMemory arena = new DeviceMemory(0, 0);
-    private DeviceMemory scratch = new DeviceMemory(0, 0);
+    private DeviceMemory arena = DeviceMemory.NONE;
+    private DeviceMemory scratch = DeviceMemory.NONE;
     private Optional<OperationListener> listener = Optional.empty();
     private GpuStopwatch stopwatch;
 

@@ -29,6 +29,7 @@ import org.quern.kernels.cuda.Embedding;
 import org.quern.kernels.cuda.Fp8MatMul;
 import org.quern.kernels.cuda.Fp8Matrix;
 import org.quern.kernels.cuda.Fp8Type;
+import org.quern.kernels.cuda.Gemm;
 import org.quern.kernels.cuda.GpuKernel;
 import org.quern.kernels.cuda.KernelLibrary;
 import org.quern.kernels.cuda.LayerNorm;
@@ -268,18 +269,16 @@ final class GpuKernels {
                         frequencies.positions());
             }
             case Op.Attention op ->
-                matMuls.attention(library, in(node, 0), in(node, 1), out(node, 0), out(node, 1), shape(node, op));
+                matMuls.attention(
+                        library,
+                        new Attention.Operands(shape(node, op), in(node, 0), in(node, 1), out(node, 0), out(node, 1)));
             case Op.AttentionGradient(Op.Attention op) ->
                 matMuls.attentionGradient(
                         library,
-                        in(node, 0),
-                        in(node, 1),
-                        in(node, 2),
-                        in(node, 3),
+                        new Attention.Operands(shape(node, op), in(node, 0), in(node, 1), in(node, 2), in(node, 3)),
                         in(node, 4),
                         written(node),
-                        scratch,
-                        shape(node, op));
+                        scratch);
             case Op.CachedAttention op ->
                 new CachedAttention(
                         library,
@@ -380,11 +379,12 @@ final class GpuKernels {
     private GpuKernel product(Node node, Op.MatMul op, Epilogues.Tail tail) {
         return matMuls.of(
                 library,
-                shape(node, op),
-                matrix(node.input(0), in(node, 0)),
-                matrix(node.input(1), in(node, 1)),
-                result(tail),
-                epilogue(node, tail),
+                new Gemm(
+                        shape(node, op),
+                        matrix(node.input(0), in(node, 0)),
+                        matrix(node.input(1), in(node, 1)),
+                        result(tail),
+                        epilogue(node, tail)),
                 scratch);
     }
 

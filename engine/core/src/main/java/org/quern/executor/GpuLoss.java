@@ -8,6 +8,7 @@ import org.quern.gpu.GpuStream;
 import org.quern.graph.Node;
 import org.quern.graph.Op;
 import org.quern.kernels.cuda.CrossEntropy;
+import org.quern.kernels.cuda.Gemm;
 import org.quern.kernels.cuda.GpuKernel;
 import org.quern.kernels.cuda.KernelLibrary;
 import org.quern.kernels.cuda.MatMul;
@@ -70,11 +71,7 @@ final class GpuLoss implements GpuKernel {
             DeviceMemory losses = memory.out(node, 0).slice((long) from * Float.BYTES, (long) count * Float.BYTES);
             kernels.add(matMuls.of(
                     library,
-                    sizes.logits(count),
-                    hidden,
-                    weight,
-                    logits,
-                    new Epilogue.StoreBf16(null, null),
+                    new Gemm(sizes.logits(count), hidden, weight, logits, new Epilogue.StoreBf16(null, null)),
                     workspace));
             if (!gradients) {
                 kernels.add(CrossEntropy.forward(
@@ -94,20 +91,22 @@ final class GpuLoss implements GpuKernel {
             Matrix dHidden = rows(memory.out(node, 2), from, count, sizes.width());
             kernels.add(matMuls.of(
                     library,
-                    sizes.dHidden(count),
-                    logits,
-                    weight,
-                    dHidden,
-                    new Epilogue.StoreBf16(null, node.accumulates(2) ? dHidden : null),
+                    new Gemm(
+                            sizes.dHidden(count),
+                            logits,
+                            weight,
+                            dHidden,
+                            new Epilogue.StoreBf16(null, node.accumulates(2) ? dHidden : null)),
                     workspace));
             Matrix dWeight = new Matrix(memory.out(node, 3), sizes.width());
             kernels.add(matMuls.of(
                     library,
-                    sizes.dWeight(count),
-                    logits,
-                    hidden,
-                    dWeight,
-                    new Epilogue.StoreF32(from > 0 || node.accumulates(3) ? dWeight : null),
+                    new Gemm(
+                            sizes.dWeight(count),
+                            logits,
+                            hidden,
+                            dWeight,
+                            new Epilogue.StoreF32(from > 0 || node.accumulates(3) ? dWeight : null)),
                     workspace));
         }
     }

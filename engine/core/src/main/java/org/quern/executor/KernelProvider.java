@@ -3,18 +3,18 @@ package org.quern.executor;
 import java.util.Locale;
 import org.quern.graph.Graph;
 
-/// Who computes matrix products on a GPU. All else is Quern's own PTX with either.
+/// Who computes matrix products on a GPU, and which of Quern's own kernels attention. All else is the same PTX with
+/// any of them.
 ///
-/// There is no such choice of attention: cuDNN has it in its graph interface only, which JCuda's cuDNN, of
-/// version 8, knows by raw descriptors, and what else cuDNN's older interface computes in bf16 no training step
-/// is long about.
+/// No library is asked for attention: cuDNN has it in its graph interface only, which JCuda's cuDNN, of version 8,
+/// knows by raw descriptors; and what its older interface computes in bf16 takes little of a training step.
 public enum KernelProvider {
     /// Quern's own kernels, which also do what follows a product.
     PTX(new PtxMatMuls()),
     /// NVIDIA's cuBLAS, to compare with or to fall back on. Bias, residual and GELU take kernels of their own.
     LIBRARY(new LibraryMatMuls()),
     /// Quern's own kernels for compute capability 9.0 (H100, H200), attention's among them. They have run on the
-    /// emulator only.
+    /// emulator only. What they cannot do, PTX's do.
     WARPGROUPS(new WarpgroupMatMuls()),
     /// The same with the products of linear layers in floats of 8 bits: fewer bits than all others take.
     FP8(new Fp8MatMuls());

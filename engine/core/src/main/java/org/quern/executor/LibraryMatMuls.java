@@ -5,25 +5,17 @@ import org.quern.gpu.DeviceMemory;
 import org.quern.gpu.DeviceProperties;
 import org.quern.gpu.GpuException;
 import org.quern.gpu.GpuStream;
+import org.quern.kernels.cuda.Gemm;
 import org.quern.kernels.cuda.GpuKernel;
 import org.quern.kernels.cuda.KernelLibrary;
 import org.quern.kernels.cuda.LibraryMatMul;
-import org.quern.kernels.cuda.MatMul.Epilogue;
-import org.quern.kernels.cuda.MatMul.Matrix;
 import org.quern.kernels.cuda.MatMul.Shape;
 
 /// cuBLAS's matrix products.
 final class LibraryMatMuls implements MatMuls {
     @Override
-    public GpuKernel of(
-            KernelLibrary library,
-            Shape shape,
-            Matrix a,
-            Matrix b,
-            Matrix c,
-            Epilogue epilogue,
-            DeviceMemory workspace) {
-        return new LibraryMatMul(shape, a, b, c, 1, epilogue, workspace);
+    public GpuKernel of(KernelLibrary library, Gemm gemm, DeviceMemory workspace) {
+        return new LibraryMatMul(gemm, workspace);
     }
 
     @Override

@@ -6,26 +6,19 @@ import org.quern.gpu.GpuStream;
 import org.quern.graph.Graph;
 import org.quern.graph.MixedPrecision;
 import org.quern.kernels.cuda.Attention;
+import org.quern.kernels.cuda.Attention.Operands;
+import org.quern.kernels.cuda.Gemm;
 import org.quern.kernels.cuda.GpuKernel;
 import org.quern.kernels.cuda.KernelLibrary;
-import org.quern.kernels.cuda.MatMul.Epilogue;
-import org.quern.kernels.cuda.MatMul.Matrix;
 import org.quern.kernels.cuda.MatMul.Shape;
 
 /// Makes matrix products, and attention, which is two of them.
 interface MatMuls {
-    /// C = epilogue(op(A) op(B)), as [org.quern.kernels.cuda.MatMul] has it.
+    /// Makes the kernel of a product.
     ///
     /// @param workspace at least [#workspaceBytes]
     /// @throws org.quern.gpu.GpuException if they cannot be multiplied, with the rule and the value
-    GpuKernel of(
-            KernelLibrary library,
-            Shape shape,
-            Matrix a,
-            Matrix b,
-            Matrix c,
-            Epilogue epilogue,
-            DeviceMemory workspace);
+    GpuKernel of(KernelLibrary library, Gemm gemm, DeviceMemory workspace);
 
     /// A graph in the types of its operations.
     default Graph lower(Graph graph) {
@@ -33,30 +26,16 @@ interface MatMuls {
     }
 
     /// Causal attention, as [Attention.Forward] has it.
-    default GpuKernel attention(
-            KernelLibrary library,
-            DeviceMemory qkv,
-            DeviceMemory starts,
-            DeviceMemory out,
-            DeviceMemory lse,
-            Attention.Shape shape) {
-        return new Attention.Forward(library, qkv, starts, out, lse, shape);
+    default GpuKernel attention(KernelLibrary library, Operands operands) {
+        return new Attention.Forward(library, operands);
     }
 
     /// Its gradient, as [Attention.Backward] has it.
     ///
     /// @param workspace at least [#attentionWorkspaceBytes]
     default GpuKernel attentionGradient(
-            KernelLibrary library,
-            DeviceMemory qkv,
-            DeviceMemory starts,
-            DeviceMemory out,
-            DeviceMemory lse,
-            DeviceMemory dOut,
-            DeviceMemory dQkv,
-            DeviceMemory workspace,
-            Attention.Shape shape) {
-        return new Attention.Backward(library, qkv, starts, out, lse, dOut, dQkv, workspace, shape);
+            KernelLibrary library, Operands operands, DeviceMemory dOut, DeviceMemory dQkv, DeviceMemory workspace) {
+        return new Attention.Backward(library, operands, dOut, dQkv, workspace);
     }
 
     /// The scratch that [#attentionGradient] needs.

@@ -3,25 +3,18 @@ package org.quern.executor;
 import org.quern.gpu.DeviceMemory;
 import org.quern.gpu.DeviceProperties;
 import org.quern.gpu.GpuStream;
+import org.quern.kernels.cuda.Gemm;
 import org.quern.kernels.cuda.GpuKernel;
 import org.quern.kernels.cuda.KernelLibrary;
-import org.quern.kernels.cuda.MatMul.Epilogue;
-import org.quern.kernels.cuda.MatMul.Matrix;
+import org.quern.kernels.cuda.MatMul;
 import org.quern.kernels.cuda.MatMul.Shape;
 import org.quern.kernels.cuda.MatMulPlan;
 
 /// Quern's own matrix products.
 final class PtxMatMuls implements MatMuls {
     @Override
-    public GpuKernel of(
-            KernelLibrary library,
-            Shape shape,
-            Matrix a,
-            Matrix b,
-            Matrix c,
-            Epilogue epilogue,
-            DeviceMemory workspace) {
-        return plan(library.device(), shape).bind(library, shape, a, b, c, epilogue, workspace);
+    public GpuKernel of(KernelLibrary library, Gemm gemm, DeviceMemory workspace) {
+        return new MatMul(library, plan(library.device(), gemm.shape()), gemm, workspace);
     }
 
     @Override

@@ -24,7 +24,7 @@ import org.quern.kernels.cuda.MatMulPlan;
 import org.quern.kernels.cuda.ProductPlan;
 import org.quern.kernels.cuda.ProductPlans;
 import org.quern.kernels.cuda.WarpgroupAttention.Gradient;
-import org.quern.kernels.cuda.WarpgroupMatMul;
+import org.quern.kernels.cuda.WarpgroupMatMulPlan;
 import tools.jackson.core.JacksonException;
 
 /// How matrix products and the gradient of attention are computed on a device, as measured there by `quern kernels
@@ -209,8 +209,8 @@ public record TunedPlans(
 
     /// The plan for a product by `wgmma`: the table's, else that of the kernels' model.
     @Override
-    public WarpgroupMatMul.Plan warpgroups(DeviceProperties properties, Shape shape) {
-        return plan(KernelProvider.WARPGROUPS, shape, WarpgroupMatMul.TILES.stream(), WarpgroupMatMul.Plan::new)
+    public WarpgroupMatMulPlan warpgroups(DeviceProperties properties, Shape shape) {
+        return plan(KernelProvider.WARPGROUPS, shape, WarpgroupMatMulPlan.TILES.stream(), WarpgroupMatMulPlan::new)
                 .orElseGet(() -> MODELLED.warpgroups(properties, shape));
     }
 

@@ -4,31 +4,26 @@ import org.quern.gpu.DeviceMemory;
 import org.quern.gpu.DeviceProperties;
 import org.quern.gpu.GpuStream;
 import org.quern.kernels.cuda.Attention;
+import org.quern.kernels.cuda.Attention.Operands;
+import org.quern.kernels.cuda.Gemm;
 import org.quern.kernels.cuda.GpuKernel;
 import org.quern.kernels.cuda.KernelLibrary;
-import org.quern.kernels.cuda.MatMul.Epilogue;
-import org.quern.kernels.cuda.MatMul.Matrix;
+import org.quern.kernels.cuda.MatMul;
 import org.quern.kernels.cuda.MatMul.Shape;
 import org.quern.kernels.cuda.WarpgroupAttention;
 import org.quern.kernels.cuda.WarpgroupAttention.Gradient;
 import org.quern.kernels.cuda.WarpgroupMatMul;
-import org.quern.kernels.cuda.WarpgroupMatMul.Plan;
+import org.quern.kernels.cuda.WarpgroupMatMulPlan;
 
 /// Quern's own kernels for compute capability 9.0, and its others where rows are not aligned to 16 bytes or
 /// heads are of other sizes.
 class WarpgroupMatMuls implements MatMuls {
     @Override
-    public GpuKernel of(
-            KernelLibrary library,
-            Shape shape,
-            Matrix a,
-            Matrix b,
-            Matrix c,
-            Epilogue epilogue,
-            DeviceMemory workspace) {
-        return WarpgroupMatMul.takes(a) && WarpgroupMatMul.takes(b)
-                ? plan(library.device(), shape).bind(library, shape, a, b, c, epilogue, workspace)
-                : PtxMatMuls.plan(library.device(), shape).bind(library, shape, a, b, c, epilogue, workspace);
+    public GpuKernel of(KernelLibrary library, Gemm gemm, DeviceMemory workspace) {
+        DeviceProperties device = library.device();
+        return WarpgroupMatMul.takes(gemm.a()) && WarpgroupMatMul.takes(gemm.b())
+                ? new WarpgroupMatMul(library, plan(device, gemm.shape()), gemm, workspace)
+                : new MatMul(library, PtxMatMuls.plan(device, gemm.shape()), gemm, workspace);
     }
 
     /// Enough for either.
@@ -39,37 +34,23 @@ class WarpgroupMatMuls implements MatMuls {
                 plan(device, shape).workspaceBytes(shape.m(), shape.n()));
     }
 
-    private static Plan plan(DeviceProperties device, Shape shape) {
+    private static WarpgroupMatMulPlan plan(DeviceProperties device, Shape shape) {
         return TunedPlans.of(device).warpgroups(device, shape);
     }
 
     @Override
-    public GpuKernel attention(
-            KernelLibrary library,
-            DeviceMemory qkv,
-            DeviceMemory starts,
-            DeviceMemory out,
-            DeviceMemory lse,
-            Attention.Shape shape) {
-        return WarpgroupAttention.HEAD_DIMS.contains(shape.headDim())
-                ? new WarpgroupAttention.Forward(library, qkv, starts, out, lse, shape)
-                : MatMuls.super.attention(library, qkv, starts, out, lse, shape);
+    public GpuKernel attention(KernelLibrary library, Operands operands) {
+        return WarpgroupAttention.HEAD_DIMS.contains(operands.shape().headDim())
+                ? new WarpgroupAttention.Forward(library, operands)
+                : MatMuls.super.attention(library, operands);
     }
 
     @Override
     public GpuKernel attentionGradient(
-            KernelLibrary library,
-            DeviceMemory qkv,
-            DeviceMemory starts,
-            DeviceMemory out,
-            DeviceMemory lse,
-            DeviceMemory dOut,
-            DeviceMemory dQkv,
-            DeviceMemory workspace,
-            Attention.Shape shape) {
-        return WarpgroupAttention.HEAD_DIMS.contains(shape.headDim())
-                ? gradient(library.device(), shape).bind(library, qkv, starts, out, lse, dOut, dQkv, workspace, shape)
-                : MatMuls.super.attentionGradient(library, qkv, starts, out, lse, dOut, dQkv, workspace, shape);
+            KernelLibrary library, Operands operands, DeviceMemory dOut, DeviceMemory dQkv, DeviceMemory workspace) {
+        return WarpgroupAttention.HEAD_DIMS.contains(operands.shape().headDim())
+                ? gradient(library.device(), operands.shape()).bind(library, operands, dOut, dQkv, workspace)
+                : MatMuls.super.attentionGradient(library, operands, dOut, dQkv, workspace);
     }
 
     @Override

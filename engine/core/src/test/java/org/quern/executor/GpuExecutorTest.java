@@ -20,6 +20,7 @@ import org.quern.graph.Graph;
 import org.quern.graph.Op;
 import org.quern.graph.Value;
 import org.quern.kernels.cuda.Attention;
+import org.quern.kernels.cuda.Gemm;
 import org.quern.kernels.cuda.GpuKernel;
 import org.quern.kernels.cuda.KernelLibrary;
 import org.quern.kernels.cuda.LoadedKernels;
@@ -55,24 +56,17 @@ class GpuExecutorTest {
     /// The kernels of PTX, of which no more is asked than cuBLAS has.
     private static final class PlainMatMuls implements MatMuls {
         @Override
-        public GpuKernel of(
-                KernelLibrary library,
-                MatMul.Shape shape,
-                Matrix a,
-                Matrix b,
-                Matrix c,
-                Epilogue epilogue,
-                DeviceMemory workspace) {
-            Matrix addend = switch (epilogue) {
+        public GpuKernel of(KernelLibrary library, Gemm gemm, DeviceMemory workspace) {
+            Matrix addend = switch (gemm.epilogue()) {
                 case Epilogue.StoreBf16(DeviceMemory bias, Matrix residual) -> {
                     assertThat(bias).isNull();
                     yield residual;
                 }
                 case Epilogue.StoreF32(Matrix summand) -> summand;
-                case Epilogue.Gelu _, Epilogue.GeluGradient _ -> fail("cuBLAS has no such end: " + epilogue);
+                case Epilogue.Gelu _, Epilogue.GeluGradient _ -> fail("cuBLAS has no such end: " + gemm.epilogue());
             };
-            assertThat(addend).isIn(null, c);
-            return plan(library.device(), shape).bind(library, shape, a, b, c, epilogue, workspace);
+            assertThat(addend).isIn(null, gemm.c());
+            return new MatMul(library, plan(library.device(), gemm.shape()), gemm, workspace);
         }
 
         @Override

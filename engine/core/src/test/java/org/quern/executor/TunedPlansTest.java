@@ -17,7 +17,7 @@ import org.quern.kernels.cuda.Fp8MatMul;
 import org.quern.kernels.cuda.MatMul.Shape;
 import org.quern.kernels.cuda.MatMulPlan;
 import org.quern.kernels.cuda.WarpgroupAttention.Gradient;
-import org.quern.kernels.cuda.WarpgroupMatMul;
+import org.quern.kernels.cuda.WarpgroupMatMulPlan;
 
 class TunedPlansTest {
     private static final DeviceProperties DEVICE = ExampleDevices.of("sm_90").orElseThrow();
@@ -51,11 +51,11 @@ class TunedPlansTest {
                 row(KernelProvider.WARPGROUPS, SHAPE, "N64", 5),
                 row(KernelProvider.FP8, SHAPE, "N128", 3));
         assertThat(plans.warps(DEVICE, SHAPE)).isEqualTo(new MatMulPlan(MatMulPlan.Tile.SMALL, 7));
-        assertThat(plans.warpgroups(DEVICE, SHAPE)).isEqualTo(new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.N64, 5));
-        assertThat(plans.fp8(DEVICE, SHAPE)).isEqualTo(new Fp8MatMul.Plan(WarpgroupMatMul.Tile.N128, 3));
+        assertThat(plans.warpgroups(DEVICE, SHAPE)).isEqualTo(new WarpgroupMatMulPlan(WarpgroupMatMulPlan.Tile.N64, 5));
+        assertThat(plans.fp8(DEVICE, SHAPE)).isEqualTo(new Fp8MatMul.Plan(WarpgroupMatMulPlan.Tile.N128, 3));
         // Stored the other way round, the weights become the same.
         assertThat(plans.fp8(DEVICE, OTHER)).isEqualTo(plans.fp8(DEVICE, SHAPE));
-        assertThat(plans.warpgroups(DEVICE, OTHER)).isEqualTo(WarpgroupMatMul.Plan.choose(DEVICE, OTHER));
+        assertThat(plans.warpgroups(DEVICE, OTHER)).isEqualTo(WarpgroupMatMulPlan.choose(DEVICE, OTHER));
     }
 
     @Test
@@ -68,7 +68,7 @@ class TunedPlansTest {
         MatMulPlan model = MatMulPlan.choose(DEVICE, SHAPE.m(), SHAPE.n(), SHAPE.k());
         assertThat(plans.warps(DEVICE, SHAPE)).isEqualTo(model);
         assertThat(plans.warps(DEVICE, OTHER)).isEqualTo(model);
-        assertThat(plans.warpgroups(DEVICE, SHAPE)).isEqualTo(WarpgroupMatMul.Plan.choose(DEVICE, SHAPE));
+        assertThat(plans.warpgroups(DEVICE, SHAPE)).isEqualTo(WarpgroupMatMulPlan.choose(DEVICE, SHAPE));
     }
 
     @Test

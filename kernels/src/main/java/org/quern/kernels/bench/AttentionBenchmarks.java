@@ -7,6 +7,7 @@ import java.util.stream.Stream;
 import org.quern.gpu.DeviceMemory;
 import org.quern.kernels.bench.KernelBenchmark.Setup;
 import org.quern.kernels.cuda.Attention;
+import org.quern.kernels.cuda.Attention.Operands;
 import org.quern.kernels.cuda.Attention.Shape;
 import org.quern.kernels.cuda.CachedAttention;
 import org.quern.kernels.cuda.FusedAttentionGradient;
@@ -77,22 +78,10 @@ final class AttentionBenchmarks {
                         FAMILY,
                         FORWARD_FLOP * work,
                         2.0 * (fused + out) + 4.0 * lse,
-                        (kernels, memory) -> new Attention.Forward(
-                                kernels,
-                                memory.bf16(fused, 1),
-                                memory.indices(rows, 1),
-                                memory.output(2 * out),
-                                memory.output(4 * lse),
-                                shape),
+                        (kernels, memory) -> new Attention.Forward(kernels, operands(memory, shape)),
                         Map.of(
                                 KernelBenchmark.WGMMA,
-                                (kernels, memory) -> new WarpgroupAttention.Forward(
-                                        kernels,
-                                        memory.bf16(fused, 1),
-                                        memory.indices(rows, 1),
-                                        memory.output(2 * out),
-                                        memory.output(4 * lse),
-                                        shape)),
+                                (kernels, memory) -> new WarpgroupAttention.Forward(kernels, operands(memory, shape))),
                         question("attention", question)),
                 new KernelBenchmark(
                         training.backward(),
@@ -126,53 +115,49 @@ final class AttentionBenchmarks {
                 memory,
                 shape,
                 plan.workspaceBytes(shape),
-                (library, qkv, starts, out, lse, dOut, dQkv, workspace, all) ->
-                        new FusedAttentionGradient(library, qkv, starts, out, lse, dOut, dQkv, workspace, all, plan));
+                (library, operands, dOut, dQkv, workspace) ->
+                        new FusedAttentionGradient(library, plan, operands, dOut, dQkv, workspace));
     }
 
     /// Makes a kernel of the backward pass.
     @FunctionalInterface
     interface Backward {
         GpuKernel bind(
-                KernelLibrary library,
-                DeviceMemory qkv,
-                DeviceMemory starts,
-                DeviceMemory out,
-                DeviceMemory lse,
-                DeviceMemory dOut,
-                DeviceMemory dQkv,
-                DeviceMemory workspace,
-                Shape shape);
+                KernelLibrary library, Operands operands, DeviceMemory dOut, DeviceMemory dQkv, DeviceMemory workspace);
     }
 
     private static GpuKernel gradient(
             KernelLibrary kernels, BenchmarkMemory memory, Shape shape, long workspaceBytes, Backward kernel) {
-        return GradientBuffers.of(kernels, memory, shape).bind(kernels, kernel, memory.output(workspaceBytes), shape);
+        return GradientBuffers.of(kernels, memory, shape).bind(kernels, kernel, memory.output(workspaceBytes));
     }
 
     /// What the backward pass reads, made by a forward pass, and what it writes; from the same numbers always.
-    record GradientBuffers(
-            DeviceMemory qkv,
-            DeviceMemory starts,
-            DeviceMemory out,
-            DeviceMemory lse,
-            DeviceMemory dOut,
-            DeviceMemory dQkv) {
+    record GradientBuffers(Operands operands, DeviceMemory dOut, DeviceMemory dQkv) {
         static GradientBuffers of(KernelLibrary kernels, BenchmarkMemory memory, Shape shape) {
-            long rows = (long) shape.sequences() * shape.length();
-            long outs = rows * shape.heads() * shape.headDim();
-            long fused = rows * (shape.heads() + 2 * shape.keyValueHeads()) * shape.headDim();
-            DeviceMemory qkv = memory.bf16(fused, 1);
-            DeviceMemory starts = memory.indices(rows, 1);
-            DeviceMemory out = memory.output(2 * outs);
-            DeviceMemory lse = memory.output(4 * rows * shape.heads());
-            memory.run(new Attention.Forward(kernels, qkv, starts, out, lse, shape));
-            return new GradientBuffers(qkv, starts, out, lse, memory.bf16(outs, 1), memory.output(2 * fused));
+            Operands operands = AttentionBenchmarks.operands(memory, shape);
+            memory.run(new Attention.Forward(kernels, operands));
+            return new GradientBuffers(
+                    operands,
+                    memory.bf16(operands.out().bytes() / Short.BYTES, 1),
+                    memory.output(operands.qkv().bytes()));
         }
 
-        GpuKernel bind(KernelLibrary kernels, Backward kernel, DeviceMemory workspace, Shape shape) {
-            return kernel.bind(kernels, qkv, starts, out, lse, dOut, dQkv, workspace, shape);
+        GpuKernel bind(KernelLibrary kernels, Backward kernel, DeviceMemory workspace) {
+            return kernel.bind(kernels, operands, dOut, dQkv, workspace);
         }
+    }
+
+    /// One document a sequence.
+    private static Operands operands(BenchmarkMemory memory, Shape shape) {
+        long rows = (long) shape.sequences() * shape.length();
+        long out = rows * shape.heads() * shape.headDim();
+        long fused = rows * (shape.heads() + 2 * shape.keyValueHeads()) * shape.headDim();
+        return new Operands(
+                shape,
+                memory.bf16(fused, 1),
+                memory.indices(rows, 1),
+                memory.output(2 * out),
+                memory.output(4 * rows * shape.heads()));
     }
 
     /// The last token that the cache has room for.

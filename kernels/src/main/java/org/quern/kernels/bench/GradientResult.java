@@ -37,7 +37,7 @@ record GradientResult(int headDim, int columns, float[] values) {
                 Arena host = Arena.ofConfined()) {
             BenchmarkMemory memory = new BenchmarkMemory(arena, stream, 1);
             GradientBuffers buffers = GradientBuffers.of(device.library(), memory, shape);
-            buffers.bind(device.library(), kernel, memory.output(workspaceBytes), shape)
+            buffers.bind(device.library(), kernel, memory.output(workspaceBytes))
                     .launch(stream);
             MemorySegment copy = host.allocate((long) values.length * Short.BYTES, Long.BYTES);
             for (int i = 0; i < firsts.length; i++) {

@@ -6,7 +6,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.quern.gpu.CuBlas;
-import org.quern.gpu.DeviceMemory;
 import org.quern.kernels.bench.KernelBenchmark.Setup;
 import org.quern.kernels.bench.Product.Ending;
 import org.quern.kernels.cuda.LibraryMatMul;
@@ -117,12 +116,9 @@ final class MatMulBenchmarks {
         Map<String, Setup> libraries = new LinkedHashMap<>();
         switch (product.ending()) {
             case NONE, ACCUMULATE ->
-                libraries.put("cuBLAS", (_, memory) -> {
-                    Product.Buffers buffers = product.buffers(memory);
-                    DeviceMemory workspace = memory.output(CuBlas.WORKSPACE_BYTES);
-                    return new LibraryMatMul(
-                            product.shape(), buffers.a(), buffers.b(), buffers.c(), 1, buffers.epilogue(), workspace);
-                });
+                libraries.put(
+                        "cuBLAS",
+                        (_, memory) -> new LibraryMatMul(product.gemm(memory), memory.output(CuBlas.WORKSPACE_BYTES)));
             case BIAS, GELU, GELU_GRADIENT, RESIDUAL -> {}
         }
         libraries.put(

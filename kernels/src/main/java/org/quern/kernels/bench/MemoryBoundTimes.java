@@ -64,10 +64,10 @@ public final class MemoryBoundTimes {
                 ### Kernels that memory bounds
 
                 On an H100, as modelled: nothing was measured. Memory gives a multiprocessor %.1f bytes a clock. If it gave any
-                number, each %d or %d clocks after it was asked, the multiprocessor's schedulers would need a part of the time that
-                memory needs for the kernel's least bytes: well below 1, memory is what limits. They would be busy with instructions, their
-                latencies, barriers, and waiting for what too few warps have asked for. Of instructions the emulator ran, in the
-                order of the text; all launches of a kernel together, one after the other.
+                number, each %d or %d clocks after it was asked, the multiprocessor's schedulers would need a part of the time
+                that memory needs for the kernel's least bytes: well below 1, memory is what limits. They would be busy with
+                instructions, their latencies, barriers, and waiting for what too few warps have asked for. Of instructions the
+                emulator ran, in the order of the text; all launches of a kernel together, one after the other.
 
                 | a multiprocessor's share | blocks at a time | time of memory | %s |
                 |---|--:|--:|%s

@@ -1,10 +1,8 @@
 package org.quern.kernels.bench;
 
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.quern.gpu.DeviceProperties;
@@ -17,7 +15,7 @@ import org.quern.kernels.cuda.MatMul.Shape;
 import org.quern.kernels.cuda.MatMulPlan;
 import org.quern.kernels.cuda.ProductPlan;
 import org.quern.kernels.cuda.WarpgroupAttention.Gradient;
-import org.quern.kernels.cuda.WarpgroupMatMul;
+import org.quern.kernels.cuda.WarpgroupMatMulPlan;
 import org.quern.ptx.emulator.Options;
 
 /// The least time that kernels take on the sizes of training, from what the emulator counts of small ones.
@@ -43,10 +41,14 @@ public final class ModelledTimes {
             this.rates = rates;
         }
 
+        DeviceProperties device() {
+            return device;
+        }
+
         ProductPlan plan(Shape shape) {
             return switch (this) {
                 case WARPS -> MatMulPlan.choose(device, shape.m(), shape.n(), shape.k());
-                case WARPGROUPS -> WarpgroupMatMul.Plan.choose(device, shape);
+                case WARPGROUPS -> WarpgroupMatMulPlan.choose(device, shape);
             };
         }
 
@@ -63,8 +65,11 @@ public final class ModelledTimes {
     /// The part of a device that is busiest, and how long.
     public record Limit(String part, double seconds) {
         private static Limit of(Map<String, Double> seconds) {
-            Map.Entry<String, Double> limit = limit(seconds);
-            return new Limit(limit.getKey(), limit.getValue());
+            return seconds.entrySet().stream()
+                    .max(Map.Entry.<String, Double>comparingByValue()
+                            .thenComparing(Map.Entry.comparingByKey(Comparator.reverseOrder())))
+                    .map(limit -> new Limit(limit.getKey(), limit.getValue()))
+                    .orElseThrow();
         }
     }
 
@@ -76,7 +81,7 @@ public final class ModelledTimes {
         Side side = Side.WARPGROUPS;
         for (Product product : BenchmarkCatalog.products()) {
             if (product.name().equals(benchmark)) {
-                return Map.of(KernelBenchmark.WGMMA, Limit.of(seconds(side, side.plan(product.shape()), product)));
+                return Map.of(KernelBenchmark.WGMMA, product(side, side.plan(product.shape()), product));
             }
         }
         for (AttentionTraining training : AttentionBenchmarks.TRAININGS) {
@@ -85,137 +90,22 @@ public final class ModelledTimes {
             for (int pass = 0; pass < passes.size(); pass++) {
                 double bytes = passes.get(pass).bytes();
                 if (passes.get(pass).name().equals(benchmark)) {
-                    Limit limit = Limit.of(counts(side, training.shape(), pass).modelledSeconds(side.rates, bytes, 1));
+                    Attention.Shape shape = training.shape();
                     return pass == 0
-                            ? Map.of(KernelBenchmark.WGMMA, limit)
+                            ? Map.of(KernelBenchmark.WGMMA, attention(side, shape, pass, bytes))
                             : Map.of(
                                     KernelBenchmark.WGMMA,
-                                    limit,
+                                    gradient(Gradient.TWO_KERNELS, shape, bytes),
                                     KernelBenchmark.WGMMA_FUSED,
-                                    Limit.of(fused.seconds(training.shape(), bytes)));
+                                    gradient(Gradient.FUSED, shape, bytes));
                 }
             }
         }
         return Map.of();
     }
 
-    /// The section of `kernels/KERNELS.md`.
-    public static String markdown() {
-        StringBuilder text = new StringBuilder("""
-
-                ## Modelled times
-
-                What the kernels do for the sizes of training, counted on the emulator (tiles and steps of small launches, times
-                their number), and the time that the busiest part of the device needs for it at these rates. Where tensor cores wait while
-                a tile is finished: products, and then what that takes of issue slots, special functions or shared memory. Nothing here was
-                measured: there is no latency in it, and of caches only the rate of the L2 (H100: arXiv:2402.13499). What tensor maps
-                move, tiles of C among it, goes on beside products, and counts for the L2 cache and device memory alone. Products by
-                the plan that is chosen without a table, with the multiprocessors that the last round of tiles leaves idle.
-
-                """);
-        for (DeviceRates rates : List.of(DeviceRates.A100, DeviceRates.H100)) {
-            text.append("- %s: tensor cores %.1f TFLOP/s, L2 cache %.1f TB/s, device memory %.2f TB/s\n"
-                    .formatted(
-                            rates.device(),
-                            rates.matrixFlopPerSecond() / 1e12,
-                            rates.l2BytesPerSecond() / 1e12,
-                            rates.bytesPerSecond() / 1e12));
-        }
-        text.append("""
-
-                | kernel | sm_80 on an A100 | limited by | TFLOP/s | sm_90a on an H100 | limited by | TFLOP/s |
-                |---|--:|---|--:|--:|---|--:|
-                """);
-        ModelledTimes modelled = new ModelledTimes();
-        modelled.lines().forEach(line -> text.append(line).append('\n'));
-        text.append("""
-
-                ### Forms of attention's gradient
-
-                By two kernels, and fused, with its scratch and with the multiprocessors that are left without a head. What the L2 cache
-                does not hold of Q, dOut and sums of dQ until the next tile of keys needs it is moved through device memory.
-
-                | kernel | two kernels | limited by | TFLOP/s | fused | limited by | TFLOP/s | scratch |
-                |---|--:|---|--:|--:|---|--:|--:|
-                """);
-        AttentionBenchmarks.TRAININGS.forEach(
-                training -> text.append(modelled.forms(training)).append('\n'));
-        text.append("""
-
-                ### Tiles of warpgroups
-
-                The same for each tile, by its best split of k, in TFLOP/s. Copies to both blocks of a pair are read once from the L2
-                cache, as the emulator counts their sectors. A letter names the limit: L2 cache, tensor cores, device memory, or products and
-                then ends.
-
-                """);
-        text.append("| product |");
-        for (WarpgroupMatMul.Tile tile : WarpgroupMatMul.TILES) {
-            text.append(" %s |".formatted(tile));
-        }
-        text.append("\n|---|").repeat("--:|", WarpgroupMatMul.TILES.size()).append('\n');
-        for (Product product : BenchmarkCatalog.products()) {
-            text.append(modelled.tiles(product)).append('\n');
-        }
-        text.append("""
-
-                ### Linear layers in floats of 8 bits
-
-                On an H100, whose tensor cores multiply %.1f TFLOP/s of such floats: the products of a layer, and what
-                makes of its input and of the gradient of its output such floats, once as they are and once transposed. Weights become such
-                floats once an update. Milliseconds; of products, TFLOP/s and the letter of the limit behind them. The last
-                columns: all of it, the same layer's products of brain floats, and how much faster it is.
-
-                | layer | forward | dx | dw | input | gradient | all | bf16 | |
-                |---|---|---|---|--:|--:|--:|--:|--:|
-                """.formatted(DeviceRates.H100.ofBytes().matrixFlopPerSecond() / 1e12));
-        MatMulBenchmarks.LAYERS.stream()
-                .filter(layer -> layer.products().allMatch(Product::mayBeInBytes))
-                .forEach(layer -> text.append(modelled.line(layer)).append('\n'));
-        return text.toString();
-    }
-
-    String tiles(Product product) {
-        Side side = Side.WARPGROUPS;
-        StringBuilder text = new StringBuilder("| %s %s |".formatted(product.use(), product.sizes()));
-        for (WarpgroupMatMul.Tile tile : WarpgroupMatMul.TILES) {
-            Map.Entry<String, Double> limit =
-                    limit(seconds(side, WarpgroupMatMul.Plan.choose(side.device, tile, product.shape()), product));
-            text.append(String.format(
-                    Locale.ROOT,
-                    " %.0f %s |",
-                    product.flop() / limit.getValue() / 1e12,
-                    limit.getKey().charAt(0)));
-        }
-        return text.toString();
-    }
-
-    private List<String> lines() {
-        List<String> lines = new ArrayList<>();
-        for (Product product : BenchmarkCatalog.products()) {
-            lines.add(line(product));
-        }
-        for (AttentionTraining training : AttentionBenchmarks.TRAININGS) {
-            for (int pass = 0; pass < 2; pass++) {
-                lines.add(line(training, pass));
-            }
-        }
-        return lines;
-    }
-
-    String line(Product product) {
-        StringBuilder text = new StringBuilder("| %s".formatted(product.name()));
-        for (Side side : Side.values()) {
-            ProductPlan plan = side.plan(product.shape());
-            text.append(columns(
-                    "%s, k in %d: ".formatted(plan.tileName(), plan.splits()),
-                    seconds(side, plan, product),
-                    product.flop()));
-        }
-        return text.append(" |").toString();
-    }
-
-    private Map<String, Double> seconds(Side side, ProductPlan plan, Product product) {
+    /// A product by a plan.
+    Limit product(Side side, ProductPlan plan, Product product) {
         Shape shape = product.shape();
         long items = tiles(plan, shape) * plan.splits();
         int places = side.rates.multiprocessors() / plan.blocks();
@@ -236,42 +126,11 @@ public final class ModelledTimes {
                     .orElseThrow();
             seconds.put("products, then ends", steps + busiest);
         }
-        return seconds;
+        return Limit.of(seconds);
     }
 
-    String line(MatMulBenchmarks.Layer layer) {
-        Side side = Side.WARPGROUPS;
-        StringBuilder text = new StringBuilder("| %s |".formatted(layer.name()));
-        double bytes = quantized(layer.rows(), layer.inputs()) + quantized(layer.rows(), layer.outputs());
-        double brainFloats = 0;
-        for (Product product : layer.products().toList()) {
-            Shape shape = product.shape();
-            Fp8MatMul.Plan plan = Fp8MatMul.Plan.choose(side.device, shape.m(), shape.n(), shape.k());
-            Map.Entry<String, Double> limit = limit(seconds(side, plan, product));
-            text.append(String.format(
-                    Locale.ROOT,
-                    " %s, k in %d: %.3f, %.0f %s |",
-                    plan.tileName(),
-                    plan.splits(),
-                    1e3 * limit.getValue(),
-                    product.flop() / limit.getValue() / 1e12,
-                    limit.getKey().charAt(0)));
-            bytes += limit.getValue();
-            brainFloats += limit(seconds(side, side.plan(shape), product)).getValue();
-        }
-        return text.append(String.format(
-                        Locale.ROOT,
-                        " %.3f | %.3f | %.3f | %.3f | %+.0f %% |",
-                        1e3 * quantized(layer.rows(), layer.inputs()),
-                        1e3 * quantized(layer.rows(), layer.outputs()),
-                        1e3 * bytes,
-                        1e3 * brainFloats,
-                        100 * (brainFloats / bytes - 1)))
-                .toString();
-    }
-
-    /// Seconds that a matrix of brain floats takes to become floats of 8 bits, as it is and transposed.
-    private double quantized(int rows, int columns) {
+    /// A matrix of brain floats that becomes floats of 8 bits, as it is and transposed.
+    Limit quantize(int rows, int columns) {
         Side side = Side.WARPGROUPS;
         int square = Fp8Matrix.BLOCK;
         KernelCounts one = counted.computeIfAbsent(
@@ -280,69 +139,31 @@ public final class ModelledTimes {
                         StreamingBenchmarks.quantize(square, square).quern(), side.emulated));
         long squares = (long) Math.ceilDiv(rows, square) * Math.ceilDiv(columns, square);
         double bytes = StreamingBenchmarks.quantize(rows, columns).bytes();
-        return limit(one.plus(squares - 1, one).modelledSeconds(side.rates, bytes, 1))
-                .getValue();
+        return Limit.of(one.plus(squares - 1, one).modelledSeconds(side.rates, bytes, 1));
     }
 
+    /// Attention in the form that is chosen without a table.
+    ///
     /// @param pass 0 forward, 1 backward
-    String line(AttentionTraining training, int pass) {
-        KernelBenchmark benchmark = AttentionBenchmarks.training(training.use(), training.shape())
-                .toList()
-                .get(pass);
-        StringBuilder text = new StringBuilder("| " + benchmark.name());
-        for (Side side : Side.values()) {
-            text.append(columns(
-                    isFused(side, training.shape(), pass) ? "fused: " : "",
-                    seconds(side, training.shape(), pass, benchmark.bytes()),
-                    benchmark.flop()));
-        }
-        return text.append(" |").toString();
+    /// @param bytes that must move through the device's memory
+    Limit attention(Side side, Attention.Shape shape, int pass, double bytes) {
+        return isFused(side, shape, pass)
+                ? gradient(Gradient.FUSED, shape, bytes)
+                : Limit.of(counts(side, shape, pass).modelledSeconds(side.rates, bytes, 1));
     }
 
-    /// The forms of the gradient of attention.
-    String forms(AttentionTraining training) {
-        Attention.Shape shape = training.shape();
-        KernelBenchmark benchmark =
-                AttentionBenchmarks.training(training.use(), shape).toList().getLast();
-        Side side = Side.WARPGROUPS;
-        return "| %s%s%s%s |"
-                .formatted(
-                        benchmark.name(),
-                        columns(
-                                "",
-                                counts(side, shape, 1).modelledSeconds(side.rates, benchmark.bytes(), 1),
-                                benchmark.flop()),
-                        columns("", fused.seconds(shape, benchmark.bytes()), benchmark.flop()),
-                        " | %.0f MB".formatted(Gradient.FUSED.workspaceBytes(side.device, shape) / 1e6));
-    }
-
-    private static boolean isFused(Side side, Attention.Shape shape, int pass) {
+    static boolean isFused(Side side, Attention.Shape shape, int pass) {
         return side == Side.WARPGROUPS && pass == 1 && Gradient.choose(side.device, shape) == Gradient.FUSED;
     }
 
-    /// @param bytes that must move through the device's memory
-    private Map<String, Double> seconds(Side side, Attention.Shape shape, int pass, double bytes) {
-        return isFused(side, shape, pass)
-                ? fused.seconds(shape, bytes)
-                : counts(side, shape, pass).modelledSeconds(side.rates, bytes, 1);
-    }
-
-    private static String columns(String plan, Map<String, Double> seconds, double flop) {
-        Map.Entry<String, Double> limit = limit(seconds);
-        return String.format(
-                Locale.ROOT,
-                " | %s%.3f ms | %s | %.0f",
-                plan,
-                1e3 * limit.getValue(),
-                limit.getKey(),
-                flop / limit.getValue() / 1e12);
-    }
-
-    private static Map.Entry<String, Double> limit(Map<String, Double> seconds) {
-        return seconds.entrySet().stream()
-                .max(Map.Entry.<String, Double>comparingByValue()
-                        .thenComparing(Map.Entry.comparingByKey(Comparator.reverseOrder())))
-                .orElseThrow();
+    /// The gradient of attention by warpgroups, in a form.
+    Limit gradient(Gradient form, Attention.Shape shape, double bytes) {
+        Side side = Side.WARPGROUPS;
+        return Limit.of(
+                switch (form) {
+                    case TWO_KERNELS -> counts(side, shape, 1).modelledSeconds(side.rates, bytes, 1);
+                    case FUSED -> fused.seconds(shape, bytes);
+                });
     }
 
     /// Of whole clusters.
@@ -382,7 +203,7 @@ public final class ModelledTimes {
     private KernelCounts tile(Side side, ProductPlan plan, Product product, int splits, int steps) {
         ProductPlan small = switch (plan) {
             case MatMulPlan given -> new MatMulPlan(given.tile(), splits);
-            case WarpgroupMatMul.Plan given -> new WarpgroupMatMul.Plan(given.tile(), splits);
+            case WarpgroupMatMulPlan given -> new WarpgroupMatMulPlan(given.tile(), splits);
             case Fp8MatMul.Plan given -> new Fp8MatMul.Plan(given.tile(), splits);
         };
         Shape shape = product.shape();

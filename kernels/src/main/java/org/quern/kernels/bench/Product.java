@@ -6,8 +6,10 @@ import org.quern.kernels.bench.KernelBenchmark.Setup;
 import org.quern.kernels.cuda.Fp8MatMul;
 import org.quern.kernels.cuda.Fp8Matrix;
 import org.quern.kernels.cuda.Fp8Type;
+import org.quern.kernels.cuda.Gemm;
 import org.quern.kernels.cuda.GpuKernel;
 import org.quern.kernels.cuda.KernelLibrary;
+import org.quern.kernels.cuda.MatMul;
 import org.quern.kernels.cuda.MatMul.Epilogue;
 import org.quern.kernels.cuda.MatMul.Matrix;
 import org.quern.kernels.cuda.MatMul.Shape;
@@ -15,6 +17,7 @@ import org.quern.kernels.cuda.MatMulPlan;
 import org.quern.kernels.cuda.ProductPlan;
 import org.quern.kernels.cuda.Quantize;
 import org.quern.kernels.cuda.WarpgroupMatMul;
+import org.quern.kernels.cuda.WarpgroupMatMulPlan;
 
 /// A matrix product as training has it.
 ///
@@ -88,24 +91,33 @@ public record Product(String use, Shape shape, Ending ending) {
 
     /// A computation by a plan, with buffers of its own.
     Setup by(ProductPlan plan) {
-        return (kernels, memory) -> bind(plan, kernels, memory, buffers(memory));
+        return (kernels, memory) -> bind(plan, kernels, memory, gemm(memory));
     }
 
     /// The same with given buffers.
-    GpuKernel bind(ProductPlan plan, KernelLibrary kernels, BenchmarkMemory memory, Buffers all) {
+    GpuKernel bind(ProductPlan plan, KernelLibrary kernels, BenchmarkMemory memory, Gemm gemm) {
         long bytes = plan.workspaceBytes(shape.m(), shape.n());
         DeviceMemory workspace = bytes == 0 ? null : memory.output(bytes);
         return switch (plan) {
-            case MatMulPlan warps -> warps.bind(kernels, shape, all.a, all.b, all.c, all.epilogue, workspace);
-            case WarpgroupMatMul.Plan warpgroups ->
-                warpgroups.bind(kernels, shape, all.a, all.b, all.c, all.epilogue, workspace);
+            case MatMulPlan warps -> new MatMul(kernels, warps, gemm, workspace);
+            case WarpgroupMatMulPlan warpgroups -> new WarpgroupMatMul(kernels, warpgroups, gemm, workspace);
             case Fp8MatMul.Plan fp8 -> {
                 // Of a layer's products, those that are no forward pass have a gradient for A.
                 Fp8Type typeA = shape.transposeB() ? Fp8Type.E4M3 : Fp8Type.E5M2;
-                Fp8Matrix a = quantized(kernels, memory, all.a, typeA, shape.m(), shape.transposeA());
-                Fp8Matrix b = quantized(kernels, memory, all.b, Fp8Type.E4M3, shape.n(), !shape.transposeB());
+                Fp8Matrix a = quantized(kernels, memory, gemm.a(), typeA, shape.m(), shape.transposeA());
+                Fp8Matrix b = quantized(kernels, memory, gemm.b(), Fp8Type.E4M3, shape.n(), !shape.transposeB());
                 yield Fp8MatMul.of(
-                        kernels, fp8, shape.m(), shape.n(), shape.k(), a, b, all.c, 1, all.epilogue, workspace);
+                        kernels,
+                        fp8,
+                        shape.m(),
+                        shape.n(),
+                        shape.k(),
+                        a,
+                        b,
+                        gemm.c(),
+                        gemm.alpha(),
+                        gemm.epilogue(),
+                        workspace);
             }
         };
     }
@@ -122,10 +134,8 @@ public record Product(String use, Shape shape, Ending ending) {
         return out;
     }
 
-    /// What is multiplied, and what it becomes.
-    record Buffers(Matrix a, Matrix b, Matrix c, Epilogue epilogue) {}
-
-    Buffers buffers(BenchmarkMemory memory) {
+    /// The product of random matrices.
+    Gemm gemm(BenchmarkMemory memory) {
         long m = shape.m();
         long n = shape.n();
         long k = shape.k();
@@ -135,7 +145,7 @@ public record Product(String use, Shape shape, Ending ending) {
         Matrix c = end instanceof Epilogue.StoreF32(Matrix addend)
                 ? addend
                 : new Matrix(memory.output(Short.BYTES * m * n), (int) n);
-        return new Buffers(a, b, c, end);
+        return new Gemm(shape, a, b, c, end);
     }
 
     private Epilogue epilogue(BenchmarkMemory memory, long m, long n) {

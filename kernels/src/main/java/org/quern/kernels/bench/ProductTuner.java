@@ -16,6 +16,7 @@ import org.quern.kernels.bench.KernelBenchmark.Setup;
 import org.quern.kernels.check.Bf16;
 import org.quern.kernels.cuda.Attention;
 import org.quern.kernels.cuda.Fp8MatMul;
+import org.quern.kernels.cuda.Gemm;
 import org.quern.kernels.cuda.KernelDevice;
 import org.quern.kernels.cuda.MatMul.Epilogue;
 import org.quern.kernels.cuda.MatMul.Matrix;
@@ -153,10 +154,10 @@ public final class ProductTuner implements AutoCloseable {
             if (inBytes) {
                 memory.coarse();
             }
-            Product.Buffers buffers = product.buffers(memory);
-            product.bind(plan, device.library(), memory, buffers).launch(stream);
-            boolean isFloat = buffers.epilogue() instanceof Epilogue.StoreF32;
-            Matrix c = buffers.c();
+            Gemm gemm = product.gemm(memory);
+            product.bind(plan, device.library(), memory, gemm).launch(stream);
+            boolean isFloat = gemm.epilogue() instanceof Epilogue.StoreF32;
+            Matrix c = gemm.c();
             int m = product.shape().m();
             int rows = Math.min(ROWS, m);
             int elementBytes = isFloat ? Float.BYTES : Short.BYTES;

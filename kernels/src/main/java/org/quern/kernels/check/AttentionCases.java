@@ -2,9 +2,11 @@ package org.quern.kernels.check;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.BiFunction;
 import java.util.stream.Stream;
 import org.quern.gpu.DeviceMemory;
 import org.quern.kernels.cuda.Attention;
+import org.quern.kernels.cuda.Attention.Operands;
 import org.quern.kernels.cuda.Attention.Shape;
 import org.quern.kernels.cuda.CachedAttention;
 import org.quern.kernels.cuda.FusedAttentionGradient;
@@ -78,8 +80,8 @@ public final class AttentionCases {
                             device,
                             this,
                             plan.workspaceBytes(shape),
-                            (library, qkv, starts, out, lse, dOut, dQkv, workspace, all) -> new FusedAttentionGradient(
-                                    library, qkv, starts, out, lse, dOut, dQkv, workspace, all, plan)));
+                            (library, operands, dOut, dQkv, workspace) ->
+                                    new FusedAttentionGradient(library, plan, operands, dOut, dQkv, workspace)));
         }
 
         KernelCase backward() {
@@ -380,19 +382,8 @@ public final class AttentionCases {
         return starts;
     }
 
-    /// Makes a kernel.
-    @FunctionalInterface
-    private interface Forward {
-        GpuKernel bind(
-                KernelLibrary library,
-                DeviceMemory qkv,
-                DeviceMemory starts,
-                DeviceMemory out,
-                DeviceMemory lse,
-                Shape shape);
-    }
-
-    private static void forward(CheckDevice device, Setup setup, Forward kernel) {
+    private static void forward(
+            CheckDevice device, Setup setup, BiFunction<KernelLibrary, Operands, GpuKernel> kernel) {
         Shape shape = setup.shape;
         int headDim = shape.headDim();
         Fused qkv = new Fused(device.normalBf16(rows(shape) * width(shape), setup.deviation), shape);
@@ -400,7 +391,8 @@ public final class AttentionCases {
         int count = rows(shape) * shape.heads();
         DeviceMemory out = device.outputBf16((long) count * headDim);
         DeviceMemory lse = device.outputF32(count);
-        device.run(kernel.bind(device.library(), device.bf16(qkv.values), device.i32(starts), out, lse, shape));
+        Operands operands = new Operands(shape, device.bf16(qkv.values), device.i32(starts), out, lse);
+        device.run(kernel.apply(device.library(), operands));
 
         double[] expected = new double[count * headDim];
         double[] tolerance = new double[expected.length];
@@ -456,15 +448,7 @@ public final class AttentionCases {
     @FunctionalInterface
     private interface Backward {
         GpuKernel bind(
-                KernelLibrary library,
-                DeviceMemory qkv,
-                DeviceMemory starts,
-                DeviceMemory out,
-                DeviceMemory lse,
-                DeviceMemory dOut,
-                DeviceMemory dQkv,
-                DeviceMemory workspace,
-                Shape shape);
+                KernelLibrary library, Operands operands, DeviceMemory dOut, DeviceMemory dQkv, DeviceMemory workspace);
     }
 
     private static void backward(CheckDevice device, Setup setup, long workspaceBytes, Backward gradient) {
@@ -519,17 +503,9 @@ public final class AttentionCases {
         });
 
         DeviceMemory dQkv = device.outputBf16(expected.length);
-        GpuKernel kernel = gradient.bind(
-                device.library(),
-                device.bf16(qkv.values),
-                device.i32(starts),
-                device.bf16(out),
-                device.f32(lse),
-                device.bf16(dOut),
-                dQkv,
-                device.output(workspaceBytes),
-                shape);
-        device.run(kernel);
+        Operands operands =
+                new Operands(shape, device.bf16(qkv.values), device.i32(starts), device.bf16(out), device.f32(lse));
+        device.run(gradient.bind(device.library(), operands, device.bf16(dOut), dQkv, device.output(workspaceBytes)));
         float[] actual = device.readBf16(dQkv);
         device.compare("dQkv", actual, expected, Bf16.ROUNDING, tolerance);
     }

@@ -17,7 +17,7 @@ import org.quern.kernels.cuda.MatMul.Epilogue;
 import org.quern.kernels.cuda.MatMul.Matrix;
 import org.quern.kernels.cuda.MatMul.Shape;
 import org.quern.kernels.cuda.Quantize;
-import org.quern.kernels.cuda.WarpgroupMatMul;
+import org.quern.kernels.cuda.WarpgroupMatMulPlan;
 import org.quern.ptx.KernelVariant;
 
 /// Floats of 8 bits: what brain floats become, products of such matrices, and both together.
@@ -61,7 +61,7 @@ final class Fp8Cases {
         cases.add(quantize(Fp8.E4M3, Copies.BOTH, 1024, 512, Numbers.PEAKS));
         cases.add(
                 quantize(Fp8.E4M3, Copies.TRANSPOSED, 1024, 512, Numbers.PEAKS).misaligned());
-        for (WarpgroupMatMul.Tile tile : Fp8MatMul.TILES) {
+        for (WarpgroupMatMulPlan.Tile tile : Fp8MatMul.TILES) {
             for (Fp8[] types : TYPES) {
                 Way way = new Way.Bytes(new Fp8MatMul.Plan(tile, 1), types[0], types[1]);
                 int depth = (tile.stages() + 1) * 128 - 15;
@@ -78,7 +78,7 @@ final class Fp8Cases {
             Way same = new Way.Bytes(new Fp8MatMul.Plan(tile, 1), Fp8.E4M3, Fp8.E4M3);
             cases.add(product(200, 376, 300, same, Finish.GELU, Layout.BY_8));
         }
-        Way thirds = new Way.Bytes(new Fp8MatMul.Plan(WarpgroupMatMul.Tile.N64, 3), Fp8.E5M2, Fp8.E4M3);
+        Way thirds = new Way.Bytes(new Fp8MatMul.Plan(WarpgroupMatMulPlan.Tile.N64, 3), Fp8.E5M2, Fp8.E4M3);
         for (Finish finish : Finish.values()) {
             cases.add(product(140, 72, 600, thirds, finish, Layout.BY_8));
         }
@@ -95,7 +95,7 @@ final class Fp8Cases {
     static Stream<KernelCase> slowCases() {
         List<KernelCase> cases = new ArrayList<>();
         int[][] sizes = {{1, 1000, 127}, {127, 128, 1000}, {1000, 129, 8}, {300, 520, 257}};
-        for (WarpgroupMatMul.Tile tile : Fp8MatMul.TILES) {
+        for (WarpgroupMatMulPlan.Tile tile : Fp8MatMul.TILES) {
             for (int splits : new int[] {1, 5}) {
                 for (Fp8[] types : TYPES) {
                     for (int[] size : sizes) {

@@ -8,6 +8,7 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.quern.gpu.DeviceMemory;
 import org.quern.kernels.cuda.Fp8MatMul;
+import org.quern.kernels.cuda.Gemm;
 import org.quern.kernels.cuda.GpuKernel;
 import org.quern.kernels.cuda.MatMul;
 import org.quern.kernels.cuda.MatMul.Epilogue;
@@ -16,6 +17,7 @@ import org.quern.kernels.cuda.MatMul.Shape;
 import org.quern.kernels.cuda.MatMulPlan;
 import org.quern.kernels.cuda.MatMulPlan.Tile;
 import org.quern.kernels.cuda.WarpgroupMatMul;
+import org.quern.kernels.cuda.WarpgroupMatMulPlan;
 
 /// Matrix products: all orientations, epilogues, tiles, accesses and splits, on sizes with tails in every dimension.
 ///
@@ -86,7 +88,7 @@ public final class MatMulCases {
         }
 
         /// `wgmma`.
-        record Warpgroups(WarpgroupMatMul.Plan plan) implements Way {
+        record Warpgroups(WarpgroupMatMulPlan plan) implements Way {
             @Override
             public String toString() {
                 return text(plan.tile(), plan.splits());
@@ -228,7 +230,7 @@ public final class MatMulCases {
     /// As few tiles of k as let every item of a block begin with another stage than the one before, until all
     /// have been
     /// first: what the end of a tile reads takes stages, too.
-    static int shiftingTiles(WarpgroupMatMul.Tile tile, Finish finish) {
+    static int shiftingTiles(WarpgroupMatMulPlan.Tile tile, Finish finish) {
         int slabs = tile.n() * (finish.isFloat() ? Float.BYTES : Short.BYTES) / 128;
         int slabsOfStage = Math.min((tile.m() + tile.n()) / tile.m(), slabs);
         int ends = finish == Finish.GELU ? 0 : Math.ceilDiv(slabs, slabsOfStage);
@@ -249,8 +251,8 @@ public final class MatMulCases {
         List<Setup> walks = new ArrayList<>();
         for (boolean transposeA : new boolean[] {false, true}) {
             for (boolean transposeB : new boolean[] {false, true}) {
-                for (WarpgroupMatMul.Tile tile : WarpgroupMatMul.TILES) {
-                    Way way = new Way.Warpgroups(new WarpgroupMatMul.Plan(tile, 1));
+                for (WarpgroupMatMulPlan.Tile tile : WarpgroupMatMulPlan.TILES) {
+                    Way way = new Way.Warpgroups(new WarpgroupMatMulPlan(tile, 1));
                     int depth = (tile.stages() + 1) * 64 - 15;
                     Shape wide = new Shape(255, 2 * tile.n() - 8, depth, transposeA, transposeB);
                     Shape byElements = new Shape(129, tile.n() + 29, 65, transposeA, transposeB);
@@ -271,18 +273,18 @@ public final class MatMulCases {
                 }
             }
         }
-        Way thirds = new Way.Warpgroups(new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.N64, 3));
+        Way thirds = new Way.Warpgroups(new WarpgroupMatMulPlan(WarpgroupMatMulPlan.Tile.N64, 3));
         for (Finish finish : Finish.values()) {
             setups.add(new Setup(nt(140, 72, 300), thirds, finish, Layout.BY_8, Layout.BY_8).of(finish));
         }
         // Items of fewer k tiles than others, which are the other consumer's.
-        Way turns = new Way.Warpgroups(new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.TURNS_PAIR, 3));
+        Way turns = new Way.Warpgroups(new WarpgroupMatMulPlan(WarpgroupMatMulPlan.Tile.TURNS_PAIR, 3));
         walks.add(new Setup(nt(300, 72, 300), turns, Finish.F32, Layout.BY_8, Layout.BY_8));
         // More than two rounds of stages.
-        Way deep = new Way.Warpgroups(new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.TURNS_PAIR, 1));
+        Way deep = new Way.Warpgroups(new WarpgroupMatMulPlan(WarpgroupMatMulPlan.Tile.TURNS_PAIR, 1));
         walks.add(new Setup(nt(300, 72, 689), deep, Finish.STORE, Layout.BY_8, Layout.BY_8));
         walks.add(new Setup(nt(300, 72, 689), deep, Finish.ACCUMULATE, Layout.BY_8, Layout.BY_8));
-        Way pair = new Way.Warpgroups(new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.N256_PAIR, 1));
+        Way pair = new Way.Warpgroups(new WarpgroupMatMulPlan(WarpgroupMatMulPlan.Tile.N256_PAIR, 1));
         walks.add(new Setup(nt(300, 520, 65), pair, Finish.IN_PLACE_RESIDUAL, Layout.BY_8, Layout.BY_8).random());
         return Stream.concat(
                 walks.stream().map(setup -> setup.toCase().gridsFor(1)),
@@ -293,14 +295,14 @@ public final class MatMulCases {
     public static Stream<KernelCase> slowWarpgroupCases() {
         List<Setup> setups = new ArrayList<>();
         int[][] sizes = {{1, 1000, 127}, {127, 128, 1000}, {1000, 129, 8}, {300, 520, 257}};
-        for (WarpgroupMatMul.Tile tile : WarpgroupMatMul.TILES) {
+        for (WarpgroupMatMulPlan.Tile tile : WarpgroupMatMulPlan.TILES) {
             for (int splits : new int[] {1, 5}) {
                 for (int orientation = 0; orientation < 4; orientation++) {
                     for (int[] size : sizes) {
                         Shape shape =
                                 new Shape(size[0], size[1], size[2], (orientation & 1) != 0, (orientation & 2) != 0);
                         for (Finish finish : Finish.values()) {
-                            Way way = new Way.Warpgroups(new WarpgroupMatMul.Plan(tile, splits));
+                            Way way = new Way.Warpgroups(new WarpgroupMatMulPlan(tile, splits));
                             Layout results = Layout.values()[setups.size() % Layout.values().length];
                             Setup setup = new Setup(shape, way, finish, Layout.BY_8, results);
                             setups.add(setups.size() % 2 == 0 ? setup : setup.random());
@@ -405,19 +407,18 @@ public final class MatMulCases {
         Shape shape = setup.shape;
         int m = shape.m();
         int n = shape.n();
+        Gemm gemm = new Gemm(shape, a.matrix, b.matrix, c, setup.alpha, epilogue);
         return switch (setup.way) {
             case Way.Warps(MatMulPlan given) -> {
                 MatMulPlan plan = given != null
                         ? given
                         : MatMulPlan.choose(device.library().device(), m, n, shape.k());
                 DeviceMemory workspace = device.output(plan.workspaceBytes(m, n));
-                yield new MatMul(
-                        device.library(), plan, shape, a.matrix, b.matrix, c, setup.alpha, epilogue, workspace);
+                yield new MatMul(device.library(), plan, gemm, workspace);
             }
-            case Way.Warpgroups(WarpgroupMatMul.Plan plan) -> {
+            case Way.Warpgroups(WarpgroupMatMulPlan plan) -> {
                 DeviceMemory workspace = device.output(plan.workspaceBytes(m, n));
-                yield new WarpgroupMatMul(
-                        device.library(), plan, shape, a.matrix, b.matrix, c, setup.alpha, epilogue, workspace);
+                yield new WarpgroupMatMul(device.library(), plan, gemm, workspace);
             }
             case Way.Bytes way -> {
                 DeviceMemory workspace = device.output(way.plan.workspaceBytes(m, n));

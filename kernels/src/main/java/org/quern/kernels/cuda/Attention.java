@@ -93,6 +93,23 @@ public final class Attention {
         }
     }
 
+    /// What attention reads and writes.
+    ///
+    /// @param qkv bf16 [sequences * length, (heads + 2 keyValueHeads) * headDim]
+    /// @param starts int32 [sequences * length]: where in its sequence each token's document begins
+    /// @param out bf16 [sequences * length, heads * headDim], which the forward pass gives
+    /// @param lse fp32 [sequences * length, heads], which the forward pass gives: the log of each softmax's
+    ///     denominator
+    public record Operands(Shape shape, DeviceMemory qkv, DeviceMemory starts, DeviceMemory out, DeviceMemory lse) {
+        /// @throws GpuException if a buffer is too small or not aligned
+        void check(String kernel) {
+            Buffers.check(kernel, "qkv", qkv, shape.fusedBytes());
+            Buffers.check(kernel, "starts", starts, shape.startBytes());
+            Buffers.check(kernel, "out", out, shape.outBytes());
+            Buffers.check(kernel, "lse", lse, shape.lseBytes());
+        }
+    }
+
     /// How a kernel cuts its work.
     ///
     /// @param fixed rows of a block's own tile: queries, or keys for dK and dV
@@ -198,26 +215,17 @@ public final class Attention {
     public static final class Forward implements GpuKernel {
         private final Launch launch;
 
-        /// @param qkv bf16 [sequences * length, (heads + 2 keyValueHeads) * headDim]
-        /// @param starts int32 [sequences * length]: where in its sequence each token's document begins
-        /// @param out bf16 [sequences * length, heads * headDim]
-        /// @param lse fp32 [sequences * length, heads]
-        public Forward(
-                KernelLibrary library,
-                DeviceMemory qkv,
-                DeviceMemory starts,
-                DeviceMemory out,
-                DeviceMemory lse,
-                Shape shape) {
-            String kernel = "attention forward";
+        /// @throws GpuException if a buffer is too small or not aligned
+        public Forward(KernelLibrary library, Operands operands) {
+            operands.check("attention forward");
             launch = forwardLaunch(
                     library,
                     false,
-                    shape,
-                    Buffers.check(kernel, "qkv", qkv, shape.fusedBytes()),
-                    Buffers.check(kernel, "starts", starts, shape.startBytes()),
-                    Buffers.check(kernel, "out", out, shape.outBytes()),
-                    Buffers.check(kernel, "lse", lse, shape.lseBytes()));
+                    operands.shape(),
+                    operands.qkv(),
+                    operands.starts(),
+                    operands.out(),
+                    operands.lse());
         }
 
         @Override
@@ -226,25 +234,28 @@ public final class Attention {
         }
     }
 
-    /// What the backward pass needs of each query and head: its log-sum-exp and its row sum.
+    /// What the backward pass needs of each query and head: its log-sum-exp and its row sum. The first of its
+    /// kernels; all of its buffers are checked here.
+    ///
+    /// @throws GpuException if a buffer is too small or not aligned
     static Launch notes(
-            KernelLibrary library,
-            DeviceMemory out,
-            DeviceMemory dOut,
-            DeviceMemory lse,
-            DeviceMemory workspace,
-            Shape shape) {
+            KernelLibrary library, Operands operands, DeviceMemory dOut, DeviceMemory dQkv, DeviceMemory workspace) {
         String kernel = "attention backward";
+        Shape shape = operands.shape();
+        operands.check(kernel);
+        Buffers.check(kernel, "dOut", dOut, shape.outBytes());
+        Buffers.check(kernel, "dQkv", dQkv, shape.fusedBytes());
+        Buffers.check(kernel, "workspace", workspace, Backward.workspaceBytes(shape));
         int count = shape.rows() * shape.heads();
         return new Launch(
                 library.function(backward(shape.headDim()), "attention_notes"),
                 Dim.of(Math.ceilDiv(count, THREADS * CHUNK / shape.headDim())),
                 Dim.of(THREADS),
                 0,
-                Buffers.check(kernel, "out", out, shape.outBytes()),
-                Buffers.check(kernel, "dOut", dOut, shape.outBytes()),
-                Buffers.check(kernel, "lse", lse, shape.lseBytes()),
-                Buffers.check(kernel, "workspace", workspace, Backward.workspaceBytes(shape)),
+                operands.out(),
+                dOut,
+                operands.lse(),
+                workspace,
                 count,
                 shape.length(),
                 shape.heads());
@@ -255,7 +266,6 @@ public final class Attention {
     /// With p the weights: dV = p^T dOut, dp = dOut v^T, ds = p * (dp - rowsum(dOut * out)) / sqrt(headDim),
     /// dQ = ds k, dK = ds^T q. The weights are computed again, a tile of queries against a tile of keys at a time.
     public static final class Backward implements GpuKernel {
-        private static final String KERNEL = "attention backward";
         /// What both kernels need of a query and head: its log-sum-exp and its row sum.
         private static final int NOTE_BYTES = 2 * Float.BYTES;
 
@@ -263,34 +273,25 @@ public final class Attention {
         private final Launch keys;
         private final Launch queries;
 
-        /// @param qkv bf16 [sequences * length, (heads + 2 keyValueHeads) * headDim]
-        /// @param starts int32 [sequences * length]
-        /// @param out bf16 [sequences * length, heads * headDim], from the forward pass
-        /// @param lse fp32 [sequences * length, heads], from the forward pass
         /// @param dOut as `out`
         /// @param dQkv as `qkv`
         /// @param workspace [#workspaceBytes] bytes
+        /// @throws GpuException if a buffer is too small or not aligned
         public Backward(
                 KernelLibrary library,
-                DeviceMemory qkv,
-                DeviceMemory starts,
-                DeviceMemory out,
-                DeviceMemory lse,
+                Operands operands,
                 DeviceMemory dOut,
                 DeviceMemory dQkv,
-                DeviceMemory workspace,
-                Shape shape) {
-            Buffers.check(KERNEL, "qkv", qkv, shape.fusedBytes());
-            Buffers.check(KERNEL, "starts", starts, shape.startBytes());
-            Buffers.check(KERNEL, "dQkv", dQkv, shape.fusedBytes());
+                DeviceMemory workspace) {
+            Shape shape = operands.shape();
+            notes = notes(library, operands, dOut, dQkv, workspace);
             KernelVariant variant = backward(shape.headDim());
             Tiling tiling = backwardTiling(shape.headDim());
-            notes = notes(library, out, dOut, lse, workspace, shape);
             int tiles = (2 * tiling.fixed() + 2 * tiling.stages() * tiling.moving()) * shape.headDim() * Short.BYTES;
             int noteAndStart = NOTE_BYTES + Integer.BYTES;
             Object[] arguments = {
-                qkv,
-                starts,
+                operands.qkv(),
+                operands.starts(),
                 dOut,
                 workspace,
                 dQkv,

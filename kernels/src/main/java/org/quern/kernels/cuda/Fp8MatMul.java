@@ -6,12 +6,11 @@ import org.quern.gpu.DeviceMemory;
 import org.quern.gpu.DeviceProperties;
 import org.quern.gpu.GpuException;
 import org.quern.gpu.TensorMap;
-import org.quern.kernels.cuda.MatMul.Area;
 import org.quern.kernels.cuda.MatMul.Epilogue;
 import org.quern.kernels.cuda.MatMul.Matrix;
 import org.quern.kernels.cuda.MatMul.Shape;
 import org.quern.kernels.cuda.WarpgroupMatMul.Operands;
-import org.quern.kernels.cuda.WarpgroupMatMul.Tile;
+import org.quern.kernels.cuda.WarpgroupMatMulPlan.Tile;
 import org.quern.ptx.KernelVariant;
 
 /// C = epilogue(alpha A B) of floats of 8 bits for compute capability 9.0, accumulated in fp32: [WarpgroupMatMul]
@@ -35,23 +34,23 @@ public final class Fp8MatMul {
     /// @param tile one of [#TILES]
     /// @param splits parts of k that are summed into fp32 workspace, and then added in order
     public record Plan(Tile tile, int splits) implements ProductPlan {
-        private static Plan of(WarpgroupMatMul.Plan plan) {
+        private static Plan of(WarpgroupMatMulPlan plan) {
             return new Plan(plan.tile(), plan.splits());
         }
 
         /// The plan of the least cost.
         public static Plan choose(DeviceProperties device, int m, int n, int k) {
-            return of(WarpgroupMatMul.Plan.choose(device, TILES, half(m, n, k)));
+            return of(WarpgroupMatMulPlan.choose(device, TILES, half(m, n, k)));
         }
 
         /// The plan of the least cost for a tile.
         public static Plan choose(DeviceProperties device, Tile tile, int m, int n, int k) {
-            return of(WarpgroupMatMul.Plan.choose(device, tile, half(m, n, k)));
+            return of(WarpgroupMatMulPlan.choose(device, tile, half(m, n, k)));
         }
 
         /// The plans that are worth timing, the one that [#choose] would take first.
         public static List<Plan> candidates(DeviceProperties device, int m, int n, int k) {
-            return WarpgroupMatMul.Plan.candidates(device, TILES, half(m, n, k)).stream()
+            return WarpgroupMatMulPlan.candidates(device, TILES, half(m, n, k)).stream()
                     .map(Plan::of)
                     .toList();
         }
@@ -61,8 +60,8 @@ public final class Fp8MatMul {
             return new Shape(m, n, Math.ceilDiv(k, 2), false, true);
         }
 
-        private WarpgroupMatMul.Plan ofBrainFloats() {
-            return new WarpgroupMatMul.Plan(tile, splits);
+        private WarpgroupMatMulPlan ofBrainFloats() {
+            return new WarpgroupMatMulPlan(tile, splits);
         }
 
         @Override
@@ -124,9 +123,10 @@ public final class Fp8MatMul {
             Epilogue epilogue,
             DeviceMemory workspace) {
         Shape shape = new Shape(m, n, k, false, true);
-        MatMul.check(shape, area("A", a, m, k), area("B", b, n, k), c, epilogue);
-        checkScales(shape, "A", a, m);
-        checkScales(shape, "B", b, n);
+        Gemm gemm = new Gemm(shape, values(a), values(b), c, alpha, epilogue);
+        gemm.check(1);
+        checkScales(gemm, "A", a, m);
+        checkScales(gemm, "B", b, n);
         String types = name(List.of(a.type(), b.type()));
         Operands operands = new Operands(
                 map(a, m, k, plan.tileM()),
@@ -134,16 +134,16 @@ public final class Fp8MatMul {
                 name -> variant(plan.tile(), types, name),
                 TILE_K,
                 List.of(a.scales(), b.scales()));
-        return new WarpgroupMatMul(library, plan.ofBrainFloats(), shape, operands, c, alpha, epilogue, workspace);
+        return new WarpgroupMatMul(library, plan.ofBrainFloats(), gemm, operands, workspace);
     }
 
-    private static Area area(String name, Fp8Matrix matrix, int rows, int k) {
-        return new Area(name, new Matrix(matrix.values(), matrix.stride()), rows, k, 1);
+    private static Matrix values(Fp8Matrix matrix) {
+        return new Matrix(matrix.values(), matrix.stride());
     }
 
-    private static void checkScales(Shape shape, String name, Fp8Matrix matrix, int rows) {
-        long bytes = Fp8Matrix.scales(rows, shape.k()) * Float.BYTES;
-        MatMul.checkBuffer(shape, "the scales of " + name, matrix.scales(), bytes, Float.BYTES);
+    private static void checkScales(Gemm gemm, String name, Fp8Matrix matrix, int rows) {
+        long bytes = Fp8Matrix.scales(rows, gemm.shape().k()) * Float.BYTES;
+        gemm.checkBuffer("the scales of " + name, matrix.scales(), bytes, Float.BYTES);
     }
 
     private static TensorMap map(Fp8Matrix matrix, int rows, int k, int tile) {

@@ -7,6 +7,7 @@ import org.quern.gpu.GpuException;
 import org.quern.gpu.GpuStream;
 import org.quern.gpu.Launch;
 import org.quern.gpu.Launch.Dim;
+import org.quern.kernels.cuda.Attention.Operands;
 import org.quern.kernels.cuda.Attention.Shape;
 import org.quern.ptx.KernelVariant;
 
@@ -68,40 +69,30 @@ public final class FusedAttentionGradient implements GpuKernel {
         }
     }
 
-    /// @param qkv bf16 [sequences * length, (heads + 2 keyValueHeads) * headDim], aligned to 16 bytes, as `dOut`
-    /// @param starts int32 [sequences * length]: where in its sequence each token's document begins
-    /// @param out bf16 [sequences * length, heads * headDim], from the forward pass
-    /// @param lse fp32 [sequences * length, heads], from the forward pass
     /// @param dOut as `out`
     /// @param dQkv as `qkv`
     /// @param workspace [Plan#workspaceBytes] bytes
     /// @throws GpuException if there is no kernel for the head's size, or a buffer is too small or not aligned
     public FusedAttentionGradient(
             KernelLibrary library,
-            DeviceMemory qkv,
-            DeviceMemory starts,
-            DeviceMemory out,
-            DeviceMemory lse,
+            Plan plan,
+            Operands operands,
             DeviceMemory dOut,
             DeviceMemory dQkv,
-            DeviceMemory workspace,
-            Shape shape,
-            Plan plan) {
+            DeviceMemory workspace) {
+        Shape shape = operands.shape();
         WarpgroupAttention.check(shape);
-        Buffers.check(KERNEL, "qkv", qkv, shape.fusedBytes());
-        Buffers.check(KERNEL, "starts", starts, shape.startBytes());
-        Buffers.check(KERNEL, "dQkv", dQkv, shape.fusedBytes());
         Buffers.check(KERNEL, "workspace", workspace, plan.workspaceBytes(shape));
-        notes = Attention.notes(library, out, dOut, lse, workspace, shape);
+        notes = Attention.notes(library, operands, dOut, dQkv, workspace);
         long noteBytes = Attention.Backward.workspaceBytes(shape);
         gradient = library.dependent(new Launch(
                 library.function(variant(shape.headDim()), "attention_gradient"),
                 Dim.of(plan.blocks()),
                 Dim.of(THREADS),
                 sharedBytes(shape.headDim()),
-                WarpgroupAttention.map(qkv, shape, WarpgroupAttention.fusedHeads(shape), 64),
+                WarpgroupAttention.map(operands.qkv(), shape, WarpgroupAttention.fusedHeads(shape), 64),
                 WarpgroupAttention.map(dOut, shape, shape.heads(), 64),
-                starts,
+                operands.starts(),
                 workspace,
                 workspace.slice(noteBytes, plan.workspaceBytes(shape) - noteBytes),
                 dQkv,

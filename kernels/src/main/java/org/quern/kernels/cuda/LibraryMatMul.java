@@ -11,34 +11,29 @@ import org.quern.kernels.cuda.MatMul.Shape;
 /// What [MatMul] does, by cuBLAS: to compare with and to fall back on. It knows fewer epilogues: none, and adding to C
 /// itself.
 public final class LibraryMatMul implements GpuKernel {
-    private final Shape shape;
+    private final Gemm gemm;
     private final CuBlas.Factor a;
     private final CuBlas.Factor b;
     private final CuBlas.Result c;
-    private final float alpha;
-    private final float beta;
     private final DeviceMemory workspace;
 
     /// @param workspace [CuBlas#WORKSPACE_BYTES], which others may use while this does not run
     /// @throws GpuException if cuBLAS is absent, with the reason, or has no such epilogue, or as [MatMul] does
-    public LibraryMatMul(
-            Shape shape, Matrix a, Matrix b, Matrix c, float alpha, Epilogue epilogue, DeviceMemory workspace) {
+    public LibraryMatMul(Gemm gemm, DeviceMemory workspace) {
+        Shape shape = gemm.shape();
         CuBlas.absence().ifPresent(reason -> {
             throw new GpuException("%s by cuBLAS: %s".formatted(shape, reason));
         });
-        boolean added = epilogue.extra() != null;
-        if (!isKnown(c, epilogue)) {
+        if (!isKnown(gemm.c(), gemm.epilogue())) {
             throw new GpuException("%s by cuBLAS: it has no epilogue but adding to C".formatted(shape));
         }
-        MatMul.check(shape, a, b, c, epilogue);
-        MatMul.checkBuffer(shape, "the workspace", workspace, CuBlas.WORKSPACE_BYTES, CuBlas.WORKSPACE_ALIGNMENT);
-        this.shape = shape;
-        this.a = new CuBlas.Factor(a.memory(), a.stride(), shape.transposeA());
-        this.b = new CuBlas.Factor(b.memory(), b.stride(), shape.transposeB());
-        this.c = new CuBlas.Result(c.memory(), c.stride(), epilogue instanceof Epilogue.StoreF32);
-        this.alpha = alpha;
-        beta = added ? 1 : 0;
+        gemm.check(Short.BYTES);
+        gemm.checkBuffer("the workspace", workspace, CuBlas.WORKSPACE_BYTES, CuBlas.WORKSPACE_ALIGNMENT);
+        this.gemm = gemm;
         this.workspace = workspace;
+        a = new CuBlas.Factor(gemm.a().memory(), gemm.a().stride(), shape.transposeA());
+        b = new CuBlas.Factor(gemm.b().memory(), gemm.b().stride(), shape.transposeB());
+        c = new CuBlas.Result(gemm.c().memory(), gemm.c().stride(), gemm.epilogue() instanceof Epilogue.StoreF32);
     }
 
     private static boolean isKnown(Matrix c, Epilogue epilogue) {
@@ -52,6 +47,8 @@ public final class LibraryMatMul implements GpuKernel {
 
     @Override
     public void launch(GpuStream stream) {
-        CuBlas.multiply(stream, shape.m(), shape.n(), shape.k(), alpha, a, b, beta, c, workspace);
+        Shape shape = gemm.shape();
+        int beta = gemm.epilogue().extra() == null ? 0 : 1;
+        CuBlas.multiply(stream, shape.m(), shape.n(), shape.k(), gemm.alpha(), a, b, beta, c, workspace);
     }
 }

@@ -28,7 +28,6 @@ public final class MatMul implements GpuKernel {
     private static final int REDUCTION_WIDTH = 4;
 
     static final List<String> EPILOGUES = List.of("bf16", "f32", "gelu", "gelu_gradient");
-    static final Matrix NONE = new Matrix(new DeviceMemory(0, 0), 0);
 
     private final Launch product;
     /// Adds the parts of a split product; else null.
@@ -144,93 +143,68 @@ public final class MatMul implements GpuKernel {
     ///     of kernels may share it as long as they do not run at the same time
     /// @throws GpuException if a size is below 1, or a buffer is too small, not aligned to its elements, or
     ///     written while it is read
-    public MatMul(
-            KernelLibrary library,
-            MatMulPlan plan,
-            Shape shape,
-            Matrix a,
-            Matrix b,
-            Matrix c,
-            float alpha,
-            Epilogue epilogue,
-            DeviceMemory workspace) {
-        check(shape, a, b, c, epilogue);
-        int vector = vector(a, b);
-        Tile tile = vector == WIDEST ? plan.tile() : NARROW_TILE;
-        int allSteps = Math.ceilDiv(shape.k, tile.k);
+    public MatMul(KernelLibrary library, MatMulPlan plan, Gemm gemm, DeviceMemory workspace) {
+        gemm.check(Short.BYTES);
+        Shape shape = gemm.shape();
+        int allSteps = Math.ceilDiv(shape.k, tile(plan, gemm).k);
         int steps = Math.ceilDiv(allSteps, plan.splits());
         int splits = Math.ceilDiv(allSteps, steps);
-        Dim blocks = new Dim(blocks(shape, tile.tiles(shape.m, shape.n)), splits, 1);
         if (splits == 1) {
-            product = product(library, tile, vector, blocks, steps, shape, a, b, c, alpha, epilogue);
+            product = product(library, plan, splits, steps, gemm);
             reduction = null;
         } else {
-            checkWorkspace(shape, workspace, plan.workspaceBytes(shape.m, shape.n));
-            Matrix parts = new Matrix(workspace, shape.n);
-            product = product(library, tile, vector, blocks, steps, shape, a, b, parts, 1, new Epilogue.StoreF32(null));
-            reduction = reduction(library, workspace, splits, shape, c, alpha, epilogue);
+            gemm.checkWorkspace(workspace, plan.workspaceBytes(shape.m, shape.n));
+            product = product(library, plan, splits, steps, gemm.parts(workspace));
+            reduction = reduction(library, workspace, splits, gemm);
         }
     }
 
-    private static Launch product(
-            KernelLibrary library,
-            Tile tile,
-            int vector,
-            Dim blocks,
-            int steps,
-            Shape shape,
-            Matrix a,
-            Matrix b,
-            Matrix c,
-            float alpha,
-            Epilogue epilogue) {
-        Matrix extra = epilogue.extra() == null ? NONE : epilogue.extra();
+    private static Tile tile(MatMulPlan plan, Gemm gemm) {
+        return vector(gemm) == WIDEST ? plan.tile() : NARROW_TILE;
+    }
+
+    private static Launch product(KernelLibrary library, MatMulPlan plan, int splits, int steps, Gemm gemm) {
+        Shape shape = gemm.shape();
+        Tile tile = tile(plan, gemm);
         return new Launch(
-                library.function(variant(tile, shape.transposeA, shape.transposeB, vector, name(epilogue)), "matmul"),
-                blocks,
+                library.function(
+                        variant(tile, shape.transposeA, shape.transposeB, vector(gemm), name(gemm.epilogue())),
+                        "matmul"),
+                new Dim(blocks(shape, tile.tiles(shape.m, shape.n)), splits, 1),
                 Dim.of(tile.threads()),
                 tile.sharedBytes(),
-                a.memory,
-                b.memory,
-                c.memory,
+                gemm.a().memory,
+                gemm.b().memory,
+                gemm.c().memory,
                 shape.m,
                 shape.n,
                 shape.k,
-                a.stride,
-                b.stride,
-                c.stride,
-                alpha,
-                epilogue.bias() == null ? NONE.memory : epilogue.bias(),
-                extra.memory,
-                extra.stride,
+                gemm.a().stride,
+                gemm.b().stride,
+                gemm.c().stride,
+                gemm.alpha(),
+                gemm.bias(),
+                gemm.extra().memory,
+                gemm.extra().stride,
                 steps,
                 MatMulPlan.partBytes(shape.m, shape.n));
     }
 
     /// Adds the parts of a split product, in order.
-    static Launch reduction(
-            KernelLibrary library,
-            DeviceMemory parts,
-            int splits,
-            Shape shape,
-            Matrix c,
-            float alpha,
-            Epilogue epilogue) {
-        Matrix extra = epilogue.extra() == null ? NONE : epilogue.extra();
-        DeviceMemory bias = epilogue.bias() == null ? NONE.memory : epilogue.bias();
-        int width = REDUCTION_WIDTH;
-        int elementBytes = elementBytes(epilogue);
+    static Launch reduction(KernelLibrary library, DeviceMemory parts, int splits, Gemm gemm) {
+        Shape shape = gemm.shape();
+        Matrix c = gemm.c();
+        Matrix extra = gemm.extra();
+        int elementBytes = gemm.elementBytes();
         long together = shape.n
                 | c.stride
                 | extra.stride
                 | c.memory.address() / elementBytes
                 | extra.memory.address() / elementBytes
-                | bias.address() / Short.BYTES;
-        if (together % width != 0) {
-            width = 1;
-        }
+                | gemm.bias().address() / Short.BYTES;
+        int width = together % REDUCTION_WIDTH == 0 ? REDUCTION_WIDTH : 1;
         return new Launch(
-                library.function(reductionVariant(width, name(epilogue)), "matmul_reduce"),
+                library.function(reductionVariant(width, name(gemm.epilogue())), "matmul_reduce"),
                 Dim.of(blocks(shape, Math.ceilDiv((long) shape.m * Math.ceilDiv(shape.n, width), REDUCTION_THREADS))),
                 Dim.of(REDUCTION_THREADS),
                 0,
@@ -241,10 +215,18 @@ public final class MatMul implements GpuKernel {
                 shape.m,
                 shape.n,
                 c.stride,
-                alpha,
-                bias,
+                gemm.alpha(),
+                gemm.bias(),
                 extra.memory,
                 extra.stride);
+    }
+
+    private static int blocks(Shape shape, long blocks) {
+        if (blocks > Integer.MAX_VALUE) {
+            throw new GpuException(
+                    "%s: a grid has at most %,d blocks: it needs %,d".formatted(shape, Integer.MAX_VALUE, blocks));
+        }
+        return (int) blocks;
     }
 
     @Override
@@ -319,128 +301,10 @@ public final class MatMul implements GpuKernel {
     }
 
     /// The most elements at a time that A and B can both be read by.
-    private static int vector(Matrix a, Matrix b) {
+    private static int vector(Gemm gemm) {
+        Matrix a = gemm.a();
+        Matrix b = gemm.b();
         long together = a.memory.address() | b.memory.address() | 2L * a.stride | 2L * b.stride;
         return (int) Math.min(WIDEST, Long.lowestOneBit(together) / Short.BYTES);
-    }
-
-    // ---------------------------------------------------------------- checks
-
-    /// @throws GpuException if a size is below 1, or a buffer is too small, not aligned to its elements, or
-    ///     written while it is read
-    static void check(Shape shape, Matrix a, Matrix b, Matrix c, Epilogue epilogue) {
-        Area areaA = shape.transposeA
-                ? new Area("A", a, shape.k, shape.m, Short.BYTES)
-                : new Area("A", a, shape.m, shape.k, Short.BYTES);
-        Area areaB = shape.transposeB
-                ? new Area("B", b, shape.n, shape.k, Short.BYTES)
-                : new Area("B", b, shape.k, shape.n, Short.BYTES);
-        check(shape, areaA, areaB, c, epilogue);
-    }
-
-    static void check(Shape shape, Area areaA, Area areaB, Matrix c, Epilogue epilogue) {
-        checkSizes(shape);
-        int elementBytes = elementBytes(epilogue);
-        Area areaC = new Area("C", c, shape.m, shape.n, elementBytes);
-        areaA.check(shape);
-        areaB.check(shape);
-        areaC.check(shape);
-        areaC.checkApart(shape, areaA);
-        areaC.checkApart(shape, areaB);
-        if (epilogue.bias() != null) {
-            checkBuffer(shape, "the bias", epilogue.bias(), (long) shape.n * Short.BYTES, Short.BYTES);
-        }
-        if (epilogue.extra() != null) {
-            Area extra = new Area(epilogue.extraName(), epilogue.extra(), shape.m, shape.n, elementBytes);
-            extra.check(shape);
-            if (epilogue instanceof Epilogue.Gelu) {
-                extra.checkApart(shape, areaA);
-                extra.checkApart(shape, areaB);
-                extra.checkApart(shape, areaC);
-            }
-        }
-    }
-
-    /// What a matrix takes of memory.
-    record Area(String name, Matrix matrix, int rows, int columns, int elementBytes) {
-        void check(Shape shape) {
-            if (matrix.stride < columns) {
-                throw new GpuException("%s: the stride of %s must be at least its %d columns: got %d"
-                        .formatted(shape, name, columns, matrix.stride));
-            }
-            if (elements() > Long.MAX_VALUE / elementBytes) {
-                throw new GpuException("%s: %s would need more than %,d bytes".formatted(shape, name, Long.MAX_VALUE));
-            }
-            checkBuffer(shape, name, matrix.memory, elements() * elementBytes, elementBytes);
-        }
-
-        private long start() {
-            return matrix.memory.address();
-        }
-
-        private long end() {
-            return start() + elements() * elementBytes;
-        }
-
-        private long elements() {
-            return (rows - 1L) * matrix.stride + columns;
-        }
-
-        /// What a kernel writes it must not read elsewhere, nor write twice.
-        void checkApart(Shape shape, Area other) {
-            boolean behindEachOther = end() <= other.start() || other.end() <= start();
-            if (!behindEachOther && !isBeside(other)) {
-                throw new GpuException("%s: %s must not overlap %s".formatted(shape, name, other.name));
-            }
-        }
-
-        /// Whether both are slices of the same rows without a common column.
-        private boolean isBeside(Area other) {
-            long row = (long) matrix.stride * elementBytes;
-            long offset = Math.floorMod(start() - other.start(), row);
-            return row == (long) other.matrix.stride * other.elementBytes
-                    && offset >= (long) other.columns * other.elementBytes
-                    && offset + (long) columns * elementBytes <= row;
-        }
-    }
-
-    /// Of a split product.
-    static void checkWorkspace(Shape shape, DeviceMemory workspace, long bytes) {
-        if ((long) shape.m * shape.n > Integer.MAX_VALUE) {
-            throw new GpuException("%s: a split product has at most %,d elements: got %,d"
-                    .formatted(shape, Integer.MAX_VALUE, (long) shape.m * shape.n));
-        }
-        checkBuffer(shape, "the workspace", workspace, bytes, ACCESS_BYTES);
-    }
-
-    static int elementBytes(Epilogue epilogue) {
-        return epilogue instanceof Epilogue.StoreF32 ? Float.BYTES : Short.BYTES;
-    }
-
-    private static void checkSizes(Shape shape) {
-        if (shape.m < 1 || shape.n < 1 || shape.k < 1) {
-            throw new GpuException("%s: m, n and k must be at least 1".formatted(shape));
-        }
-    }
-
-    private static int blocks(Shape shape, long blocks) {
-        if (blocks > Integer.MAX_VALUE) {
-            throw new GpuException(
-                    "%s: a grid has at most %,d blocks: it needs %,d".formatted(shape, Integer.MAX_VALUE, blocks));
-        }
-        return (int) blocks;
-    }
-
-    static void checkBuffer(Shape shape, String name, DeviceMemory memory, long bytes, int alignment) {
-        if (memory == null) {
-            throw new GpuException("%s: %s needs %,d bytes: got none".formatted(shape, name, bytes));
-        }
-        if (memory.bytes() < bytes) {
-            throw new GpuException("%s: %s needs %,d bytes: got %,d".formatted(shape, name, bytes, memory.bytes()));
-        }
-        if (memory.address() % alignment != 0) {
-            throw new GpuException("%s: %s must be aligned to %d bytes: got address 0x%x"
-                    .formatted(shape, name, alignment, memory.address()));
-        }
     }
 }

@@ -2,11 +2,8 @@ package org.quern.kernels.cuda;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.quern.gpu.DeviceMemory;
 import org.quern.gpu.DeviceProperties;
 import org.quern.gpu.Launch;
-import org.quern.kernels.cuda.MatMul.Epilogue;
-import org.quern.kernels.cuda.MatMul.Matrix;
 import org.quern.kernels.cuda.MatMul.Shape;
 
 /// How a matrix product is computed: by which tile, and k split into how many parts.
@@ -176,20 +173,6 @@ public record MatMulPlan(Tile tile, int splits) implements ProductPlan {
     @Override
     public boolean overlaps() {
         return tile.resident > 1;
-    }
-
-    /// C = epilogue(op(A) op(B)), as [MatMul] has it.
-    ///
-    /// @param workspace at least [#workspaceBytes], or null if that is 0
-    public GpuKernel bind(
-            KernelLibrary library,
-            Shape shape,
-            Matrix a,
-            Matrix b,
-            Matrix c,
-            Epilogue epilogue,
-            DeviceMemory workspace) {
-        return new MatMul(library, this, shape, a, b, c, 1, epilogue, workspace);
     }
 
     private double cost(DeviceProperties device, int m, int n, int k) {

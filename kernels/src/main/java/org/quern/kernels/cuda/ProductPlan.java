@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.function.ToDoubleFunction;
 
 /// How a matrix product is computed: by which kernel, and k split into how many parts.
-public sealed interface ProductPlan permits MatMulPlan, WarpgroupMatMul.Plan, Fp8MatMul.Plan {
+public sealed interface ProductPlan permits MatMulPlan, WarpgroupMatMulPlan, Fp8MatMul.Plan {
     /// The most that the parts of a split product may take, in bytes.
     long WORKSPACE_LIMIT = 128L << 20;
 

@@ -13,8 +13,8 @@ public interface ProductPlans {
         }
 
         @Override
-        public WarpgroupMatMul.Plan warpgroups(DeviceProperties device, Shape shape) {
-            return WarpgroupMatMul.Plan.choose(device, shape);
+        public WarpgroupMatMulPlan warpgroups(DeviceProperties device, Shape shape) {
+            return WarpgroupMatMulPlan.choose(device, shape);
         }
 
         @Override
@@ -27,7 +27,7 @@ public interface ProductPlans {
     MatMulPlan warps(DeviceProperties device, Shape shape);
 
     /// By `wgmma`.
-    WarpgroupMatMul.Plan warpgroups(DeviceProperties device, Shape shape);
+    WarpgroupMatMulPlan warpgroups(DeviceProperties device, Shape shape);
 
     /// By `wgmma`, in floats of 8 bits that both matrices have become.
     Fp8MatMul.Plan fp8(DeviceProperties device, Shape shape);

@@ -14,7 +14,7 @@ import org.quern.ptx.KernelVariant;
 public final class Quantize {
     private static final int WIDEST = 8;
     private static final int THREADS = 512;
-    private static final Fp8Matrix NONE = new Fp8Matrix(null, MatMul.NONE.memory(), 0, MatMul.NONE.memory());
+    private static final Fp8Matrix NONE = new Fp8Matrix(null, DeviceMemory.NONE, 0, DeviceMemory.NONE);
 
     private Quantize() {}
 

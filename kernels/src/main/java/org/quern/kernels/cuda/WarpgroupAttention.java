@@ -9,6 +9,7 @@ import org.quern.gpu.GpuStream;
 import org.quern.gpu.Launch;
 import org.quern.gpu.Launch.Dim;
 import org.quern.gpu.TensorMap;
+import org.quern.kernels.cuda.Attention.Operands;
 import org.quern.kernels.cuda.Attention.Shape;
 import org.quern.ptx.KernelVariant;
 
@@ -81,32 +82,22 @@ public final class WarpgroupAttention {
 
         private final Launch launch;
 
-        /// @param qkv bf16 [sequences * length, (heads + 2 keyValueHeads) * headDim], aligned to 16 bytes
-        /// @param starts int32 [sequences * length]: where in its sequence each token's document begins
-        /// @param out bf16 [sequences * length, heads * headDim]
-        /// @param lse fp32 [sequences * length, heads]
         /// @throws GpuException if there is no kernel for the head's size, or a buffer is too small or not
         ///     aligned
-        public Forward(
-                KernelLibrary library,
-                DeviceMemory qkv,
-                DeviceMemory starts,
-                DeviceMemory out,
-                DeviceMemory lse,
-                Shape shape) {
-            String kernel = "attention forward";
+        public Forward(KernelLibrary library, Operands operands) {
+            Shape shape = operands.shape();
             int headDim = shape.headDim();
             check(shape);
-            Buffers.check(kernel, "qkv", qkv, shape.fusedBytes());
+            operands.check("attention forward");
             launch = library.dependent(new Launch(
                     library.function(forward(headDim), "attention_forward"),
                     grid(shape, shape.heads()),
                     Dim.of(THREADS),
                     (OWN + 2 * STAGES * FORWARD_PASSING) * headDim * Short.BYTES + BARRIERS * Long.BYTES,
-                    map(qkv, shape, fusedHeads(shape), FORWARD_PASSING),
-                    Buffers.check(kernel, "starts", starts, shape.startBytes()),
-                    Buffers.check(kernel, "out", out, shape.outBytes()),
-                    Buffers.check(kernel, "lse", lse, shape.lseBytes()),
+                    map(operands.qkv(), shape, fusedHeads(shape), FORWARD_PASSING),
+                    operands.starts(),
+                    operands.out(),
+                    operands.lse(),
                     shape.length(),
                     shape.heads(),
                     shape.keyValueHeads(),
@@ -153,35 +144,23 @@ public final class WarpgroupAttention {
         /// @param workspace [#workspaceBytes] bytes
         public GpuKernel bind(
                 KernelLibrary library,
-                DeviceMemory qkv,
-                DeviceMemory starts,
-                DeviceMemory out,
-                DeviceMemory lse,
+                Operands operands,
                 DeviceMemory dOut,
                 DeviceMemory dQkv,
-                DeviceMemory workspace,
-                Shape shape) {
+                DeviceMemory workspace) {
             return switch (this) {
-                case TWO_KERNELS -> new Backward(library, qkv, starts, out, lse, dOut, dQkv, workspace, shape);
-                case FUSED ->
-                    new FusedAttentionGradient(
-                            library,
-                            qkv,
-                            starts,
-                            out,
-                            lse,
-                            dOut,
-                            dQkv,
-                            workspace,
-                            shape,
-                            FusedAttentionGradient.Plan.of(library.device(), shape));
+                case TWO_KERNELS -> new Backward(library, operands, dOut, dQkv, workspace);
+                case FUSED -> {
+                    FusedAttentionGradient.Plan plan =
+                            FusedAttentionGradient.Plan.of(library.device(), operands.shape());
+                    yield new FusedAttentionGradient(library, plan, operands, dOut, dQkv, workspace);
+                }
             };
         }
     }
 
     /// As [Attention.Backward], with its notes.
     public static final class Backward implements GpuKernel {
-        private static final String KERNEL = "attention backward";
         /// Of the own tiles, and of each stage and its place.
         private static final int BARRIERS = 1 + 2 * STAGES;
 
@@ -189,32 +168,25 @@ public final class WarpgroupAttention {
         private final Launch keys;
         private final Launch queries;
 
-        /// @param qkv bf16 [sequences * length, (heads + 2 keyValueHeads) * headDim], aligned to 16 bytes, as `dOut`
         /// @param workspace [Attention.Backward#workspaceBytes] bytes
         /// @throws GpuException if there is no kernel for the head's size, or a buffer is too small or not
         ///     aligned
         public Backward(
                 KernelLibrary library,
-                DeviceMemory qkv,
-                DeviceMemory starts,
-                DeviceMemory out,
-                DeviceMemory lse,
+                Operands operands,
                 DeviceMemory dOut,
                 DeviceMemory dQkv,
-                DeviceMemory workspace,
-                Shape shape) {
+                DeviceMemory workspace) {
+            Shape shape = operands.shape();
             check(shape);
-            Buffers.check(KERNEL, "qkv", qkv, shape.fusedBytes());
-            Buffers.check(KERNEL, "starts", starts, shape.startBytes());
-            Buffers.check(KERNEL, "dQkv", dQkv, shape.fusedBytes());
-            notes = Attention.notes(library, out, dOut, lse, workspace, shape);
+            notes = Attention.notes(library, operands, dOut, dQkv, workspace);
             KernelVariant variant = backward(shape.headDim());
             int sharedBytes =
                     (2 * OWN + 2 * STAGES * BACKWARD_PASSING) * shape.headDim() * Short.BYTES + BARRIERS * Long.BYTES;
             Object[] arguments = {
-                map(qkv, shape, fusedHeads(shape), BACKWARD_PASSING),
+                map(operands.qkv(), shape, fusedHeads(shape), BACKWARD_PASSING),
                 map(dOut, shape, shape.heads(), BACKWARD_PASSING),
-                starts,
+                operands.starts(),
                 workspace,
                 dQkv,
                 shape.length(),

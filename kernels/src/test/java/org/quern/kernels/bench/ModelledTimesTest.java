@@ -19,7 +19,7 @@ import org.quern.kernels.cuda.FusedAttentionGradient.Plan;
 import org.quern.kernels.cuda.MatMul.Shape;
 import org.quern.kernels.cuda.MatMulPlan;
 import org.quern.kernels.cuda.ProductPlan;
-import org.quern.kernels.cuda.WarpgroupMatMul;
+import org.quern.kernels.cuda.WarpgroupMatMulPlan;
 import org.quern.ptx.emulator.Options;
 
 /// What is extrapolated is what would be counted.
@@ -28,14 +28,14 @@ class ModelledTimesTest {
         return Stream.of(
                 new MatMulPlan(MatMulPlan.Tile.MEDIUM, 1),
                 new MatMulPlan(MatMulPlan.Tile.SMALL, 3),
-                new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.N64, 1),
-                new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.N128, 3),
-                new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.N256_PAIR, 1),
-                new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.N256_PAIR, 3),
-                new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.TURNS_PAIR, 1),
-                new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.TURNS_PAIR, 2),
-                new Fp8MatMul.Plan(WarpgroupMatMul.Tile.N128, 1),
-                new Fp8MatMul.Plan(WarpgroupMatMul.Tile.N192_PAIR, 3));
+                new WarpgroupMatMulPlan(WarpgroupMatMulPlan.Tile.N64, 1),
+                new WarpgroupMatMulPlan(WarpgroupMatMulPlan.Tile.N128, 3),
+                new WarpgroupMatMulPlan(WarpgroupMatMulPlan.Tile.N256_PAIR, 1),
+                new WarpgroupMatMulPlan(WarpgroupMatMulPlan.Tile.N256_PAIR, 3),
+                new WarpgroupMatMulPlan(WarpgroupMatMulPlan.Tile.TURNS_PAIR, 1),
+                new WarpgroupMatMulPlan(WarpgroupMatMulPlan.Tile.TURNS_PAIR, 2),
+                new Fp8MatMul.Plan(WarpgroupMatMulPlan.Tile.N128, 1),
+                new Fp8MatMul.Plan(WarpgroupMatMulPlan.Tile.N192_PAIR, 3));
     }
 
     @ParameterizedTest
@@ -85,27 +85,27 @@ class ModelledTimesTest {
     @Test
     void multicastSavesHalfOfWhatIsReadOfB() {
         Product product = new Product("", new Shape(256, 256, 640, false, true), Ending.NONE);
-        long alone = sectors(product, WarpgroupMatMul.Tile.N256);
-        long pair = sectors(product, WarpgroupMatMul.Tile.N256_PAIR);
+        long alone = sectors(product, WarpgroupMatMulPlan.Tile.N256);
+        long pair = sectors(product, WarpgroupMatMulPlan.Tile.N256_PAIR);
         assertThat(alone - pair).isEqualTo(256 * 640 * Short.BYTES / 32);
     }
 
-    private static long sectors(Product product, WarpgroupMatMul.Tile tile) {
-        return EmulatedBench.count(product.by(new WarpgroupMatMul.Plan(tile, 1)), Options.Device.SM_90)
+    private static long sectors(Product product, WarpgroupMatMulPlan.Tile tile) {
+        return EmulatedBench.count(product.by(new WarpgroupMatMulPlan(tile, 1)), Options.Device.SM_90)
                 .sectors();
     }
 
     @Test
     void thePageSaysSo() throws Exception {
-        ModelledTimes modelled = new ModelledTimes();
+        ModelledPage page = new ModelledPage();
         assertThat(Files.readAllLines(Path.of("KERNELS.md")))
                 .as("launcher/bin/quern kernels table > kernels/KERNELS.md")
                 .contains(
-                        modelled.line(BenchmarkCatalog.products().getFirst()),
-                        modelled.tiles(BenchmarkCatalog.products().getFirst()),
-                        modelled.line(MatMulBenchmarks.LAYERS.getFirst()),
-                        modelled.line(AttentionBenchmarks.TRAININGS.getFirst(), 0),
-                        modelled.forms(AttentionBenchmarks.TRAININGS.getFirst()));
+                        page.line(BenchmarkCatalog.products().getFirst()),
+                        page.tiles(BenchmarkCatalog.products().getFirst()),
+                        page.line(MatMulBenchmarks.LAYERS.getFirst()),
+                        page.line(AttentionBenchmarks.TRAININGS.getFirst(), 0),
+                        page.forms(AttentionBenchmarks.TRAININGS.getFirst()));
     }
 
     @Test
@@ -114,7 +114,7 @@ class ModelledTimesTest {
         Product product = BenchmarkCatalog.products().getFirst();
         Map<String, ModelledTimes.Limit> limits = modelled.limits(product.name());
         assertThat(limits).containsOnlyKeys("wgmma");
-        assertThat(modelled.line(product)).contains(columns(limits.get("wgmma")));
+        assertThat(new ModelledPage().line(product)).contains(columns(limits.get("wgmma")));
         assertThat(modelled.limits("layer_norm forward 65536x768")).isEmpty();
     }
 
@@ -125,7 +125,8 @@ class ModelledTimesTest {
         assertThat(modelled.limits("attention forward " + training.name())).containsOnlyKeys("wgmma");
         Map<String, ModelledTimes.Limit> limits = modelled.limits(training.backward());
         assertThat(limits).containsOnlyKeys("wgmma", "wgmma fused");
-        assertThat(modelled.forms(training)).contains(columns(limits.get("wgmma")), columns(limits.get("wgmma fused")));
+        assertThat(new ModelledPage().forms(training))
+                .contains(columns(limits.get("wgmma")), columns(limits.get("wgmma fused")));
     }
 
     private static String columns(ModelledTimes.Limit limit) {

@@ -22,7 +22,7 @@ import org.quern.kernels.cuda.MatMul.Shape;
 import org.quern.kernels.cuda.MatMulPlan;
 import org.quern.kernels.cuda.ProductPlan;
 import org.quern.kernels.cuda.WarpgroupAttention.Gradient;
-import org.quern.kernels.cuda.WarpgroupMatMul;
+import org.quern.kernels.cuda.WarpgroupMatMulPlan;
 import org.quern.ptx.emulator.Options;
 
 class ProductTunerTest {
@@ -53,8 +53,8 @@ class ProductTunerTest {
         List<ProductPlan> plans = List.of(
                 new MatMulPlan(MatMulPlan.Tile.LARGE, 1),
                 new MatMulPlan(MatMulPlan.Tile.SMALL, 2),
-                new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.N64, 1),
-                new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.N128, 3));
+                new WarpgroupMatMulPlan(WarpgroupMatMulPlan.Tile.N64, 1),
+                new WarpgroupMatMulPlan(WarpgroupMatMulPlan.Tile.N128, 3));
         // The three that seem the fastest, in this order, are timed again.
         Tuned tuned = tune(Options.Device.SM_90, product(ending), plans, 4, 9, 2, 3, 2.5, 2.1, 2.2);
         assertThat(tuned.refusals()).isEmpty();
@@ -67,8 +67,8 @@ class ProductTunerTest {
     @EnumSource(Ending.class)
     void plansInFloatsOf8BitsAreRight(Ending ending) {
         List<ProductPlan> plans = List.of(
-                new Fp8MatMul.Plan(WarpgroupMatMul.Tile.N192_PAIR, 1),
-                new Fp8MatMul.Plan(WarpgroupMatMul.Tile.N128, 2));
+                new Fp8MatMul.Plan(WarpgroupMatMulPlan.Tile.N192_PAIR, 1),
+                new Fp8MatMul.Plan(WarpgroupMatMulPlan.Tile.N128, 2));
         Tuned tuned = tune(Options.Device.SM_90, product(ending), plans, 2, 1, 1, 2);
         assertThat(tuned.refusals()).isEmpty();
         assertThat(tuned.tried()).extracting(Tried::plan).containsExactly(plans.get(1), plans.get(0));
@@ -92,7 +92,7 @@ class ProductTunerTest {
                 Options.Device.SM_80,
                 product(Ending.NONE),
                 List.of(
-                        new WarpgroupMatMul.Plan(WarpgroupMatMul.Tile.N64, 1),
+                        new WarpgroupMatMulPlan(WarpgroupMatMulPlan.Tile.N64, 1),
                         new MatMulPlan(MatMulPlan.Tile.SMALL, 1)),
                 1,
                 1);

@@ -62,11 +62,13 @@ class AttentionTest extends KernelFamilyTest {
             DeviceMemory starts = device.output(40);
             DeviceMemory out = device.outputBf16(10 * 32);
             DeviceMemory lse = device.outputF32(20);
-            assertThatThrownBy(() -> new Attention.Forward(device.library(), qkv, starts, out, lse.slice(0, 76), shape))
+            assertThatThrownBy(() -> new Attention.Forward(
+                            device.library(), new Attention.Operands(shape, qkv, starts, out, lse.slice(0, 76))))
                     .isInstanceOf(GpuException.class)
                     .hasMessage("attention forward: lse must hold 80 bytes: got 76");
             DeviceMemory odd = device.outputBf16(10 * 64 + 1).slice(2, 10 * 64 * 2);
-            assertThatThrownBy(() -> new Attention.Forward(device.library(), odd, starts, out, lse, shape))
+            assertThatThrownBy(() -> new Attention.Forward(
+                            device.library(), new Attention.Operands(shape, odd, starts, out, lse)))
                     .isInstanceOf(GpuException.class)
                     .hasMessageStartingWith("attention forward: qkv must be aligned to 16 bytes: got address 0x");
         });

@@ -8,7 +8,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.quern.kernels.check.CheckDevice.Result;
 import org.quern.kernels.check.KernelCase;
-import org.quern.kernels.cuda.WarpgroupMatMul.Tile;
+import org.quern.kernels.cuda.WarpgroupMatMulPlan.Tile;
 import org.quern.ptx.emulator.Options;
 import org.quern.ptx.emulator.Statistics;
 

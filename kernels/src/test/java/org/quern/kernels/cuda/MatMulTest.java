@@ -86,12 +86,12 @@ class MatMulTest extends KernelFamilyTest {
                     new MatMul(
                                     library,
                                     new MatMulPlan(tile, orientation % 2 + 1),
-                                    shape,
-                                    new Matrix(a, transposeA ? m : k),
-                                    new Matrix(b, transposeB ? k : n),
-                                    target,
-                                    1,
-                                    epilogue,
+                                    new Gemm(
+                                            shape,
+                                            new Matrix(a, transposeA ? m : k),
+                                            new Matrix(b, transposeB ? k : n),
+                                            target,
+                                            epilogue),
                                     workspace)
                             .launch(stream);
                     assertThat(launches).hasSize(orientation % 2 + 1);
@@ -139,7 +139,8 @@ class MatMulTest extends KernelFamilyTest {
             Matrix residual = far(arena, stream, host, m, n, stride, Bf16.bits(5));
             Epilogue epilogue = new Epilogue.StoreBf16(null, residual);
             Shape shape = new Shape(m, n, k, false, true);
-            new MatMul(library, new MatMulPlan(Tile.SMALL, 1), shape, a, b, residual, 1, epilogue, null).launch(stream);
+            Gemm gemm = new Gemm(shape, a, b, residual, epilogue);
+            new MatMul(library, new MatMulPlan(Tile.SMALL, 1), gemm, null).launch(stream);
             for (int row = 0; row < m; row++) {
                 MemorySegment values = host.allocate(2L * n, 8);
                 stream.copyToHost(residual.memory().slice(2L * row * stride, 2L * n), values);
@@ -281,7 +282,7 @@ class MatMulTest extends KernelFamilyTest {
 
     private MatMul product(
             MatMulPlan plan, Shape shape, Matrix a, Matrix b, Matrix c, Epilogue epilogue, DeviceMemory workspace) {
-        return new MatMul(devices.getFirst().library(), plan, shape, a, b, c, 1, epilogue, workspace);
+        return new MatMul(devices.getFirst().library(), plan, new Gemm(shape, a, b, c, epilogue), workspace);
     }
 
     private void refuses(Shape shape, Matrix a, Matrix b, Matrix c, Epilogue epilogue, String message) {

@@ -67,24 +67,24 @@ class RefusalTest {
                     () -> new MatMul(
                             library,
                             new MatMulPlan(MatMulPlan.Tile.SMALL, 1),
-                            new MatMul.Shape(most, 1, most, false, false),
-                            new MatMul.Matrix(memory, most),
-                            new MatMul.Matrix(memory, 1),
-                            new MatMul.Matrix(memory, 1),
-                            1,
-                            new MatMul.Epilogue.StoreBf16(null, null),
+                            new Gemm(
+                                    new MatMul.Shape(most, 1, most, false, false),
+                                    new MatMul.Matrix(memory, most),
+                                    new MatMul.Matrix(memory, 1),
+                                    new MatMul.Matrix(memory, 1),
+                                    new MatMul.Epilogue.StoreBf16(null, null)),
                             memory));
             refuses(
                     "matmul nn 2147483647x2147483647x1: C would need more than 9,223,372,036,854,775,807 bytes",
                     () -> new MatMul(
                             library,
                             new MatMulPlan(MatMulPlan.Tile.SMALL, 1),
-                            new MatMul.Shape(most, most, 1, false, false),
-                            new MatMul.Matrix(new DeviceMemory(256, Long.MAX_VALUE), 1),
-                            new MatMul.Matrix(new DeviceMemory(256, Long.MAX_VALUE), most),
-                            new MatMul.Matrix(memory, most),
-                            1,
-                            new MatMul.Epilogue.StoreF32(null),
+                            new Gemm(
+                                    new MatMul.Shape(most, most, 1, false, false),
+                                    new MatMul.Matrix(new DeviceMemory(256, Long.MAX_VALUE), 1),
+                                    new MatMul.Matrix(new DeviceMemory(256, Long.MAX_VALUE), most),
+                                    new MatMul.Matrix(memory, most),
+                                    new MatMul.Epilogue.StoreF32(null)),
                             memory));
         });
     }

@@ -13,8 +13,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.quern.kernels.check.CheckDevice.Result;
 import org.quern.kernels.check.KernelCase;
 import org.quern.kernels.cuda.MatMul.Shape;
-import org.quern.kernels.cuda.WarpgroupMatMul.Plan;
-import org.quern.kernels.cuda.WarpgroupMatMul.Tile;
+import org.quern.kernels.cuda.WarpgroupMatMulPlan.Tile;
 import org.quern.ptx.emulator.Options;
 import org.quern.ptx.emulator.Statistics;
 
@@ -34,7 +33,7 @@ class WarpgroupMatMulTest extends KernelFamilyTest {
     @ParameterizedTest
     @CsvSource({"65536, 768, 768", "65536, 50304, 768", "2304, 768, 65536", "8192, 4096, 14336"})
     void pairsAreChosenForLargeProducts(int m, int n, int k) {
-        assertThat(Plan.choose(MatMulPlanTest.H100, new Shape(m, n, k, false, true))
+        assertThat(WarpgroupMatMulPlan.choose(MatMulPlanTest.H100, new Shape(m, n, k, false, true))
                         .tile())
                 .isEqualTo(Tile.N256_PAIR);
     }
@@ -42,7 +41,7 @@ class WarpgroupMatMulTest extends KernelFamilyTest {
     /// More multiprocessors have work.
     @Test
     void smallTilesAreChosenForSmallProducts() {
-        assertThat(Plan.choose(MatMulPlanTest.H100, new Shape(1024, 1024, 1024, false, true))
+        assertThat(WarpgroupMatMulPlan.choose(MatMulPlanTest.H100, new Shape(1024, 1024, 1024, false, true))
                         .tile())
                 .isEqualTo(Tile.N128);
     }
