@@ -103,19 +103,7 @@ public final class Emulator {
     ///
     /// @throws EmulatorFault naming the first instruction that the emulator does not know
     public void load(PtxModule module) {
-        if (module.architecture() > options.device().architecture()) {
-            throw new EmulatorFault(
-                    LAUNCH,
-                    0,
-                    "the module is for %s: the device is an sm_%d"
-                            .formatted(module.target(), options.device().architecture()));
-        }
-        ModuleVariables variables = modules.computeIfAbsent(module, m -> new ModuleVariables(m, memory));
-        for (Entry entry : module.entries()) {
-            programs.computeIfAbsent(
-                    entry,
-                    e -> new Program(module, e, variables, options.device().sharedBytesReserved()));
-        }
+        module.entries().forEach(entry -> program(module, entry));
     }
 
     /// Forgets a module and frees its variables.
@@ -132,11 +120,23 @@ public final class Emulator {
         return program(module, entry).staticSharedBytes;
     }
 
+    /// Decodes a kernel, if that has yet to be done: others of its module may hold what the emulator does not know.
     private Program program(PtxModule module, Entry entry) {
-        if (!programs.containsKey(entry)) {
-            load(module);
+        Program known = programs.get(entry);
+        if (known != null) {
+            return known;
         }
-        return programs.get(entry);
+        if (module.architecture() > options.device().architecture()) {
+            throw new EmulatorFault(
+                    LAUNCH,
+                    0,
+                    "the module is for %s: the device is an sm_%d"
+                            .formatted(module.target(), options.device().architecture()));
+        }
+        ModuleVariables variables = modules.computeIfAbsent(module, m -> new ModuleVariables(m, memory));
+        Program program = new Program(module, entry, variables, options.device().sharedBytesReserved());
+        programs.put(entry, program);
+        return program;
     }
 
     /// Runs a kernel.

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -62,6 +63,20 @@ class EmulationTest {
                 .contains("argument 1, 3 x f32: 0.5 -1.25 500.0")
                 .contains("3 floating-point operations")
                 .contains("2 requests for 24 bytes touched 2 sectors");
+    }
+
+    @Test
+    void otherKernelsOfTheFileMayBeUnknown() throws IOException {
+        String ptx = SCALE + ".visible .entry other() { tcgen05.wait::ld.sync.aligned; }\n";
+        List<KernelArgument> arguments = Stream.of("out:f32:1", "values:f32:3", "f32:2", "u32:1")
+                .map(KernelArgument::parse)
+                .toList();
+        Emulation emulation =
+                Emulation.run(new Emulation.Launch(ptx, "scale", Dim.of(1), Dim.of(32), 0, arguments), Options.DEFAULT);
+        assertThat(floats(emulation.output(0))).containsExactly(6);
+        assertThatThrownBy(() -> Emulation.run(
+                        new Emulation.Launch(ptx, "other", Dim.of(1), Dim.of(32), 0, List.of()), Options.DEFAULT))
+                .hasMessageContaining("tcgen05.wait::ld.sync.aligned: the emulator does not know this instruction");
     }
 
     @Test
