@@ -54,6 +54,7 @@ final class ArithmeticDecoder {
                     "bfi",
                     "popc",
                     "clz",
+                    "bfind",
                     "brev" -> Integers.arithmetic(form, form.takeType());
             default -> null;
         };

@@ -32,6 +32,7 @@ final class Integers {
             case "clz" ->
                 form.operation(
                         (a, _, _, _) -> Long.numberOfLeadingZeros(a) - (64 - width), PtxType.U32, bits(form, type));
+            case "bfind" -> form.operation(bfind(type, form.take("shiftamt")), PtxType.U32, number(form, type));
             case "brev" -> form.operation((a, _, _, _) -> Long.reverse(a) >>> 64 - width, bits(form, type), type);
             case "add" -> form.operation(saturated(form, type, (a, b, _, _) -> a + b), number(form, type), type, type);
             case "sub" -> form.operation(saturated(form, type, (a, b, _, _) -> a - b), number(form, type), type, type);
@@ -94,6 +95,16 @@ final class Integers {
             result |= term & -(table >> i & 1);
         }
         return result;
+    }
+
+    /// The place of the highest bit that differs from the sign, or its distance from the top; all ones if
+    /// there is none.
+    private static LaneFunction bfind(PtxType type, boolean distance) {
+        int top = 8 * type.bytes() - 1;
+        return (a, _, _, _) -> {
+            int place = 63 - Long.numberOfLeadingZeros(a < 0 && isSigned(type) ? ~a : a);
+            return distance && place >= 0 ? top - place : place;
+        };
     }
 
     private static LaneFunction bfe(PtxType type) {

@@ -95,6 +95,14 @@ class ArithmeticTest {
                     clz.b32 r0, r1                  | r1=0                              | r0=32
                     clz.b32 r0, r1                  | r1=1                              | r0=31
                     clz.b64 r0, x1                  | x1=1                              | r0=63
+                    bfind.u32 r0, r1                | r1=0x00ff0000                     | r0=23
+                    bfind.u32 r0, r1                | r1=0                              | r0=-1
+                    bfind.shiftamt.u32 r0, r1       | r1=0x00ff0000                     | r0=8
+                    bfind.shiftamt.u32 r0, r1       | r1=0                              | r0=-1
+                    bfind.s32 r0, r1                | r1=-256                           | r0=7
+                    bfind.s32 r0, r1                | r1=-1                             | r0=-1
+                    bfind.u64 r0, x1                | x1=0x8000000000000000             | r0=63
+                    bfind.shiftamt.s64 r0, x1       | x1=-2                             | r0=63
                     brev.b32 r0, r1                 | r1=1                              | r0=0x80000000
                     brev.b64 x0, x1                 | x1=3                              | x0=0xC000000000000000
                     prmt.b32 r0, r1, r2, 0x5410     | r1=0x33221100 r2=0x77665544       | r0=0x55441100
