@@ -19,7 +19,7 @@ final class Access {
     static final int SEVERAL_WARPS = 2;
     /// Other clusters of this launch as well.
     static final int OTHER_BLOCKS = 4;
-    /// Read by `ld.global.nc`, which asks for memory that nobody writes in this launch.
+    /// Read by `ld.global.nc` or as a tensor map: memory that nobody writes in this launch.
     static final int CONSTANT = 8;
     /// By an atomic or other strong operation; these are no race with each other.
     static final int STRONG = 16;

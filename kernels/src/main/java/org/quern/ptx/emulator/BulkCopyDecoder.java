@@ -318,8 +318,9 @@ final class BulkCopyDecoder {
             warp.addresses[lane] = at - Spaces.window(space) + i * Integer.BYTES;
             switch (space) {
                 case PARAMETER -> warp.block.execution.parameters.load(warp, 1 << lane, Integer.BYTES);
+                case CONSTANT -> warp.block.execution.program.constants.load(warp, 1 << lane, Integer.BYTES);
                 case GLOBAL -> warp.block.execution.global.load(warp, 1 << lane, Integer.BYTES, Access.CONSTANT);
-                default -> throw warp.fault(TRAP, lane, "a tensor map is a parameter or in global memory");
+                default -> throw warp.fault(TRAP, lane, "a tensor map is a parameter, or in constant or global memory");
             }
             words[i] = warp.staging[lane];
         }

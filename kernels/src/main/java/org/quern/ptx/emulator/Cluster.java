@@ -142,6 +142,11 @@ final class Cluster {
         return block;
     }
 
+    /// Whether an address is one of `mapa`.
+    static boolean isMapped(long address) {
+        return address >>> RANK_SHIFT != 0;
+    }
+
     /// The rank of the block that an address of `.shared::cluster` is in, as a warp uses it; there may be no such
     /// block.
     static int rank(Warp warp, long address) {

@@ -113,7 +113,7 @@ final class GlobalSpace {
             throw warp.fault(
                     READ_ONLY,
                     lane,
-                    "ld.global.nc reads %#x, which this launch wrote at %s: .nc is for memory that nobody writes"
+                    "reads %#x, which this launch wrote at %s, as memory that nobody writes: so do .nc and tensor maps"
                             .formatted(address, execution.where(write)));
         }
         if (Access.has(write & entry, Access.STRONG)) {
@@ -259,7 +259,7 @@ final class GlobalSpace {
             throw warp.fault(
                     READ_ONLY,
                     lane,
-                    "writes %#x, which this launch read with ld.global.nc at %s: .nc is for memory that nobody writes"
+                    "writes %#x, which this launch read at %s as memory that nobody writes: so do .nc and tensor maps"
                             .formatted(address, execution.where(old)));
         }
         if (Access.has(old & entry, Access.STRONG)) {

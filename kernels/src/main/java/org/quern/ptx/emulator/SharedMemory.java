@@ -70,8 +70,13 @@ final class SharedMemory {
             throw warp.fault(
                     OUT_OF_BOUNDS,
                     lane,
-                    "shared memory: %d bytes at %#x, outside of the %,d bytes that the block has at %#x"
-                            .formatted(size, address, end - start, start));
+                    "shared memory: %d bytes at %#x, outside of the %,d bytes that the block has at %#x%s"
+                            .formatted(
+                                    size,
+                                    address,
+                                    end - start,
+                                    start,
+                                    Cluster.isMapped(address) ? ": an address of mapa is for .shared::cluster" : ""));
         }
         return (int) address;
     }

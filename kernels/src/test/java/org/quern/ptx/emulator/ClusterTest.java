@@ -150,6 +150,8 @@ class ClusterTest {
                 .toArray();
         assertThat(bench.readInts(out, 4 * 64)).isEqualTo(expected);
         broken(bench, BEGIN + SYNC + write + "bar.sync 0;" + read + SYNC + OUT, out);
+        assertThat(bench.fault(OUT_OF_BOUNDS, BEGIN + SYNC + write.replace("::cluster", "") + SYNC))
+                .hasMessageContaining("an address of mapa is for .shared::cluster");
         // What a block read before is not overwritten before the next barrier.
         String own = "st.shared.u32 [r2], tid; ld.shared.u32 r20, [r2];\n";
         bench.fault(RACE, BEGIN + SYNC + own + write + SYNC + OUT, out);

@@ -261,9 +261,9 @@ class MemoryCheckTest {
         long memory = bench.ints(1, 2);
         bench.block(1);
         assertThat(bench.fault(READ_ONLY, "st.global.u32 [a0], tid; ld.global.nc.u32 r0, [a0];", memory))
-                .hasMessageContaining(".nc is for memory that nobody writes");
+                .hasMessageContaining("as memory that nobody writes: so do .nc and tensor maps");
         assertThat(bench.fault(READ_ONLY, "ld.global.nc.u32 r0, [a0]; st.global.u32 [a0], tid;", memory))
-                .hasMessageContaining("read with ld.global.nc at line");
+                .hasMessageContaining("read at line");
         bench.run("ld.global.nc.u32 r0, [a0]; st.global.u32 [a0+4], r0;", memory);
         bench.run("ld.global.nc.u32 r0, [a0+4];", memory);
     }
