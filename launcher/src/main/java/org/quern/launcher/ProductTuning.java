@@ -41,7 +41,7 @@ record ProductTuning(Product product, KernelProvider provider) implements Tuning
                         product.use(),
                         provider,
                         product.shape(),
-                        best.plan().tileName(),
+                        best.plan().tile().name(),
                         best.plan().splits(),
                         best.timing().median(),
                         best.timing().spread(),

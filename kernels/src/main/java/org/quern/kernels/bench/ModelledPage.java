@@ -139,7 +139,7 @@ public final class ModelledPage {
         for (Side side : Side.values()) {
             ProductPlan plan = side.plan(product.shape());
             text.append(columns(
-                    "%s, k in %d: ".formatted(plan.tileName(), plan.splits()),
+                    "%s, k in %d: ".formatted(plan.tile().name(), plan.splits()),
                     modelled.product(side, plan, product),
                     product.flop()));
         }
@@ -161,7 +161,7 @@ public final class ModelledPage {
             text.append(String.format(
                     Locale.ROOT,
                     " %s, k in %d: %.3f, %.0f %s |",
-                    plan.tileName(),
+                    plan.tile().name(),
                     plan.splits(),
                     1e3 * limit.seconds(),
                     product.flop() / limit.seconds() / 1e12,

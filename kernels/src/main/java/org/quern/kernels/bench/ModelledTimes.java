@@ -108,7 +108,7 @@ public final class ModelledTimes {
     Limit product(Side side, ProductPlan plan, Product product) {
         Shape shape = product.shape();
         long items = tiles(plan, shape) * plan.splits();
-        int places = side.rates.multiprocessors() / plan.blocks();
+        int places = side.rates.multiprocessors() / plan.tile().blocks();
         long rounds = Math.ceilDiv(items, places);
         // Parts of a split product are written and read once.
         DeviceRates rates = plan instanceof Fp8MatMul.Plan ? side.rates.ofBytes() : side.rates;
@@ -168,7 +168,8 @@ public final class ModelledTimes {
 
     /// Of whole clusters.
     private static long tiles(ProductPlan plan, Shape shape) {
-        return (long) Math.ceilDiv(shape.m(), plan.blocks() * plan.tileM()) * Math.ceilDiv(shape.n(), plan.tileN());
+        return (long) Math.ceilDiv(shape.m(), plan.tile().blocks() * plan.tile().m())
+                * Math.ceilDiv(shape.n(), plan.tile().n());
     }
 
     /// What a product's kernels do.
@@ -184,7 +185,7 @@ public final class ModelledTimes {
     /// A tile, of all blocks of a cluster, costs first + splits x part + steps x step.
     Counted counted(Side side, ProductPlan plan, Product product) {
         // More than are under way at a time, so that one step more is like all others.
-        int steps = plan.stages() + 1;
+        int steps = plan.tile().stages() + 1;
         int splits = Math.min(plan.splits(), 2);
         KernelCounts few = tile(side, plan, product, splits, steps);
         KernelCounts step =
@@ -210,8 +211,8 @@ public final class ModelledTimes {
         Product one = new Product(
                 "",
                 new Shape(
-                        plan.blocks() * plan.tileM(),
-                        plan.tileN(),
+                        plan.tile().blocks() * plan.tile().m(),
+                        plan.tile().n(),
                         splits * steps * plan.tileK(),
                         shape.transposeA(),
                         shape.transposeB()),

@@ -94,7 +94,7 @@ public final class ProductTuner implements AutoCloseable {
         List<Tried> tried = new ArrayList<>();
         Map<String, String> refusals = new LinkedHashMap<>();
         for (ProductPlan plan : plans) {
-            String name = "%s, k in %d".formatted(plan.tileName(), plan.splits());
+            String name = "%s, k in %d".formatted(plan.tile().name(), plan.splits());
             try {
                 String difference = difference(product.shape().n(), rounding, expected, result(product, plan, inBytes));
                 if (difference == null) {

@@ -65,43 +65,13 @@ public final class Fp8MatMul {
         }
 
         @Override
-        public String tileName() {
-            return tile.name();
-        }
-
-        @Override
-        public int tileM() {
-            return tile.m();
-        }
-
-        @Override
-        public int blocks() {
-            return tile.blocks();
-        }
-
-        @Override
-        public int tileN() {
-            return tile.n();
-        }
-
-        @Override
         public int tileK() {
             return TILE_K;
         }
 
         @Override
-        public int stages() {
-            return tile.stages();
-        }
-
-        @Override
         public boolean overlaps() {
             return false;
-        }
-
-        @Override
-        public long workspaceBytes(int m, int n) {
-            return ofBrainFloats().workspaceBytes(m, n);
         }
     }
 
@@ -129,8 +99,8 @@ public final class Fp8MatMul {
         checkScales(gemm, "B", b, n);
         String types = name(List.of(a.type(), b.type()));
         Operands operands = new Operands(
-                map(a, m, k, plan.tileM()),
-                map(b, n, k, plan.tileN() / plan.blocks()),
+                map(a, m, k, plan.tile().m()),
+                map(b, n, k, plan.tile().n() / plan.tile().blocks()),
                 name -> variant(plan.tile(), types, name),
                 TILE_K,
                 List.of(a.scales(), b.scales()));

@@ -187,7 +187,7 @@ public final class MatMul implements GpuKernel {
                 gemm.extra().memory,
                 gemm.extra().stride,
                 steps,
-                MatMulPlan.partBytes(shape.m, shape.n));
+                ProductPlan.partBytes(shape.m, shape.n));
     }
 
     /// Adds the parts of a split product, in order.
@@ -209,7 +209,7 @@ public final class MatMul implements GpuKernel {
                 Dim.of(REDUCTION_THREADS),
                 0,
                 parts,
-                MatMulPlan.partBytes(shape.m, shape.n),
+                ProductPlan.partBytes(shape.m, shape.n),
                 splits,
                 c.memory,
                 shape.m,

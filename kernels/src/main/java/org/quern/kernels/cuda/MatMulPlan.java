@@ -23,7 +23,7 @@ public record MatMulPlan(Tile tile, int splits) implements ProductPlan {
     private static final int SYSTEM_BYTES = 1024;
 
     /// Parts of C that blocks compute, and how.
-    public enum Tile {
+    public enum Tile implements ProductTile {
         /// 8 warps of 64 x 64.
         LARGE(128, 256, 32, 2, 4, 4, 1, 1.0, 256),
         /// 4 warps of 64 x 64, two blocks on a multiprocessor.
@@ -56,10 +56,12 @@ public record MatMulPlan(Tile tile, int splits) implements ProductPlan {
             this.overhead = overhead;
         }
 
+        @Override
         public int m() {
             return m;
         }
 
+        @Override
         public int n() {
             return n;
         }
@@ -68,8 +70,14 @@ public record MatMulPlan(Tile tile, int splits) implements ProductPlan {
             return k;
         }
 
+        @Override
         public int stages() {
             return stages;
+        }
+
+        @Override
+        public int blocks() {
+            return 1;
         }
 
         int threads() {
@@ -141,33 +149,8 @@ public record MatMulPlan(Tile tile, int splits) implements ProductPlan {
     }
 
     @Override
-    public String tileName() {
-        return tile.name();
-    }
-
-    @Override
-    public int tileM() {
-        return tile.m;
-    }
-
-    @Override
-    public int blocks() {
-        return 1;
-    }
-
-    @Override
-    public int tileN() {
-        return tile.n;
-    }
-
-    @Override
     public int tileK() {
         return tile.k;
-    }
-
-    @Override
-    public int stages() {
-        return tile.stages;
     }
 
     @Override
@@ -186,15 +169,5 @@ public record MatMulPlan(Tile tile, int splits) implements ProductPlan {
     /// What adding the parts of a split product costs, in multiply-adds of a multiprocessor.
     static double reductionCost(DeviceProperties device, int splits, int m, int n) {
         return splits == 1 ? 0 : PER_LAUNCH + (2.0 * splits + 1) * m * n * PER_FLOAT / device.multiprocessors();
-    }
-
-    @Override
-    public long workspaceBytes(int m, int n) {
-        return splits == 1 ? 0 : splits * partBytes(m, n);
-    }
-
-    /// From one part to the next, aligned.
-    static long partBytes(int m, int n) {
-        return Math.ceilDiv((long) m * n * Float.BYTES, 256) * 256;
     }
 }

@@ -10,23 +10,11 @@ public sealed interface ProductPlan permits MatMulPlan, WarpgroupMatMulPlan, Fp8
     /// The most that the parts of a split product may take, in bytes.
     long WORKSPACE_LIMIT = 128L << 20;
 
-    /// Of the kernel's tile, among those of its kind: `LARGE`.
-    String tileName();
-
-    /// Rows of the part of C that a block computes.
-    int tileM();
-
-    /// Blocks of a cluster; each computes the part of C below that of the one before.
-    int blocks();
-
-    /// Its columns.
-    int tileN();
+    /// What blocks compute of C at a time.
+    ProductTile tile();
 
     /// Part of k that is one step.
     int tileK();
-
-    /// Steps that are under way at a time.
-    int stages();
 
     /// Whether a multiprocessor multiplies for one tile while it finishes another.
     boolean overlaps();
@@ -35,7 +23,14 @@ public sealed interface ProductPlan permits MatMulPlan, WarpgroupMatMulPlan, Fp8
     int splits();
 
     /// The workspace for an [m, n] result; 0 if k is not split.
-    long workspaceBytes(int m, int n);
+    default long workspaceBytes(int m, int n) {
+        return splits() == 1 ? 0 : splits() * partBytes(m, n);
+    }
+
+    /// From one part of a split product to the next, aligned.
+    static long partBytes(int m, int n) {
+        return Math.ceilDiv((long) m * n * Float.BYTES, 256) * 256;
+    }
 
     /// Those that may be the fastest, the one of the least cost first.
     ///
@@ -46,7 +41,7 @@ public sealed interface ProductPlan permits MatMulPlan, WarpgroupMatMulPlan, Fp8
         List<P> candidates = new ArrayList<>();
         for (P plan : sorted) {
             long before = candidates.stream()
-                    .filter(other -> other.tileName().equals(plan.tileName()))
+                    .filter(other -> other.tile() == plan.tile())
                     .count();
             if (cost.applyAsDouble(plan) <= most && before < 3) {
                 candidates.add(plan);

@@ -93,7 +93,7 @@ public final class WarpgroupMatMul implements GpuKernel {
         Matrix c = gemm.c();
         Matrix extra = gemm.extra();
         int bytes = gemm.elementBytes();
-        long splitBytes = MatMulPlan.partBytes(shape.m(), shape.n());
+        long splitBytes = ProductPlan.partBytes(shape.m(), shape.n());
         boolean mapped = takes(c, bytes) && takes(extra, bytes);
         // Rows that are not aligned go element by element, and nobody looks at these maps.
         TensorMap mapOfC = mapped ? mapOfC(shape, c, bytes, splits, splitBytes) : operands.a;

@@ -28,7 +28,7 @@ public record WarpgroupMatMulPlan(Tile tile, int splits) implements ProductPlan 
     /// Rows and columns of a block's part of C, how many k tiles are under way, and the blocks of a cluster, which
     /// share those of B. Parts of 64 rows are computed in turns by two warpgroups, one of which multiplies while
     /// the other finishes what it multiplied.
-    public enum Tile {
+    public enum Tile implements ProductTile {
         N256(128, 256, 4, 1, 2),
         N128(128, 128, 6, 1, 2),
         N64(128, 64, 8, 1, 2),
@@ -51,18 +51,22 @@ public record WarpgroupMatMulPlan(Tile tile, int splits) implements ProductPlan 
             this.buffers = buffers;
         }
 
+        @Override
         public int m() {
             return m;
         }
 
+        @Override
         public int n() {
             return n;
         }
 
+        @Override
         public int stages() {
             return stages;
         }
 
+        @Override
         public int blocks() {
             return blocks;
         }
@@ -135,33 +139,8 @@ public record WarpgroupMatMulPlan(Tile tile, int splits) implements ProductPlan 
     }
 
     @Override
-    public String tileName() {
-        return tile.name();
-    }
-
-    @Override
-    public int tileM() {
-        return tile.m;
-    }
-
-    @Override
-    public int blocks() {
-        return tile.blocks;
-    }
-
-    @Override
-    public int tileN() {
-        return tile.n;
-    }
-
-    @Override
     public int tileK() {
         return TILE_K;
-    }
-
-    @Override
-    public int stages() {
-        return tile.stages;
     }
 
     @Override
@@ -180,10 +159,5 @@ public record WarpgroupMatMulPlan(Tile tile, int splits) implements ProductPlan 
         double bytes = (double) items * tile.blocks * (steps * tile.stepBytes() + tile.m * tile.n * Short.BYTES);
         double moved = bytes * PER_BYTE / device.multiprocessors();
         return Math.max(products, moved) + MatMulPlan.reductionCost(device, splits, shape.m(), shape.n());
-    }
-
-    @Override
-    public long workspaceBytes(int m, int n) {
-        return splits == 1 ? 0 : splits * MatMulPlan.partBytes(m, n);
     }
 }

@@ -41,7 +41,8 @@ class ModelledTimesTest {
     @ParameterizedTest
     @MethodSource("plans")
     void productsOfWholeTilesAreExact(ProductPlan plan) {
-        Shape shape = new Shape(3 * plan.blocks() * plan.tileM(), 2 * plan.tileN(), 12 * plan.tileK(), true, false);
+        Shape shape = new Shape(
+                3 * plan.tile().blocks() * plan.tile().m(), 2 * plan.tile().n(), 12 * plan.tileK(), true, false);
         Product product = new Product("", shape, Ending.ACCUMULATE);
         Side side = plan instanceof MatMulPlan ? Side.WARPS : Side.WARPGROUPS;
         Options.Device device = plan instanceof MatMulPlan ? Options.Device.SM_80 : Options.Device.SM_90;
