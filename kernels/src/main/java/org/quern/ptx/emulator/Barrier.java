@@ -21,7 +21,7 @@ final class Barrier {
     /// The join of the clocks of those that have come.
     private final int[] clock;
     private final Proxied proxied;
-    private NavigableMap<Integer, int[]> acquired;
+    private NavigableMap<Integer, Known> acquired;
     private final Warp[] waiting;
     private final int[] waitingMasks;
     private final Reduction[] reductions;
@@ -92,7 +92,7 @@ final class Barrier {
         }
         Access.join(clock, warp.clock);
         proxied.join(warp.proxied);
-        acquired = Releases.union(acquired, warp.acquired);
+        acquired = Known.union(acquired, warp.acquired);
     }
 
     /// Comes without waiting.
@@ -140,7 +140,7 @@ final class Barrier {
             warp.join(clock);
             warp.proxied.join(proxied);
             warp.meet();
-            warp.acquired = Releases.union(warp.acquired, acquired);
+            warp.acquired = Known.union(warp.acquired, acquired);
             if (reductions[i] != null) {
                 reductions[i].complete(warp, waitingMasks[i], truths, voters);
             }

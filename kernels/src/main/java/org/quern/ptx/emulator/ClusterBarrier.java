@@ -63,7 +63,7 @@ final class ClusterBarrier {
         } else {
             arriving.tell(warp.actor, cluster.firstEpoch);
             if (warp.fenced != null) {
-                arriving.tell(warp.fenced);
+                arriving.tell(warp.fenced.clock(), warp.fenced.proxied());
             }
         }
         Access.join(arrivingInitialised, warp.initialised);

@@ -12,14 +12,15 @@ final class Dependencies {
     private static final Integer BEFORE_ALL = 0;
 
     private final Warp warp;
-    private final NavigableMap<Integer, int[]> done;
+    private final NavigableMap<Integer, Known> done;
     /// Lanes that have waited, and when they did last; the others learn of it when the lanes synchronise.
     private int waited;
     private int epoch;
 
     Dependencies(Warp warp) {
         this.warp = warp;
-        done = new TreeMap<>(Map.of(BEFORE_ALL, new int[warp.block.execution.actors]));
+        done = new TreeMap<>(Map.of(
+                BEFORE_ALL, new Known(new int[warp.block.execution.actors], new Proxied(warp.block.execution.actors))));
     }
 
     void start() {
@@ -30,7 +31,7 @@ final class Dependencies {
     void await(int mask) {
         waited |= mask;
         epoch = warp.epoch;
-        warp.acquired = Releases.union(warp.acquired, done);
+        warp.acquired = Known.union(warp.acquired, done);
     }
 
     /// Whether some thread knows it.

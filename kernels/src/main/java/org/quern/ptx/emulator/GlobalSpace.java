@@ -122,10 +122,9 @@ final class GlobalSpace {
         if (!happenedBefore(write, warp, lane)) {
             throw race(warp, lane, address, "reads", "wrote", write);
         }
-        if (Access.has(entry & ~write, Access.ASYNC)
-                && Access.epoch(write) >= warp.block.cluster.firstEpoch
-                && !Access.isCovered(write, warp.proxied.global)) {
-            throw SharedMemory.unfenced(warp, lane, "global memory at %#x".formatted(address), write);
+        if (Access.has(entry & ~write, Access.ASYNC) && !warp.isProxied(write)) {
+            throw SharedMemory.unfenced(
+                    warp, lane, "global memory at %#x".formatted(address), other(warp, write), write);
         }
     }
 
@@ -287,17 +286,18 @@ final class GlobalSpace {
     }
 
     private EmulatorFault race(Warp warp, int lane, long address, String does, String did, long other) {
-        boolean foreign = Access.epoch(other) < warp.block.cluster.firstEpoch || Access.has(other, Access.OTHER_BLOCKS);
         return warp.fault(
                 RACE,
                 lane,
                 "%s global memory at %#x, which %s %s at %s, and nothing orders the two"
-                        .formatted(
-                                does,
-                                address,
-                                foreign ? "another block of this launch" : warp.otherThread(other),
-                                did,
-                                execution.where(other)));
+                        .formatted(does, address, other(warp, other), did, execution.where(other)));
+    }
+
+    /// Who did something in this launch.
+    private static String other(Warp warp, long access) {
+        boolean foreign =
+                Access.epoch(access) < warp.block.cluster.firstEpoch || Access.has(access, Access.OTHER_BLOCKS);
+        return foreign ? "another block of this launch" : warp.otherThread(access);
     }
 
     private EmulatorFault undefined(Warp warp, int lane, long address, int defined) {

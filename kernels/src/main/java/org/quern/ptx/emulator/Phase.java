@@ -7,7 +7,7 @@ final class Phase {
     /// The join of the clocks of those that arrived.
     private final int[] clock;
     private final Proxied proxied;
-    private NavigableMap<Integer, int[]> acquired;
+    private NavigableMap<Integer, Known> acquired;
     /// By actor, the lanes that arrived, and when the first of them did.
     private final int[] lanes;
     private final int[] epochs;
@@ -29,14 +29,14 @@ final class Phase {
             epochs[actor] = warp.epoch;
         }
         lanes[actor] |= mask;
-        tell(warp.clock);
-        proxied.join(warp.proxied);
-        acquired = Releases.union(acquired, warp.acquired);
+        tell(warp.clock, warp.proxied);
+        acquired = Known.union(acquired, warp.acquired);
     }
 
-    /// Tells what a clock knows.
-    void tell(int[] known) {
+    /// Tells what a clock knows, and what of it the asynchronous proxy sees.
+    void tell(int[] known, Proxied seen) {
         Access.join(clock, known);
+        proxied.join(seen);
     }
 
     /// Tells that something of an actor happened.
@@ -48,7 +48,7 @@ final class Phase {
     void acquire(Warp warp, int mask) {
         warp.join(clock);
         warp.proxied.join(proxied);
-        warp.acquired = Releases.union(warp.acquired, acquired);
+        warp.acquired = Known.union(warp.acquired, acquired);
         waited[warp.actor] |= mask;
         if (isWaitedForBy(warp) && lanes[warp.actor] == warp.live) {
             warp.metAt(epochs[warp.actor]);

@@ -9,8 +9,16 @@ final class Proxied {
     final int[] global;
 
     Proxied(int actors) {
-        shared = new int[actors];
-        global = new int[actors];
+        this(new int[actors], new int[actors]);
+    }
+
+    Proxied(int[] shared, int[] global) {
+        this.shared = shared;
+        this.global = global;
+    }
+
+    Proxied copy() {
+        return new Proxied(shared.clone(), global.clone());
     }
 
     void fill(int epoch) {

@@ -6,62 +6,43 @@ import java.util.NavigableMap;
 import java.util.TreeMap;
 
 /// What threads tell each other through atomic operations and fences on one piece of memory.
-///
-/// What a block knows is a map from the first epoch of a block to that block's clock; such maps are never changed.
 final class Releases {
-    private final Map<Long, NavigableMap<Integer, int[]>> byAddress = new HashMap<>();
+    private final Map<Long, NavigableMap<Integer, Known>> byAddress = new HashMap<>();
 
     void clear() {
         byAddress.clear();
     }
 
-    static NavigableMap<Integer, int[]> union(NavigableMap<Integer, int[]> a, NavigableMap<Integer, int[]> b) {
-        if (a == b || b == null) {
-            return a;
-        }
-        if (a == null) {
-            return b;
-        }
-        NavigableMap<Integer, int[]> all = new TreeMap<>(a);
-        b.forEach((block, clock) -> all.merge(block, clock, Releases::join));
-        return all;
-    }
-
-    private static int[] join(int[] a, int[] b) {
-        int[] joined = a.clone();
-        Access.join(joined, b);
-        return joined;
-    }
-
     /// A strong write: others that read it learn what `known` says, or what was known at the last fence.
     void write(Warp warp, long address, boolean releases) {
-        int[] clock = releases ? warp.clock.clone() : warp.fenced;
-        if (clock != null) {
-            NavigableMap<Integer, int[]> told = new TreeMap<>();
-            told.put(warp.block.cluster.firstEpoch, clock);
-            told = union(told, warp.acquired);
-            byAddress.merge(address, told, Releases::union);
+        Known known = releases ? Known.of(warp) : warp.fenced;
+        if (known != null) {
+            NavigableMap<Integer, Known> told = new TreeMap<>();
+            told.put(warp.block.cluster.firstEpoch, known);
+            told = Known.union(told, warp.acquired);
+            byAddress.merge(address, told, Known::union);
         }
     }
 
     /// A strong read.
     void read(Warp warp, long address, boolean acquires) {
         if (!byAddress.isEmpty()) {
-            NavigableMap<Integer, int[]> told = byAddress.get(address);
+            NavigableMap<Integer, Known> told = byAddress.get(address);
             if (told != null && acquires) {
                 acquire(warp, told);
             } else if (told != null) {
-                warp.seen = union(warp.seen, told);
+                warp.seen = Known.union(warp.seen, told);
             }
         }
     }
 
-    private static void acquire(Warp warp, NavigableMap<Integer, int[]> told) {
-        int[] own = told.get(warp.block.cluster.firstEpoch);
+    private static void acquire(Warp warp, NavigableMap<Integer, Known> told) {
+        Known own = told.get(warp.block.cluster.firstEpoch);
         if (own != null) {
-            warp.join(own);
+            warp.join(own.clock());
+            warp.proxied.join(own.proxied());
         }
-        warp.acquired = union(warp.acquired, told);
+        warp.acquired = Known.union(warp.acquired, told);
     }
 
     /// A fence: what was read by now is acquired, and what is written from now on releases what is known now.
@@ -70,7 +51,7 @@ final class Releases {
             acquire(warp, warp.seen);
             warp.seen = null;
         }
-        warp.fenced = warp.clock.clone();
+        warp.fenced = Known.of(warp);
         warp.advance();
     }
 }

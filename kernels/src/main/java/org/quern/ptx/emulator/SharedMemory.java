@@ -335,18 +335,18 @@ final class SharedMemory {
         if (Access.has(entry & ~write, Access.ASYNC)
                 && Access.epoch(write) >= warp.block.cluster.firstEpoch
                 && !Access.isCovered(write, warp.proxied.shared)) {
-            throw unfenced(warp, lane, "shared memory at %#x".formatted(address), write);
+            throw unfenced(warp, lane, "shared memory at %#x".formatted(address), warp.otherThread(write), write);
         }
     }
 
-    static EmulatorFault unfenced(Warp warp, int lane, String place, long write) {
+    static EmulatorFault unfenced(Warp warp, int lane, String place, String writer, long write) {
         return warp.fault(
                 RACE,
                 lane,
                 ("accesses %s through the asynchronous proxy, which %s wrote through the generic proxy at %s: "
                                 + "fence.proxy.async is missing, or for other memory, after the write, after what orders the two, or"
                                 + " between")
-                        .formatted(place, warp.otherThread(write), warp.block.execution.where(write)));
+                        .formatted(place, writer, warp.block.execution.where(write)));
     }
 
     private void requireRead(Warp warp, int lane, int word) {

@@ -54,12 +54,12 @@ public final class Warp {
     final Proxied proxied;
     /// As [#clock], of mbarriers alone: what was initialised before a `fence.mbarrier_init`.
     final int[] initialised;
-    /// [#clock] at the last fence; null if there was none.
-    int[] fenced;
+    /// What was known at the last fence; null if there was none.
+    Known fenced;
     /// What relaxed reads saw, to be acquired by the next fence; by the first epoch of the cluster that released.
-    NavigableMap<Integer, int[]> seen;
+    NavigableMap<Integer, Known> seen;
     /// What happened before now in other clusters.
-    NavigableMap<Integer, int[]> acquired;
+    NavigableMap<Integer, Known> acquired;
 
     /// The instruction that runs, and the one after it unless it jumps.
     int at;
@@ -152,6 +152,7 @@ public final class Warp {
         }
         if (global) {
             System.arraycopy(clock, 0, proxied.global, 0, clock.length);
+            acquired = Known.fenced(acquired);
         }
         advance();
     }
@@ -193,7 +194,16 @@ public final class Warp {
             return false;
         }
         var entry = acquired.floorEntry(Access.epoch(access));
-        return entry != null && Access.isCovered(access, entry.getValue());
+        return entry != null && Access.isCovered(access, entry.getValue().clock());
+    }
+
+    /// Whether the asynchronous proxy sees a write to global memory that happened before now.
+    boolean isProxied(long write) {
+        return Access.isCovered(
+                write,
+                Access.epoch(write) >= block.cluster.firstEpoch
+                        ? proxied.global
+                        : acquired.floorEntry(Access.epoch(write)).getValue().proxied().global);
     }
 
     boolean isDone() {
