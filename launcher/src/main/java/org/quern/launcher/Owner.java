@@ -2,9 +2,8 @@ package org.quern.launcher;
 
 import java.util.List;
 
-/// The process that a process of ours works for alone: what is measured beside one that was killed would spoil
-/// what its
-/// successor measures.
+/// The process that a process of ours works for alone. What is measured beside a process that was left over would be
+/// wrong.
 final class Owner {
     private static final String PROPERTY = "quern.owner";
 

@@ -14,9 +14,8 @@ import org.quern.kernels.cuda.KernelDevice;
 
 /// Times kernels with the device's events.
 ///
-/// Launches go round among copies of the buffers that together exceed twice the second-level cache, so that
-/// none finds
-/// its inputs there; one round among them, captured as a graph, is what is repeated.
+/// Launches go round among copies of the buffers that together exceed twice the second-level cache, so that none
+/// finds its inputs there; one round among them, captured as a graph, is what is repeated.
 final class LaunchTimer implements ProductTuner.Stopwatch {
     private static final int ROUNDS = 7;
     private static final int MAX_COPIES = 256;

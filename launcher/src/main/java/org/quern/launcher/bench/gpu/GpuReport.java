@@ -95,7 +95,7 @@ final class GpuReport {
 
     private void stages() {
         line("");
-        line("| stage | command | seconds | |");
+        line("| stage | command | seconds | end |");
         line("|---|---|--:|---|");
         for (Stage stage : Stage.values()) {
             Optional<String> end = journal.last(stage, "end");
@@ -251,7 +251,7 @@ final class GpuReport {
             return;
         }
         line("%n#### Training%n");
-        line("| | | tokens/s | memory | |");
+        line("| | stage | tokens/s (slowest to fastest step) | memory | |");
         line("|---|---|--:|--:|---|");
         for (Stage stage : List.of(Stage.TRAINING, Stage.PROGRAMMATIC, Stage.FP8)) {
             for (Trained row : figures.trained(stage)) {
@@ -261,13 +261,14 @@ final class GpuReport {
                         row.who().equals(KernelBenchmark.QUERN) ? stage.key() : "",
                         row.tokensPerSecond() == 0
                                 ? ""
-                                : "%,.0f (%,.0f-%,.0f)".formatted(row.tokensPerSecond(), row.least(), row.most()),
+                                : "%,.0f (%,.0f to %,.0f)".formatted(row.tokensPerSecond(), row.least(), row.most()),
                         row.memory(),
                         row.error().isEmpty() ? "" : "failed: " + cell(row.error()));
             }
         }
         for (Stage stage : List.of(Stage.TRAINING, Stage.FP8)) {
-            figures.last(stage, "profile").ifPresent(profile -> line("%n```%n%s```", profile.asString("")));
+            figures.last(stage, "profile")
+                    .ifPresent(profile -> line("%nQuern, %s:%n%n```%n%s```", stage.key(), profile.asString("")));
         }
     }
 

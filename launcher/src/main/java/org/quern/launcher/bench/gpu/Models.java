@@ -5,6 +5,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
+import org.quern.base.QuernException;
+import org.quern.gpu.GpuException;
 import org.quern.kernels.bench.ModelledTimes.Limit;
 
 /// The limits of kernels that may need an explanation, counted by a thread while nothing is timed.
@@ -57,7 +59,11 @@ final class Models {
             } catch (InterruptedException _) {
                 return;
             }
-            limits.put(name, model.apply(name));
+            try {
+                limits.put(name, model.apply(name));
+            } catch (GpuException | QuernException _) {
+                // A kernel that cannot be assembled here has no model; the stage that assembles it says why.
+            }
         }
     }
 

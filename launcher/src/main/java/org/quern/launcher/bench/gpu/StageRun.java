@@ -7,6 +7,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
+import java.util.stream.Collectors;
 import org.quern.base.ExitCode;
 import org.quern.launcher.bench.gpu.Program.End;
 import org.quern.launcher.bench.gpu.Program.Ending;
@@ -80,13 +81,20 @@ final class StageRun {
     private Ending start(Set<String> over, Duration silence) {
         long seconds = Math.max(1, left().toSeconds() - GRACE_SECONDS);
         List<String> arguments = commands.of(stage, seconds, over);
-        journal.begin(stage, "quern " + String.join(" ", arguments));
+        journal.begin(stage, commandLine(arguments));
         status.accept("%s: %d s".formatted(stage.key(), left().toSeconds()));
         return program.run(arguments, left(), silence, line -> {
             journal.line(stage, line);
             status.accept("%s: %d rows, %d s left"
                     .formatted(stage.key(), journal.lines(stage).size(), left().toSeconds()));
         });
+    }
+
+    /// As a shell takes it.
+    private static String commandLine(List<String> arguments) {
+        return arguments.stream()
+                .map(argument -> argument.contains(" ") ? "'" + argument + "'" : argument)
+                .collect(Collectors.joining(" ", "quern ", ""));
     }
 
     private Outcome once() {

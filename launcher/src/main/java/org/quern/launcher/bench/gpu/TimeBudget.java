@@ -21,7 +21,7 @@ final class TimeBudget {
         return Duration.ofNanos(Math.max(0, end - clock.getAsLong()));
     }
 
-    /// What a stage may take: as much as it can use, but so that each after it has the least that it needs, unless
+    /// What a stage may take: as much as it can use, but so that what is reserved for those after it is left, unless
     /// its own least asks for more.
     ///
     /// @return empty if not even its least is left
@@ -31,7 +31,8 @@ final class TimeBudget {
         if (left.compareTo(least) < 0) {
             return Optional.empty();
         }
-        Duration spare = left.minusSeconds(later.stream().mapToInt(Stage::least).sum());
+        Duration spare =
+                left.minusSeconds(later.stream().mapToInt(Stage::reserve).sum());
         Duration most = Duration.ofSeconds(stage.most());
         Duration share = spare.compareTo(most) < 0 ? spare : most;
         return Optional.of(share.compareTo(least) < 0 ? least : share);

@@ -282,6 +282,7 @@ class GpuBenchTest {
         assertThat(run(600)).isFalse();
         assertThat(report())
                 .contains("| " + BACKWARD + " | wgmma | 1.500 ms |")
+                .contains("--except decode --without 'wgmma fused'`")
                 .contains("- wgmma fused: is wrong in the check (1 rows)")
                 .contains("| " + QKV + " | wgmma | 1.500 ms |");
         assertThat(values(commands("kernels", "tune").getFirst(), "--gradient")).containsExactly("two_kernels");

@@ -36,7 +36,9 @@ class TimeBudgetTest {
     @Test
     void tenMinutesAreEnoughForAll() {
         assertThat(shares(590)).allMatch(Optional::isPresent);
-        assertThat(Stream.of(Stage.values()).mapToInt(Stage::least).sum()).isLessThan(300);
+        assertThat(Stream.of(Stage.values()).mapToInt(Stage::reserve).sum()).isLessThan(300);
+        assertThat(shares(590).get(Stage.TRAINING.ordinal()))
+                .hasValueSatisfying(share -> assertThat(share.toSeconds()).isGreaterThanOrEqualTo(120));
     }
 
     @Test
