@@ -47,7 +47,7 @@ final class GpuFigures {
 
     List<Wrong> wrong() {
         return outcomes().stream()
-                .filter(line -> Set.of("FAILED", "FAULT").contains(status(line)))
+                .filter(GpuFigures::isWrong)
                 .map(line -> new Wrong(
                         line.path("family").asString(""),
                         line.path("name").asString(""),
@@ -55,10 +55,19 @@ final class GpuFigures {
                 .toList();
     }
 
-    private List<JsonNode> outcomes() {
-        return journal.lines(Stage.CHECK).stream()
-                .filter(line -> line.has("status"))
-                .toList();
+    /// One a case, also where the check was begun twice; what was wrong once is wrong.
+    private Collection<JsonNode> outcomes() {
+        Map<String, JsonNode> outcomes = new LinkedHashMap<>();
+        for (JsonNode line : journal.lines(Stage.CHECK)) {
+            if (line.has("status")) {
+                outcomes.merge(line.path("name").asString(""), line, (old, next) -> isWrong(old) ? old : next);
+            }
+        }
+        return outcomes.values();
+    }
+
+    private static boolean isWrong(JsonNode outcome) {
+        return Set.of("FAILED", "FAULT").contains(status(outcome));
     }
 
     private static String status(JsonNode outcome) {

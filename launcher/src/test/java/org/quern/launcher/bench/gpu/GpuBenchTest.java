@@ -277,6 +277,17 @@ class GpuBenchTest {
     }
 
     @Test
+    void aCaseCountsOnceAndIsWrongIfItEverWas() throws Exception {
+        wrong = Set.of("norm");
+        run(600);
+        assertThat(report()).contains("4 cases of the check are right, 1 are wrong.");
+        wrong = Set.of();
+        run(600);
+        assertThat(commands("kernels", "check")).hasSize(2);
+        assertThat(report()).contains("4 cases of the check are right, 1 are wrong.");
+    }
+
+    @Test
     void aWrongFusedGradientLeavesTheOtherFormAlone() throws Exception {
         wrong = Set.of("fused attention gradient");
         assertThat(run(600)).isFalse();
