@@ -40,8 +40,7 @@ public final class ChatTemplate {
     }
 
     /// The template beside a `tokenizer.json`: `chat_template.jinja`, or `chat_template` of
-    /// `tokenizer_config.json`, of
-    /// several the one that is called `default`.
+    /// `tokenizer_config.json`, of several the one that is called `default`.
     public static Optional<ChatTemplate> beside(Path tokenizerJson) {
         Path config = tokenizerJson.resolveSibling("tokenizer_config.json");
         JsonNode root = Files.exists(config) ? Json.readObject(config) : Json.MAPPER.createObjectNode();

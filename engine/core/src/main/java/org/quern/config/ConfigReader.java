@@ -14,10 +14,9 @@ import org.quern.base.QuernException;
 import org.quern.config.Tree.Problem;
 import org.quern.config.Tree.Section;
 
-/// Reads a YAML file into a record, strictly: every key must be known, given once, present unless it has a default
-/// ([Default], a constant `DEFAULT` of its record, `Optional`), of the right type and in [Range]. All problems of a
-/// file are shown at once, each with
-/// its line.
+/// Reads a YAML file into a record, strictly: every key must be known, given once, present unless it has a
+/// default ([Default], a constant `DEFAULT` of its record, `Optional`), of the right type and in [Range]. All
+/// problems of a file are shown at once, each with its line.
 ///
 /// `microBatch` is written `micro_batch`; components may be `int`, `long`, `double`, `boolean`, `String`, enums,
 /// `Path`, [org.quern.store.Location], records of these, and `List` and `Optional` of all. Relative paths start

@@ -11,11 +11,9 @@ import org.quern.base.QuernException;
 /// [SampleOrder], and those of several splits in turn as a [Mixture] says.
 ///
 /// Place `i` of a split is the window `[iT, iT + T]` of the split's tokens, all documents behind one another
-/// (as in Megatron and
-/// llm.c): it reads T + 1 tokens, so that every token but the split's first is a target once an epoch; what is left
-/// over at the end is dropped. Every target counts, also an end-of-text token (the end of a document is to be
-/// learned)
-/// and the token after one (so are beginnings).
+/// (as in Megatron and llm.c): it reads T + 1 tokens, so that every token but the split's first is a target
+/// once an epoch; what is left over at the end is dropped. Every target counts, also an end-of-text token (the
+/// end of a document is to be learned) and the token after one (so are beginnings).
 ///
 /// With a document mask, a token sees only its own document: it begins at its end-of-text token, and positions count
 /// from there. A document that began before the window begins, for this sample, with the window.

@@ -30,11 +30,9 @@ import tools.jackson.core.json.JsonFactory;
 /// Streams the documents of text files, in the order of the files and of the documents in them.
 ///
 /// - `.jsonl`, `.jsonl.gz`: an object a line; `text` is the document and `title`, else `id`, its name. Blank
-/// lines are
-///   passed over.
+///   lines are passed over.
 /// - `.txt`, `.txt.gz`: one document, or several with a form feed between them; line breaks beside a form feed
-/// belong
-///   to neither.
+///   belong to neither.
 ///
 /// A byte-order mark is dropped, and so are empty documents. What is not valid UTF-8 or JSON, lacks its text or ends
 /// too early is a [QuernException] (data) with the file and line.

@@ -13,13 +13,13 @@ import org.quern.base.Philox;
 /// Which source each sample of a run is from, when several are mixed by weights, which may change from step to step.
 /// Computed and never stored, as in [SampleOrder]: a run resumes anywhere, and no number of workers changes it.
 ///
-/// A binary tree divides the samples: each inner node deals out what it gets to its two sides as evenly as whole
-/// samples can be, so that after `m` of them the left one has `round(m p)`, `p` being its share of the weight.
-/// So any
-/// sample's source takes a walk from the root, and a prefix's samples of a source are counted by a walk to its leaf.
-/// Each node is at most half a sample off, and what is off above a node counts by its share only. With constant
-/// weights and Huffman's tree, where weights grow along a path to the root like Fibonacci's numbers, every source is
-/// at all times less than 1.7 samples away from its exact part, however many there are.
+/// A binary tree divides the samples: each inner node deals out what it gets to its two sides as evenly as
+/// whole samples can be, so that after `m` of them the left one has `round(m p)`, `p` being its share of the
+/// weight. So any sample's source takes a walk from the root, and a prefix's samples of a source are counted by
+/// a walk to its leaf. Each node is at most half a sample off, and what is off above a node counts by its share
+/// only. With constant weights and Huffman's tree, where weights grow along a path to the root like Fibonacci's
+/// numbers, every source is at all times less than 1.7 samples away from its exact part, however many there
+/// are.
 ///
 /// Where weights change, the tree stays and what was rounded is carried over: nothing adds up. The past does not
 /// depend on later phases, so these may still be changed while a run is under way.
@@ -127,8 +127,7 @@ public final class Mixture {
     }
 
     /// How many of the run's first `samples` samples are from a source. So sample `i` is number
-    /// `count(source(i), i)`
-    /// of its source.
+    /// `count(source(i), i)` of its source.
     public long count(int source, long samples) {
         int segment = segment(samples);
         return before[segment][source] + within(segment, source, samples - first[segment]);
@@ -198,8 +197,7 @@ public final class Mixture {
     }
 
     /// What nodes have had before each segment, and what of their roundings is left over: at first a half, as
-    /// rounding
-    /// down what is half a sample more is rounding to the nearest.
+    /// rounding down what is half a sample more is rounding to the nearest.
     private void followSegments() {
         long[] fractions = new long[2 * sources - 1];
         Arrays.fill(fractions, 1L << CARRY_BITS - 1);

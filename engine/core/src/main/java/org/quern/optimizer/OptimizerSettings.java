@@ -7,9 +7,8 @@ import java.util.Optional;
 /// @param lr the peak learning rate of AdamW
 /// @param weightDecay decoupled weight decay of matrices; vectors have none
 /// @param clipGradNorm the norm that the whole gradient is clipped to; 0 for no clipping
-/// @param bf16Moments if present, AdamW's moments are bf16, rounded stochastically with random numbers of this seed;
-/// else
-///     they are fp32, as Muon's momentum always is
+/// @param bf16Moments if present, AdamW's moments are bf16, rounded stochastically with random numbers of this
+///     seed; else they are fp32, as Muon's momentum always is
 /// @param muon if present, the matrices of the layers are trained by Muon; embeddings, output layer and vectors
 ///     by AdamW
 public record OptimizerSettings(

@@ -9,9 +9,8 @@ import java.util.Iterator;
 import java.util.List;
 import org.quern.base.QuernException;
 
-/// tiktoken's rank files: a line is a token in base64, a space and its rank, which is its id and its urgency
-/// at once.
-/// Any two adjacent tokens merge whose bytes together are a token.
+/// tiktoken's rank files: a line is a token in base64, a space and its rank, which is its id and its urgency at
+/// once. Any two adjacent tokens merge whose bytes together are a token.
 final class TiktokenFile {
     private TiktokenFile() {}
 

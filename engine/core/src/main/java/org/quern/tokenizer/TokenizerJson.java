@@ -13,9 +13,8 @@ import org.quern.base.QuernException;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/// `tokenizer.json` of Hugging Face tokenizers, as far as it is byte-level BPE. Fields that only concern offsets,
-/// padding
-/// or truncation are not read.
+/// `tokenizer.json` of Hugging Face tokenizers, as far as it is byte-level BPE. Fields that only concern
+/// offsets, padding or truncation are not read.
 final class TokenizerJson {
     private TokenizerJson() {}
 

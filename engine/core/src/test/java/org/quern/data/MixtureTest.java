@@ -73,8 +73,7 @@ class MixtureTest {
     }
 
     /// Phases against a plain sum over the steps, in decimal arithmetic: what a change adds to the rounding is
-    /// bounded,
-    /// too, however many levels it has.
+    /// bounded, too, however many levels it has.
     @Test
     void followsPhasesStepByStep() {
         Random random = new Random(6);

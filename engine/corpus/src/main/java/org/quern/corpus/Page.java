@@ -35,8 +35,7 @@ public record Page(
     ///
     /// @param archive the file's name as its input pattern names it, the same on any machine
     /// @param position of its record: the offset of its first byte (of its gzip or zstd member in compressed
-    ///     WARC), or
-    /// the row in Parquet and the line in JSONL, from 0
+    ///     WARC), or the row in Parquet and the line in JSONL, from 0
     /// @param index of the record in its member, from 0; 0 but for members that hold several
     /// @param recordId `WARC-Record-ID`, or the `id` of a row; empty if none
     /// @param payloadDigest `WARC-Payload-Digest`; empty if none

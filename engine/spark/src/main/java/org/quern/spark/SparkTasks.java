@@ -9,8 +9,7 @@ import org.quern.corpus.run.CorpusTask;
 import org.quern.corpus.run.TaskRunner;
 
 /// Tasks on Spark: it ships them as texts, to processes that have Quern's classes, and does those again whose
-/// process
-/// was lost.
+/// process was lost.
 public final class SparkTasks implements TaskRunner, AutoCloseable {
     private final JavaSparkContext spark;
 

@@ -228,8 +228,7 @@ public final class MatMulCases {
     }
 
     /// As few tiles of k as let every item of a block begin with another stage than the one before, until all
-    /// have been
-    /// first: what the end of a tile reads takes stages, too.
+    /// have been first: what the end of a tile reads takes stages, too.
     static int shiftingTiles(WarpgroupMatMulPlan.Tile tile, Finish finish) {
         int slabs = tile.n() * (finish.isFloat() ? Float.BYTES : Short.BYTES) / 128;
         int slabsOfStage = Math.min((tile.m() + tile.n()) / tile.m(), slabs);

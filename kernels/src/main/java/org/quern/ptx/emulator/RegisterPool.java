@@ -11,9 +11,8 @@ import java.util.List;
 ///
 /// All warps begin with the same number, and none is free. If the kernel does not say what that number is, the
 /// assembler ignores `setmaxnreg`, and there are always enough. Warps that exit take theirs with them. The
-/// warps of a
-/// warpgroup ask for the same, in the same order, if not by the same instruction: compilers let each of them do it
-/// where it goes its own way.
+/// warps of a warpgroup ask for the same, in the same order, if not by the same instruction: compilers let each
+/// of them do it where it goes its own way.
 final class RegisterPool {
     private final Block block;
     /// By warp.

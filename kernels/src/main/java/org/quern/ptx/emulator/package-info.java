@@ -32,9 +32,8 @@
 /// the wait of their group.
 ///
 /// **Proxies.** What threads write to shared memory, or in this launch to global memory, is seen by bulk copies
-/// after a `fence.proxy.async` for that memory on the way from one to the other: of the warp that wrote, of
-/// the one that copies,
-/// or of one that waited for the former and that the latter waits for.
+/// after a `fence.proxy.async` for that memory on the way from one to the other: of the warp that wrote, of the
+/// one that copies, or of one that waited for the former and that the latter waits for.
 ///
 /// **Polls.** A warp that finds a phase of an mbarrier not complete gives way to others. If all only poll and
 /// nothing changes, that is a deadlock.

@@ -13,9 +13,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.quern.kernels.cpu.Attention.Shape;
 
-/// A kernel that allocates once it is compiled passes vectors to a method that C2 did not inline, and is slow. These
-/// wait for the compiler, so they
-/// run with `-Pslow` only.
+/// A kernel that allocates once it is compiled passes vectors to a method that C2 did not inline, and is slow.
+/// These wait for the compiler, so they run with `-Pslow` only.
 @Tag("slow")
 class AllocationTest {
     private static final int ROWS = 40;

@@ -233,8 +233,7 @@ class BulkCopyTest {
     }
 
     /// Of 16 rows at several places of a tensor of 20 x 20 elements in rows of 208 bytes, two planes of them:
-    /// what is
-    /// outside stays as it was.
+    /// what is outside stays as it was.
     @ParameterizedTest
     @CsvSource({"128, BYTES_128", "64, BYTES_64", "32, BYTES_32", "64, NONE"})
     void swizzledBoxesAreStored(int span, Swizzle swizzle) {

@@ -232,9 +232,8 @@ class MatrixProductTest {
         return image;
     }
 
-    /// Row 16 w + t / 4 + 8 (r % 2) of warp w and k 4 (t % 4) + 16 (r / 2) on to r10 and so on, from rows of
-    /// 64 bytes
-    /// that the swizzle of 64 bytes turned.
+    /// Row 16 w + t / 4 + 8 (r % 2) of warp w and k 4 (t % 4) + 16 (r / 2) on to r10 and so on, from rows of 64
+    /// bytes that the swizzle of 64 bytes turned.
     private static String fragmentsOfBytes() {
         StringBuilder text = new StringBuilder("""
                 bar.sync 0; shr.u32 r4, tid, 5; and.b32 r5, tid, 31; shr.u32 r6, r5, 2; mad.lo.u32 r6, r4, 16, r6;

@@ -19,8 +19,7 @@ import org.quern.launcher.cluster.WorkerMessage.Ready;
 import org.quern.train.TrainEvent;
 
 /// A worker's end of the pipes between it and its launcher: says that it lives and goes on, hears what it is
-/// asked, and
-/// ends the process when the launcher is gone.
+/// asked, and ends the process when the launcher is gone.
 public final class WorkerLink {
     private static final long BEAT_MILLIS = 250;
 

@@ -20,8 +20,7 @@ import org.quern.train.TrainEvent;
 /// - `logs/events.jsonl`: starts, spikes, checkpoints and ends, with their times.
 ///
 /// When a run goes on from a step, metrics and samples of later steps, which a killed run may have left, are
-/// removed.
-/// `logs/events.jsonl` keeps everything: it is what happened.
+/// removed. `logs/events.jsonl` keeps everything: it is what happened.
 public final class MetricsFile implements TrainEvent.Listener, AutoCloseable {
     private static final String METRICS = "metrics.jsonl";
     private static final String SAMPLES = "samples.jsonl";

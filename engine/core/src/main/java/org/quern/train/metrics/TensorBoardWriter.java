@@ -8,8 +8,7 @@ import org.quern.train.TrainEvent;
 
 /// Writes event files that TensorBoard reads, in the folder `tensorboard` of a run: the scalars `loss`, `lr`,
 /// `grad_norm`, `tokens_per_second`, `val_loss` and `val_bpb` (and `val_loss/NAME` of the sources of a
-/// mixture), and samples
-/// of text.
+/// mixture), and samples of text.
 ///
 /// Each start writes a file of its own. It opens with a mark that the session starts at the step after the last
 /// checkpoint, by which TensorBoard hides what a killed run had written beyond it.

@@ -13,9 +13,8 @@ import java.util.List;
 /// Writes rows of texts and numbers as Parquet: required columns, plain encoding, pages compressed by Zstandard. The
 /// bytes are a function of the rows alone.
 ///
-/// The one library that writes Parquet on the JVM needs 60 MB of Hadoop; this much of the format is two
-/// hundred lines.
-/// Source: github.com/apache/parquet-format, `parquet.thrift`.
+/// The one library that writes Parquet on the JVM needs 60 MB of Hadoop; this much of the format is two hundred
+/// lines. Source: github.com/apache/parquet-format, `parquet.thrift`.
 public final class ParquetWriter implements AutoCloseable {
     /// A column, by name.
     public sealed interface Column {

@@ -6,8 +6,7 @@ import org.jsoup.safety.Cleaner;
 import org.jsoup.safety.Safelist;
 
 /// What is left of a stranger's page when it is to be looked at: headings, paragraphs, lists and tables.
-/// Nothing runs,
-/// nothing is loaded, no link leads away.
+/// Nothing runs, nothing is loaded, no link leads away.
 public final class SafeHtml {
     private static final Safelist STRUCTURE = Safelist.relaxed()
             .removeTags("img")
