@@ -38,9 +38,12 @@ import json
 import sys
 import time
 
-import torch
-import torch.nn.functional as F
-from torch.nn.attention import SDPBackend, sdpa_kernel
+try:
+    import torch
+    import torch.nn.functional as F
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+except ImportError as e:
+    sys.exit(str(e))
 
 ROUNDS = 7
 MAX_COPIES = 256
@@ -360,6 +363,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cuda:0", help="cuda:N or cpu (default: cuda:0)")
     device = torch.device(parser.parse_args().device)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        sys.exit(f"torch {torch.__version__} finds no GPU that it can use")
     clock = Clock(device)
     name = torch.cuda.get_device_name(device) if clock.cuda else "cpu"
     print(json.dumps({"torch": torch.__version__, "device": name}), flush=True)

@@ -5,15 +5,20 @@ import json
 import sys
 import time
 
-import torch
-import torch.nn.functional as F
-from torch import nn
+try:
+    import torch
+    import torch.nn.functional as F
+    from torch import nn
+except ImportError as e:
+    sys.exit(str(e))
 
 asked = json.loads(sys.argv[1])
 width, heads, key_value_heads, head_size = (asked[k] for k in ("hidden", "heads", "kv_heads", "head_size"))
 length, gpt2, act = asked["length"], asked["architecture"] == "gpt2", asked["act"]
 device = torch.device(asked["device"])
 on_gpu = device.type == "cuda"
+if on_gpu and not torch.cuda.is_available():
+    sys.exit(f"torch {torch.__version__} finds no GPU that it can use")
 norm = (lambda: nn.LayerNorm(width)) if gpt2 else (lambda: nn.RMSNorm(width))
 
 
